@@ -40,11 +40,56 @@ type Manifests = Map<Digest, Edges | 'damaged'>
 /** The manifests by repository. */
 type Graph = Map<string, Manifests>
 
+/**
+ * The manifest that the store lists; `undefined` when it has gone meanwhile. Throws the refusal
+ * `root_unreadable` when it is still listed and cannot be found: nobody knows what it names, or is
+ * attached to.
+ */
+async function peekListed(store: RegistryStore, repository: string, digest: Digest) {
+  const stored = await store.peekManifest(repository, digest)
+  if (stored !== undefined || !(await store.listManifests(repository)).includes(digest)) {
+    return stored
+  }
+  const again = await store.peekManifest(repository, digest)
+  if (again !== undefined) return again
+  throw new Refusal<StoreRefusal>(
+    'root_unreadable',
+    `the store lists manifest ${digest} in ${repository} and does not find it, so nobody knows what it needs: push it again`,
+  )
+}
+
+/**
+ * What the tags of a repository point to. Throws the refusal `root_unreadable` for a tag that is
+ * listed, also at a second look, and points to nothing.
+ */
+async function readTags(store: RegistryStore, repository: string): Promise<Digest[]> {
+  const tagged: Digest[] = []
+  const unread = new Set<string>()
+  for (const tag of await store.listTags(repository)) {
+    const digest = await store.resolveTag(repository, tag)
+    if (digest === undefined) unread.add(tag)
+    else tagged.push(digest)
+  }
+  if (unread.size === 0) return tagged
+  for (const tag of await store.listTags(repository)) {
+    if (!unread.has(tag)) continue
+    const digest = await store.resolveTag(repository, tag)
+    if (digest === undefined) {
+      throw new Refusal<StoreRefusal>(
+        'root_unreadable',
+        `the tag ${tag} of ${repository} cannot be read, so nobody knows what it needs: set it again, or delete it`,
+      )
+    }
+    tagged.push(digest)
+  }
+  return tagged
+}
+
 async function readManifests(store: RegistryStore, repository: string): Promise<Manifests> {
   const manifests: Manifests = new Map()
   for (const digest of await store.listManifests(repository)) {
     try {
-      const stored = await store.peekManifest(repository, digest)
+      const stored = await peekListed(store, repository, digest)
       if (!stored) continue
       const manifest = parseStoredManifest(stored)
       manifests.set(digest, {
@@ -125,11 +170,7 @@ async function markNeeded(
   const starts = [...missing]
   const needed = new Map<string, Set<Digest>>()
   for (const [repository, manifests] of graph) {
-    const tagged: Digest[] = []
-    for (const tag of await store.listTags(repository)) {
-      const digest = await store.resolveTag(repository, tag)
-      if (digest !== undefined) tagged.push(digest)
-    }
+    const tagged = await readTags(store, repository)
     const present = starts.filter((digest) => manifests.has(digest))
     for (const digest of present) missing.delete(digest)
     requireListed(manifests, present)

@@ -114,3 +114,38 @@ test('O1 attack: a store whose lists leave manifests out, at whichever moment, c
     }),
   )
 })
+
+test('O1 attack: a tag or manifest that is listed and cannot be read counts as none: the collection ends, unless it has gone meanwhile', async () => {
+  const { store, subject } = await withSubject()
+  const signature = attached(0, subject.descriptor)
+  await store.putManifest('a', signature)
+  const clock = new ManualClock(new Date('2026-01-03T00:00:00Z'))
+  const collect = (changes: Partial<RegistryStore>) =>
+    collectGarbage({ ...store, ...changes }, { roots: async () => [], clock, graceMs: hourMs })
+  const unreadable = (error: unknown) => {
+    assert.ok(error instanceof Refusal && error.code === 'root_unreadable', String(error))
+    return true
+  }
+  await assert.rejects(collect({ resolveTag: async () => undefined }), unreadable)
+  const peekManifest: RegistryStore['peekManifest'] = async (repository, digest) =>
+    digest === signature.digest ? undefined : store.peekManifest(repository, digest)
+  await assert.rejects(collect({ peekManifest }), unreadable)
+  assert.ok(await store.peekManifest('a', subject.digest))
+  assert.ok(await store.peekManifest('a', signature.digest))
+
+  // Both were there in the first list alone.
+  let tagLists = 0
+  let lists = 0
+  const gone = 'sha256:'.padEnd(71, '0') as typeof subject.digest
+  await collect({
+    listTags: async (repository) => [
+      ...(await store.listTags(repository)),
+      ...(tagLists++ % 2 === 0 ? ['gone'] : []),
+    ],
+    listManifests: async (repository) => [
+      ...(await store.listManifests(repository)),
+      ...(lists++ % 2 === 0 ? [gone] : []),
+    ],
+  })
+  assert.ok(await store.peekManifest('a', signature.digest))
+})

@@ -27,7 +27,9 @@ import { ObjectStoreError } from './errors.ts'
 import type { ContentRecord, LinkRecord, StoredBytes } from './records.ts'
 import {
   encodeRecord,
+  isUnreadable,
   isUnused,
+  lookAtRecord,
   parseContent,
   parseLink,
   readRecord,
@@ -104,7 +106,7 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
   const referrerKey = (repository: string, subject: Digest) =>
     `${repositoryKey(repository)}/_referrers/${digestAlgorithm(subject)}/${digestHex(subject)}/`
   const nowMs = () => ports.clock.now().getTime()
-  const uploads = createS3Uploads(client, contentKey, ports)
+  const uploads = createS3Uploads(client, contentKey, ports, canRemove)
 
   /** Content and link, both marked as used; `undefined` when either is missing. */
   async function use(repository: string, kind: '_blobs' | '_manifests', digest: Digest) {
@@ -130,7 +132,10 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
     await client.write(key, encodeRecord({ ...link, usedAtMs: nowMs() }))
   }
 
-  /** Makes the digest's record point to `bytes`, unless it points to whole ones already. */
+  /**
+   * Makes the digest's record point to `bytes`, unless it points to whole ones already. A record
+   * that cannot be read is replaced.
+   */
   async function adopt(
     digest: Digest,
     bytes: StoredBytes,
@@ -138,8 +143,8 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
   ): Promise<void> {
     const key = contentKey(digest)
     for (;;) {
-      const kept = await readRecord(client, key, parseContent)
-      const present = kept?.value
+      const kept = await lookAtRecord(client, key, parseContent)
+      const present = isUnreadable(kept?.value) ? undefined : kept?.value
       const chosen = present && (await isWhole(present)) ? present : bytes
       const written = await client.write(
         key,
@@ -194,8 +199,10 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
       for (const digest of await listDigests(`${repositoryKey(repository)}/${kind}/`)) {
         if (await isNeeded(repository, digest)) continue
         const key = linkKey(repository, kind, digest)
-        const kept = await readRecord(client, key, parseLink)
-        if (!kept?.value || !isUnused(kept.value, unusedSince)) continue
+        const kept = await lookAtRecord(client, key, parseLink)
+        // What cannot be read is left to people: it may be what a release needs.
+        if (!kept?.value || isUnreadable(kept.value)) continue
+        if (!isUnused(kept.value, unusedSince)) continue
         if (await removeUnchanged(client, key, kept.etag, canRemove)) count++
       }
     }
@@ -283,7 +290,13 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
       const text = found && utf8Decode(found.bytes)
       return text !== undefined && isDigest(text) ? text : undefined
     },
-    deleteTag: (repository, tag) => removePresent(tagKey(repository, tag)),
+    async deleteTag(repository, tag) {
+      const key = tagKey(repository, tag)
+      // An empty tag is a damaged one, and can be removed, too.
+      if ((await client.head(key)) === undefined) return false
+      await client.remove(key)
+      return true
+    },
     async listTags(repository, { after = '', max = Infinity } = {}) {
       const prefix = `${repositoryKey(repository)}/_tags/`
       const tags: string[] = []
@@ -334,8 +347,10 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
       for (const digest of await listDigests('content/')) {
         if (isNeeded(digest)) continue
         const key = contentKey(digest)
-        const kept = await readRecord(client, key, parseContent)
-        if (!kept?.value || !isUnused(kept.value, unusedSince)) continue
+        const kept = await lookAtRecord(client, key, parseContent)
+        // The search for damage sets aside what cannot be read.
+        if (!kept?.value || isUnreadable(kept.value)) continue
+        if (!isUnused(kept.value, unusedSince)) continue
         const unlink = () => removeUnchanged(client, key, kept.etag, canRemove)
         if (!(await uploads.remove(digest, kept.value.key, unlink))) continue
         removed.count++
@@ -348,10 +363,13 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
       const damaged: Digest[] = []
       for (const digest of await listDigests('content/')) {
         const key = contentKey(digest)
-        const kept = await readRecord(client, key, parseContent)
-        if (!kept?.value || (await hasDigest(client, kept.value, digest))) continue
+        const kept = await lookAtRecord(client, key, parseContent)
+        if (!kept?.value) continue
+        const { value } = kept
+        if (!isUnreadable(value) && (await hasDigest(client, value, digest))) continue
         // The record is for people who want to look; the bytes stay where they are.
-        await client.write(`damaged/${digest.replace(':', '-')}`, encodeRecord(kept.value))
+        const record = isUnreadable(value) ? value.bytes : encodeRecord(value)
+        await client.write(`damaged/${digest.replace(':', '-')}`, record)
         if (await removeUnchanged(client, key, kept.etag, canRemove)) damaged.push(digest)
       }
       return damaged

@@ -114,28 +114,53 @@ export function encodeRecord(record: ContentRecord | LinkRecord | UploadRecord):
   return utf8Encode(JSON.stringify(record))
 }
 
-/** An empty object is a record that was removed, on servers that cannot remove on a condition. */
-export async function readRecord<T>(
+/** A record that cannot be read, as it lies there. */
+export interface Unreadable {
+  readonly bytes: Uint8Array
+}
+
+export function isUnreadable(value: object | null | undefined): value is Unreadable {
+  return value !== null && value !== undefined && 'bytes' in value
+}
+
+/**
+ * The record, or what lies in its place. An empty object is a record that was removed, on servers
+ * that cannot remove on a condition.
+ */
+export async function lookAtRecord<T extends object>(
+  client: S3Client,
+  key: string,
+  parse: Parse<T>,
+): Promise<Kept<T | Unreadable | null> | undefined> {
+  const found = await client.read(key, recordBytesMax)
+  if (found === undefined) return undefined
+  const { bytes, etag } = found
+  if (bytes.length === 0) return { value: null, etag }
+  try {
+    return { value: parse(parseJson(bytes)) ?? { bytes }, etag }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return { value: { bytes }, etag }
+  }
+}
+
+/** Throws the refusal `content_damaged` for a record that cannot be read. */
+export async function readRecord<T extends object>(
   client: S3Client,
   key: string,
   parse: Parse<T>,
 ): Promise<Kept<T | null> | undefined> {
-  const found = await client.read(key, recordBytesMax)
-  if (found === undefined) return undefined
-  if (found.bytes.length === 0) return { value: null, etag: found.etag }
-  let value: T | undefined
-  try {
-    value = parse(parseJson(found.bytes))
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause
-  }
-  if (value === undefined) {
-    throw new Refusal<StoreRefusal>('content_damaged', `the stored record ${key} cannot be read`)
-  }
-  return { value, etag: found.etag }
+  const kept = await lookAtRecord(client, key, parse)
+  if (kept === undefined) return undefined
+  const { value, etag } = kept
+  if (!isUnreadable(value)) return { value, etag }
+  throw new Refusal<StoreRefusal>('content_damaged', `the stored record ${key} cannot be read`)
 }
 
-/** The record if there is one, marked as used now so that no sweep that is under way removes it. */
+/**
+ * The record if there is one, marked as used now so that no sweep that is under way removes it. One
+ * that cannot be read counts as missing, so that whoever pushes sends it again.
+ */
 export async function useRecord<T extends ContentRecord | LinkRecord>(
   client: S3Client,
   key: string,
@@ -143,8 +168,8 @@ export async function useRecord<T extends ContentRecord | LinkRecord>(
   nowMs: number,
 ): Promise<T | undefined> {
   for (;;) {
-    const kept = await readRecord(client, key, parse)
-    if (!kept?.value) return undefined
+    const kept = await lookAtRecord(client, key, parse)
+    if (!kept?.value || isUnreadable(kept.value)) return undefined
     if (nowMs - kept.value.usedAtMs < useStepMs) return kept.value
     const value = { ...kept.value, usedAtMs: nowMs }
     const written = await client.write(key, encodeRecord(value), { etag: kept.etag })

@@ -12,7 +12,15 @@ import { createDigester, digestAlgorithm } from '../../digests.ts'
 import type { AppendOptions, StoreRefusal } from '../index.ts'
 import type { S3Client } from './client.ts'
 import type { Kept, Segment, StoredBytes, UploadRecord } from './records.ts'
-import { encodeRecord, parseContent, parseUpload, readRecord } from './records.ts'
+import {
+  encodeRecord,
+  isUnreadable,
+  lookAtRecord,
+  parseContent,
+  parseUpload,
+  readRecord,
+  removeUnchanged,
+} from './records.ts'
 import { partBytesFor, readStream, writeStream } from './stream.ts'
 
 const touchEveryMs = 10 * 60_000
@@ -60,6 +68,7 @@ export function createS3Uploads(
   client: S3Client,
   contentKey: (digest: Digest) => string,
   ports: { clock: Clock; random: Random },
+  canRemove: boolean,
 ): S3Uploads {
   const recordKey = (uploadId: string) => `uploads/${uploadId}`
   const newKey = (uploadId: string) => `bytes/${uploadId}/${hexEncode(ports.random.bytes(8))}`
@@ -233,12 +242,23 @@ export function createS3Uploads(
       let count = 0
       for await (const { key } of client.list('uploads/')) {
         const uploadId = key.slice('uploads/'.length)
-        const kept = await readRecord(client, key, parseUpload)
+        const kept = await lookAtRecord(client, key, parseUpload)
         if (!kept?.value || !/^[0-9a-f]{32}$/.test(uploadId)) continue
-        if (kept.value.state === 'removing') await finishRemoval(uploadId, kept.value)
-        if (kept.value.usedAtMs >= unusedSince.getTime() || kept.value.state === 'removing')
+        const { value, etag } = kept
+        if (isUnreadable(value)) {
+          // Nobody can go on with it. The bytes stay, since content may point to them.
+          await client.write(`damaged/upload-${uploadId}`, value.bytes)
+          await removeUnchanged(client, key, etag, canRemove)
           continue
-        if (await startRemoval(uploadId, { value: kept.value, etag: kept.etag })) count++
+        }
+        try {
+          if (value.state === 'removing') await finishRemoval(uploadId, value)
+          else if (value.usedAtMs >= unusedSince.getTime()) continue
+          else if (await startRemoval(uploadId, { value, etag })) count++
+        } catch (error) {
+          // The content that may point to these bytes cannot be read: they wait until it can.
+          if (!(error instanceof Refusal) || error.code !== 'content_damaged') throw error
+        }
       }
       // These parts are of writers that died, and of uploads that are gone.
       for (const { key, partsId, startedAt } of await client.listParts('bytes/')) {
