@@ -89,17 +89,32 @@ type Read =
   | { readonly is: 'condition'; readonly condition: FilterCondition; readonly at: Token }
 
 export function readCondition(scope: FilterScope): FilterCondition {
-  return scope.cursor.nested(() => {
-    const parts = [readAnd(scope)]
-    while (scope.cursor.takeIf('or')) parts.push(readAnd(scope))
-    return parts.length === 1 ? parts[0]! : { kind: 'or', parts }
-  })
+  return scope.cursor.nested(() => readOr(scope, readComparison(scope)))
 }
 
-function readAnd(scope: FilterScope): FilterCondition {
-  const parts = [toCondition(scope, readComparison(scope))]
+function readOr(scope: FilterScope, first: Read): FilterCondition {
+  const parts = [readAnd(scope, first)]
+  while (scope.cursor.takeIf('or')) parts.push(readAnd(scope, readComparison(scope)))
+  return parts.length === 1 ? parts[0]! : { kind: 'or', parts }
+}
+
+function readAnd(scope: FilterScope, first: Read): FilterCondition {
+  const parts = [toCondition(scope, first)]
   while (scope.cursor.takeIf('and')) parts.push(toCondition(scope, readComparison(scope)))
   return parts.length === 1 ? parts[0]! : { kind: 'and', parts }
+}
+
+/** What stands in brackets: a condition, or an operand such as `(now() sub duration'PT1H')`. */
+function readBrackets(scope: FilterScope): Read {
+  const { cursor } = scope
+  const at = cursor.take()
+  return cursor.nested((): Read => {
+    const first = readComparison(scope)
+    if (cursor.takeIf(')')) return first
+    const condition = readOr(scope, first)
+    cursor.expect(')')
+    return { is: 'condition', condition, at }
+  })
 }
 
 const comparisons: readonly string[] = [
@@ -183,13 +198,7 @@ function readValues(scope: FilterScope, of: Operand): Literal[] {
 function readOperand(scope: FilterScope): Read {
   const { cursor } = scope
   const token = cursor.peek()
-  if (cursor.takeIf('(')) {
-    const condition = readCondition(scope)
-    cursor.expect(')')
-    // A comparison of one operand with brackets around it is still that operand.
-    if (condition.kind === 'truth') return { is: 'operand', operand: condition.of, at: token }
-    return { is: 'condition', condition, at: token }
-  }
+  if (token.kind === 'mark' && token.value === '(') return readBrackets(scope)
   if (token.kind === 'name' && cursor.peek(1).value === '(' && cursor.peek(1).kind === 'mark') {
     if (token.value === 'now') return readLiteral(scope)
     return readFunction(scope)

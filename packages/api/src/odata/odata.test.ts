@@ -54,6 +54,36 @@ test('A9 attack: the deepest and the longest question is refused at once', () =>
   assert.equal(code({ $expand: deep }), 'odata_malformed')
 })
 
+test('A4 what stands in brackets may be a value, as the client of balena writes it', () => {
+  const { question } = read('devices', {
+    $filter: "registeredAt gt (now() sub duration'PT1H') and ((fleet) eq ('shops'))",
+  })
+  assert.deepEqual(question.filter, {
+    kind: 'and',
+    parts: [
+      {
+        kind: 'compare',
+        op: 'gt',
+        left: { ...propertyOf('registeredAt'), type: 'instant' },
+        right: { kind: 'literal', type: 'instant', value: new Date(now.getTime() - 3_600_000) },
+      },
+      {
+        kind: 'compare',
+        op: 'eq',
+        left: propertyOf('fleet'),
+        right: { kind: 'literal', type: 'text', value: 'shops' },
+      },
+    ],
+  })
+})
+
+const propertyOf = (name: string) => ({
+  kind: 'property',
+  type: 'text',
+  path: { variable: 0, from: 'devices', links: [], set: 'devices' },
+  name,
+})
+
 test('A4 $metadata says the type, the key and every property and link of each set', () => {
   const text = formatMetadata()
   for (const [name, set] of Object.entries(entitySets)) {
