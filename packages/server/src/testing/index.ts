@@ -51,6 +51,7 @@ export {
 } from './rollouts.ts'
 export type { Installer, PublishedRelease } from './rollouts.ts'
 export { startTestDatabase } from './database.ts'
+export { askDatabase, countInDatabase } from './odata.ts'
 export type { TestDatabase } from './database.ts'
 export { openDecider, readRollout } from './deciders.ts'
 export type { Decider, AskedFacts } from './deciders.ts'

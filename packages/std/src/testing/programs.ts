@@ -25,6 +25,16 @@ const optionalPrograms = {
   jq: { names: ['jq'], install: 'apt install jq' },
   mksquashfs: { names: ['mksquashfs'], install: 'apt install squashfs-tools' },
   npx: { names: ['npx'], install: 'apt install npm' },
+  'odata-clients': {
+    names: [
+      toolPath(
+        'odata-clients',
+        'package-lock.json',
+        'node_modules/pinejs-client-core/dist/index.js',
+      ),
+    ],
+    install: 'run tools/odata-clients/install',
+  },
   openssl: { names: ['openssl'], install: 'apt install openssl' },
   podman: { names: ['podman'], install: 'apt install podman' },
   'postgres 15': {

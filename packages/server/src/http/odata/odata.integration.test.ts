@@ -1,5 +1,6 @@
 /** OData over HTTPS: who sees what, what is refused and how, and the form of answers. */
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { after, before, test } from 'node:test'
 import { setDevice } from '@seaworthy/api/devices'
 import { createFleet } from '@seaworthy/api/fleets'
@@ -8,6 +9,7 @@ import { createToken } from '@seaworthy/api/tokens'
 import { setVariable } from '@seaworthy/api/variables'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
+import { findProgram, skipWithout } from '@seaworthy/std/testing/programs'
 import { allowPauses } from '../../db/connection.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
@@ -343,4 +345,104 @@ test('A4 attack: questions that take long end, and keep nobody else waiting', as
     await db.close()
   }
   assert.equal((await ask('fleetVariables')).status, 200)
+})
+
+/** The part of `pinejs-client-core` that is used here; its own types need 66 packages. */
+interface PineClient {
+  get(params: {
+    resource: string
+    id?: string | Record<string, string>
+    options?: Record<string, unknown>
+  }): Promise<unknown>
+}
+interface PineModule {
+  readonly PinejsClientCore: new (root: string) => PineClient
+}
+
+test('V4 the client of balena finds devices, links and numbers as it is used to', async (t) => {
+  if (skipWithout(t, 'odata-clients')) return
+  const { PinejsClientCore } = createRequire(import.meta.url)(
+    findProgram('odata-clients')!,
+  ) as PineModule
+  class Pine extends PinejsClientCore {
+    async _request({ method, url }: { method: string; url: string }): Promise<unknown> {
+      assert.equal(method, 'GET')
+      const { status, text, body } = await ask(url)
+      if (status !== 200) throw new Error(`${status} ${text}`)
+      return body
+    }
+  }
+  const pine = new Pine('/odata/pine/v1/')
+  const [device] = devices
+  const names = (found: unknown) => (found as { name: string }[]).map(({ name }) => name)
+
+  const one = await pine.get({
+    resource: 'devices',
+    id: device!.id,
+    options: { $select: ['id', 'name'], $expand: { inFleet: { $select: 'name' } } },
+  })
+  assert.deepEqual(one, { id: device!.id, name: 'till-0', inFleet: [{ name: 'shops' }] })
+  const tag = await pine.get({ resource: 'deviceTags', id: { device: device!.id, name: 'region' } })
+  assert.deepEqual(tag, { device: device!.id, name: 'region', value: 'north' })
+  assert.equal(await pine.get({ resource: 'devices', id: `device_${'0'.repeat(26)}` }), undefined)
+
+  const shops = await pine.get({
+    resource: 'devices',
+    options: {
+      $filter: {
+        inFleet: { $any: { $alias: 'f', $expr: { f: { name: 'shops' } } } },
+        platform: { $ne: 'linux/mips' },
+      },
+      $orderby: 'name desc',
+      $top: 2,
+      $skip: 1,
+    },
+  })
+  assert.deepEqual(names(shops), ['till-2', 'till-0'])
+  const listed = await pine.get({
+    resource: 'devices',
+    options: { $filter: { name: { $in: ['till-1', 'till-3', "o'till"] } }, $orderby: 'name asc' },
+  })
+  assert.deepEqual(names(listed), ['till-1', 'till-3'])
+  const written = await pine.get({
+    resource: 'devices',
+    options: {
+      $filter: {
+        $and: [
+          { $startswith: [{ $: 'name' }, 'till'] },
+          { $not: { $contains: [{ $: 'name' }, '-4'] } },
+          { registeredAt: { $gt: { $sub: [{ $now: {} }, { $duration: { hours: 1 } }] } } },
+        ],
+      },
+      $orderby: 'name asc',
+    },
+  })
+  assert.deepEqual(names(written), ['till-0', 'till-1', 'till-2', 'till-3'])
+  const tagged = await pine.get({
+    resource: 'devices',
+    options: {
+      $filter: {
+        hasTags: { $any: { $alias: 't', $expr: { t: { name: 'region', value: 'south' } } } },
+      },
+      $orderby: 'name asc',
+    },
+  })
+  assert.deepEqual(names(tagged), ['till-3', 'till-4'])
+  const count = await pine.get({
+    resource: 'devices',
+    options: { $count: { $filter: { fleet: 'ships' } } },
+  })
+  assert.equal(count, 2)
+  const fleets = await pine.get({
+    resource: 'fleets',
+    options: {
+      $select: 'name',
+      $expand: { hasDevices: { $count: {} } },
+      $orderby: 'name asc',
+    },
+  })
+  assert.deepEqual(fleets, [
+    { name: 'ships', hasDevices: 2 },
+    { name: 'shops', hasDevices: 3 },
+  ])
 })
