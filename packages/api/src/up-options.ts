@@ -116,6 +116,14 @@ export const upOptions = [
   },
 ] as const satisfies readonly UpOption[]
 
+/** Those of them that `seaworthy export` and `import` take too: where everything is. */
+export const placeOptionNames = [
+  'data-dir',
+  'database-url',
+  'blobs',
+  'log-level',
+] as const satisfies readonly UpOptionName[]
+
 export type UpOptionName = (typeof upOptions)[number]['name']
 
 /** The text below the options in help; each line is a paragraph. */

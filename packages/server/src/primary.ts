@@ -2,11 +2,8 @@
  * The primary process: holds the data folder, runs PostgreSQL, prepares the database, supervises
  * the workers.
  */
-import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { open, rename, rm } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { createServer as createSocketServer } from 'node:net'
 import { dirname } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
@@ -16,21 +13,13 @@ import type { OwnCertificate } from './app/trust/index.ts'
 import { prepareServer } from './app/trust/index.ts'
 import { readCertificateFiles, watchCertificateFiles } from './certificate-files.ts'
 import type { Config } from './config/config.ts'
-import { parseDatabaseUrl } from './config/database-url.ts'
+import { addressOf, holdDataDir, startEmbedded } from './data-folder.ts'
 import type { DatabaseAddress } from './db/address.ts'
-import { readDatabaseAddress } from './db/address.ts'
-import { createDatabase, openDb } from './db/connection.ts'
+import { openDb } from './db/connection.ts'
 import { migrate } from './db/migrate.ts'
 import { loadWebFiles } from './http/web.ts'
 import type { PostgresCluster } from './postgres/index.ts'
-import { findAccount, startCluster } from './postgres/index.ts'
-import {
-  checkDatabaseOwner,
-  checkPort,
-  openDataDir,
-  StartError,
-  useFolder,
-} from './start-checks.ts'
+import { checkPort, openDataDir, StartError, useFolder } from './start-checks.ts'
 import { startWorkers } from './workers.ts'
 
 export interface PrimaryOptions {
@@ -54,6 +43,11 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const { config, ports, machine } = options
   options.print(`Seaworthy ${options.version} starts on ${config.dataDir}`)
   const unlock = await holdDataDir(config.dataDir)
+  if (unlock === undefined) {
+    throw new StartError(
+      `another server is running on ${config.dataDir}; stop it first or choose another --data-dir`,
+    )
+  }
   let cluster: PostgresCluster | undefined
   try {
     await checkPort(config.listen)
@@ -67,10 +61,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     blobs.close()
     if (config.webFolder !== null) await loadWebFiles(config.webFolder)
     cluster = config.databaseUrl === null ? await startEmbedded(options) : undefined
-    const database = await addressOf(config, cluster)
-    if (cluster !== undefined) {
-      await createDatabase({ ...database, database: 'postgres' }, ports.log)
-    }
+    const database = await addressOf(config)
     options.print('Preparing the database')
     const started = await prepareDatabase(options, database, own)
     const { tls, bootstrapToken: token, firstOwnerCode: code } = started
@@ -118,41 +109,6 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     unlock()
     throw error
   }
-}
-
-/**
- * Allows one server per data folder on a host. The lock is a name that ends with the process,
- * however the process ends.
- */
-async function holdDataDir(dataDir: string): Promise<() => void> {
-  const name = createHash('sha256').update(dataDir).digest('hex')
-  const lock = createSocketServer()
-  try {
-    lock.listen(`\0seaworthy-${name}`)
-    await once(lock, 'listening')
-  } catch (cause) {
-    throw new StartError(
-      `another server is running on ${dataDir}; stop it first or choose another --data-dir`,
-      { cause },
-    )
-  }
-  lock.unref()
-  return () => lock.close()
-}
-
-async function startEmbedded(options: PrimaryOptions): Promise<PostgresCluster> {
-  const { config, ports, machine, print } = options
-  const account = machine.uid === 0 ? await findAccount() : null
-  await checkDatabaseOwner(config.dataDir, account?.uid ?? machine.uid)
-  return startCluster({ dataDir: config.dataDir, account, arch: machine.arch, ports, print })
-}
-
-async function addressOf(
-  config: Config,
-  cluster: PostgresCluster | undefined,
-): Promise<DatabaseAddress> {
-  if (cluster === undefined) return readDatabaseAddress(parseDatabaseUrl(config.databaseUrl!))
-  return { kind: 'socket', socketFile: cluster.socketFile, database: 'seaworthy' }
 }
 
 async function prepareDatabase(

@@ -4,20 +4,15 @@
  */
 import type { Command } from 'commander'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { upOptions, upVariablesText } from '@seaworthy/api/up-options'
 import { CliError, ExitCodeError } from '../failure.ts'
 import { addHelpBelow } from '../help.ts'
-import { collect } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
+import { addProgramOptions, findProgram, handOn, pathOf } from '../server-program.ts'
 
 export function addUpCommand(program: Command, ports: CliPorts): void {
   const command = program.command('up').description('run the server on this machine')
-  for (const option of upOptions) {
-    const flags = 'value' in option ? `--${option.name} <${option.value}>` : `--${option.name}`
-    if ('isRepeatable' in option) command.option(flags, option.text, collect)
-    else command.option(flags, option.text)
-  }
+  addProgramOptions(command, upOptions)
   addHelpBelow(command, upVariablesText).action(
     async (options: Record<string, string | string[] | boolean>) => up(ports, command, options),
   )
@@ -28,14 +23,8 @@ async function up(
   command: Command,
   options: Record<string, string | string[] | boolean>,
 ): Promise<void> {
-  const args = command.options.flatMap((option) => {
-    const value = options[option.attributeName()]
-    // An option `--no-…` is a switch that is on unless it is given.
-    if (option.negate) return value === false ? [option.long!] : []
-    if (value === undefined || value === false) return []
-    return value === true ? [option.long!] : [value].flat().flatMap((one) => [option.long!, one])
-  })
-  const server = findServer()
+  const args = handOn(command, options)
+  const server = findProgram(() => import.meta.resolve('@seaworthy/server/main'))
   if (options['webFolder'] === undefined) {
     const folder = await preparePages(ports)
     if (folder !== undefined) args.push('--web-folder', folder)
@@ -63,22 +52,4 @@ async function preparePages(ports: CliPorts): Promise<string | undefined> {
     })
   }
   return join(dirname(dirname(program)), 'dist/current')
-}
-
-/** The path that is found; `undefined` where no such file is installed. */
-function pathOf(find: () => string): string | undefined {
-  try {
-    return fileURLToPath(find())
-  } catch {
-    return undefined
-  }
-}
-
-/** A program beside ours, found by its package name; it is started, never imported. */
-function findServer(): string {
-  const server = pathOf(() => import.meta.resolve('@seaworthy/server/main'))
-  if (server !== undefined) return server
-  throw new CliError('failed', 'the server is not installed beside this command line', {
-    wayOut: 'Install the package @seaworthy/server, or run this from a checkout.',
-  })
 }

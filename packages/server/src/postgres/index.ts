@@ -5,4 +5,4 @@
 export { findAccount } from './account.ts'
 export { PostgresError } from './binaries.ts'
 export { socketFileOf, startCluster } from './cluster.ts'
-export type { PostgresCluster } from './cluster.ts'
+export type { PostgresCluster, PostgresPorts } from './cluster.ts'
