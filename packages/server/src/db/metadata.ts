@@ -48,6 +48,14 @@ export async function listAllMetadata({ sql }: ReadTx): Promise<MetadataRow[]> {
   return sql<MetadataRow[]>`select role, version, bytes from tuf_metadata order by role, version`
 }
 
+/** Role and version of all that is stored. At most as many as were ever signed. */
+export async function listMetadataVersions({
+  sql,
+}: ReadTx): Promise<{ role: string; version: number }[]> {
+  return sql<{ role: string; version: number }[]>`
+    select role, version from tuf_metadata order by role, version`
+}
+
 export async function insertMetadata({ sql }: WriteTx, row: MetadataRow): Promise<void> {
   await sql`
     insert into tuf_metadata (role, version, bytes, published_at)

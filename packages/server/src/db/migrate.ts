@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import type { Log } from '@seaworthy/std/log'
-import type { Db } from './connection.ts'
+import type { Db, ReadTx } from './connection.ts'
 import { allowPauses } from './connection.ts'
 import { lockKeys } from './lock-keys.ts'
 
@@ -36,8 +36,38 @@ async function readMigrations(): Promise<Migration[]> {
   )
 }
 
-/** This is idempotent, and safe to run from several processes at once. */
-export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
+export interface AppliedMigration {
+  readonly name: string
+  readonly sha256: string
+}
+
+/** What was applied to the database, in order. At most as many as this program has. */
+export async function listApplied({ sql }: ReadTx): Promise<AppliedMigration[]> {
+  return sql<AppliedMigration[]>`select name, sha256 from schema_migrations order by name`
+}
+
+/** Whether the migrations are the first of this program's, or all of them. */
+export async function compareMigrations(
+  others: readonly AppliedMigration[],
+): Promise<'same' | 'earlier' | 'different'> {
+  const own = await readMigrations()
+  const isKnown = others.every(
+    ({ name, sha256 }, i) => own[i]?.name === name && own[i].sha256 === sha256,
+  )
+  if (!isKnown || others.length === 0) return 'different'
+  return others.length === own.length ? 'same' : 'earlier'
+}
+
+/**
+ * This is idempotent, and safe to run from several processes at once. `count` stops behind the
+ * first so many, for rows of a database that had no more.
+ */
+export async function migrate(
+  db: Db,
+  now: Date,
+  log: Log,
+  count: number = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const migrations = await readMigrations()
   await db.write(async (tx) => {
     const { sql } = tx
@@ -52,8 +82,7 @@ export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
     await sql`
       create table if not exists schema_migrations (
         name text primary key, sha256 text not null, applied_at timestamptz not null)`
-    const applied = await sql<{ name: string; sha256: string }[]>`
-      select name, sha256 from schema_migrations order by name`
+    const applied = await listApplied(tx)
     for (const [i, { name, sha256 }] of applied.entries()) {
       const known = migrations[i]
       if (known === undefined || known.name !== name) {
@@ -62,7 +91,7 @@ export async function migrate(db: Db, now: Date, log: Log): Promise<void> {
       if (known.sha256 !== sha256)
         throw new MigrationError(`${name} was changed after it was applied`)
     }
-    for (const { name, text, sha256 } of migrations.slice(applied.length)) {
+    for (const { name, text, sha256 } of migrations.slice(applied.length, count)) {
       await sql.unsafe(text)
       await sql`insert into schema_migrations (name, sha256, applied_at) values (${name}, ${sha256}, ${now})`
       log.info('database.migrated', { name })

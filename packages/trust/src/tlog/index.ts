@@ -48,6 +48,8 @@ export {
   readLogEdge,
 } from './tile-reader.ts'
 export {
+  countAtLevel,
+  countTileLevels,
   encodeEntryBundle,
   entryBundleBytesMax,
   entryBytesMax,

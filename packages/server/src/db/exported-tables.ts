@@ -1,0 +1,259 @@
+/**
+ * What an export holds of the database: every table and column, named one by one, so that a new one
+ * is exported only once somebody has decided in which form. A test compares this with the schema.
+ */
+
+export type TableChoice =
+  | {
+      /** One sentence for whoever reads the export with other tools. */
+      readonly about: string
+      /** Columns that hold no secret, as they are; names with spaces between them. */
+      readonly plain: string
+      /** Hashes and salts of secrets: what they were made of is in no export. */
+      readonly hashes?: string
+      /** Secrets that are encrypted under a key that is in no export. */
+      readonly sealed?: string
+    }
+  | {
+      /** Why the whole table is not in an export. */
+      readonly leftOut: string
+    }
+
+export const tableChoices: Readonly<Record<string, TableChoice>> = {
+  approval_policy: {
+    about: 'Which acts need the approval of another person.',
+    plain: 'only_row release_devices_above device_removal set_at set_by',
+  },
+  approvals: {
+    about: 'Requests to approve such acts, and what became of them.',
+    plain:
+      'id state action subject call_sha256 effect effect_sha256 devices_max permission fleet product principal requested_by requested_at expires_at decided_by decided_at reason',
+  },
+  assertion_ids: {
+    about: 'Assertions of devices that were used and are not expired: none counts twice.',
+    plain: 'device jti expires_at',
+  },
+  audit_entries: {
+    about: 'The audit log: each entry, and its place in the tree once it has one.',
+    plain: 'id entry leaf_index',
+  },
+  ddi_actions: {
+    about: 'Deployments of devices that speak hawkBit DDI.',
+    plain:
+      'device id product version sha256 counter rollout attempt state is_cancel_rejected statuses_count messages created_at changed_at closed_at cancel_asked_at',
+  },
+  device_reports: {
+    about: 'Reports as devices signed them.',
+    plain: 'device sequence report signature received_at',
+  },
+  device_states: {
+    about: 'When each device was heard, and what it said in short.',
+    plain: 'device seen_at reported_at verified_at digest fleet hardware tags updates',
+  },
+  devices: {
+    about: 'Devices with their public keys.',
+    plain:
+      'id fleet key_id public_key name platform hardware agent_version tags provisioning_key registered_at protocol own_changes_used_until clock_offset_seconds reports_pruned_to enrolment',
+  },
+  first_owner_code: {
+    leftOut: 'Every start of a server makes a new one.',
+  },
+  fleet_samples: {
+    about: 'How many devices of a fleet ran what, over time.',
+    plain: 'fleet at devices_count seen_count versions',
+  },
+  fleetlock_keys: {
+    about: 'Keys of FleetLock clients.',
+    plain: 'id fleet created_at created_by revoked_at',
+    hashes: 'secret_sha256',
+  },
+  fleets: {
+    about: 'Fleets and what they follow.',
+    plain:
+      'name product channel poll_seconds pinned_version updates_enabled created_at follow baseline_version baseline_sha256 reboot baseline_counter shared_identity config_version',
+  },
+  foreign_devices: {
+    about: 'Devices of other protocols.',
+    plain: 'device protocol external_id home_fleet gateway attributes attributes_at',
+    hashes: 'secret_sha256',
+  },
+  gateway_tokens: {
+    about: 'Tokens with which gateways register devices of other protocols.',
+    plain: 'id fleet platform hardware uses_left created_at created_by revoked_at',
+    hashes: 'secret_sha256',
+  },
+  hearing: {
+    about: 'When the server could not hear devices.',
+    plain: 'id heard_at gaps',
+  },
+  identities: {
+    about: 'Accounts at identity providers, by person.',
+    plain: 'provider subject person_id account created_at last_used_at',
+  },
+  identity_providers: {
+    about: 'Identity providers by which people sign in.',
+    plain:
+      'name title issuer client_id ca_pem groups_claim grants created_at changed_at changed_by',
+    sealed: 'client_secret_sealed',
+  },
+  identity_traces: {
+    about: 'What tells whether two machines use the identity of one device.',
+    plain: 'device left_boots went_back_at shared_since',
+  },
+  invitations: {
+    about: 'Invitations of people.',
+    plain:
+      'id name email person_id role products fleets created_at created_by expires_at used_at revoked_at',
+    hashes: 'code_sha256',
+  },
+  last_reports: {
+    about: 'The newest report of each device.',
+    plain: 'device report',
+  },
+  lifetime_alarms: {
+    about: 'Alarms about roles that expire, each raised once.',
+    plain: 'role version level raised_at',
+  },
+  log_state: {
+    about: 'The newest signed checkpoint of the audit log.',
+    plain: 'only_row size root checkpoint signed_at',
+  },
+  log_tiles: {
+    about: 'The hashes of the audit log by tile.',
+    plain: 'level index hashes',
+  },
+  omaha_apps: {
+    about: 'Ids of applications in the Omaha protocol, by product.',
+    plain: 'product app_id changed_at changed_by',
+  },
+  pairings: {
+    leftOut: 'A code waits for ten minutes; whoever waits asks for another.',
+  },
+  passkeys: {
+    about: 'Public keys of the passkeys of people.',
+    plain:
+      'id person_id rp_id credential_id public_key sign_count transports is_backed_up name created_at last_used_at',
+  },
+  passwords: {
+    about: 'Slow hashes of passwords, and sealed secrets of authenticator apps.',
+    plain: 'person_id name memory_kib passes totp_step created_at last_used_at',
+    hashes: 'salt hash',
+    sealed: 'totp_sealed',
+  },
+  people: {
+    about: 'People and what they may do.',
+    plain:
+      'id name email role products fleets created_at created_by disabled_at last_sign_in_at let_in_by granted_by_provider counts_as granted_at granted_by',
+  },
+  proposals: {
+    about: 'Proposals with the signatures collected so far.',
+    plain: 'id kind title state document created_at created_by closed_at closed_reason roles',
+  },
+  provisioning_keys: {
+    about: 'Keys with which devices register.',
+    plain: 'id fleet uses_left expires_at created_at created_by revoked_at',
+    hashes: 'secret_sha256',
+  },
+  reboot_groups: {
+    about: 'Fleets whose restarts are coordinated.',
+    plain: 'fleet',
+  },
+  reboot_locks: {
+    about: 'Slots for restarts that are taken.',
+    plain: 'id fleet kind holder device sha256 sequence taken_at asked_at alarmed_at',
+  },
+  recorded_pushes: {
+    about: 'Pushes of tags that the audit log has.',
+    plain: 'repository tag digest',
+  },
+  recovery_codes: {
+    about: 'Slow hashes of recovery codes.',
+    plain: 'selector person_id used_at',
+    hashes: 'salt hash',
+  },
+  release_files: {
+    about: 'Digests of release files by older algorithms, for other protocols.',
+    plain: 'digest size sha1 md5 created_at',
+  },
+  releases: {
+    about: 'Releases that were registered, by product and version.',
+    plain: 'product version kind digest length total_bytes platforms created_at created_by',
+  },
+  removed_devices: {
+    about: 'Devices that were removed: their keys do not come back.',
+    plain: 'device key_id removed_at',
+  },
+  removed_foreign_devices: {
+    about: 'The same of devices of other protocols.',
+    plain: 'gateway external_id removed_at',
+  },
+  rollout_samples: {
+    about: 'How far a rollout was, over time.',
+    plain: 'rollout at waves',
+  },
+  rollout_waves: {
+    about: 'Waves of rollouts with their counts.',
+    plain:
+      'rollout wave members_counted_at opened_at success_since approved_at approved_by offered_count in_flight_count healthy_count failed_count failures_accepted_count superseded_count waiting_count silent_count moved_since_count',
+  },
+  rollouts: {
+    about: 'Rollouts with policy and state.',
+    plain:
+      'id fleet product channel version sha256 counter policy from_sha256 way_back_of state stop_code stop_reason revision created_at created_by start_at ended_at clock_at waves_open_count period_index period_offered_count rate_next_ms failures_accepted_at is_settled first_place stop_values',
+  },
+  schema_migrations: {
+    leftOut: 'The manifest lists them.',
+  },
+  seals: {
+    about: 'Secrets of applications, sealed to the key of each device.',
+    plain: 'setting device version',
+    sealed: 'sealed',
+  },
+  secrets: {
+    about: 'Secrets of the server, sealed under the master key.',
+    plain: 'name version created_at',
+    sealed: 'sealed',
+  },
+  server_facts: {
+    about: 'Certificate of the server, and the id of its audit log.',
+    plain: 'name value',
+  },
+  sessions: {
+    about: 'Sessions of people in browsers.',
+    plain:
+      'id person_id created_at last_used_at expires_at stepped_up_at ended_at address user_agent factor',
+    hashes: 'secret_sha256',
+  },
+  settings: {
+    about: 'Variables of applications, and secrets sealed to their holder.',
+    plain: 'id fleet device name version value holder_key set_at set_by sealed_at sealed_by',
+    sealed: 'holder_copy',
+  },
+  sign_in_policy: {
+    about: 'Which roles need a passkey.',
+    plain: 'only_row passkey_roles',
+  },
+  tokens: {
+    about: 'Tokens of people and services.',
+    plain:
+      'id name role products fleets created_at created_by expires_at last_used_at revoked_at refreshed_from line holder trades_used_until networks',
+    hashes: 'secret_sha256',
+  },
+  tuf_metadata: {
+    about: 'Signed metadata: every stored version of every role.',
+    plain: 'role version bytes published_at',
+  },
+  update_events: {
+    about: 'What each update of a device went through.',
+    plain: 'id rollout device attempt state code at',
+  },
+  updates: {
+    about: 'Updates that rollouts have offered to devices.',
+    plain:
+      'rollout device wave attempt state code offered_at offered_sequence has_started changed_at deadline_at ended_at changes_count',
+  },
+  used_challenges: {
+    about: 'Challenges of sign-ins that were used and are not expired.',
+    plain: 'challenge expires_at',
+  },
+}
