@@ -31,7 +31,8 @@ const hiddenLayers: Record<string, readonly string[]> = {
   db: ['http', 'app', 'tasks'],
 }
 /** The programs that the command line starts, and the pages that it hands on. */
-const startedByCli = /^@seaworthy\/(?:(?:server|agent)\/main|sim\/stolen|web\/(?:build|pages))$/
+const startedByCli =
+  /^@seaworthy\/(?:(?:server|agent)\/main|server\/transfers|sim\/stolen|web\/(?:build|pages))$/
 /** What every test may import although no package may ship it. */
 const testOnlyModules = /^(?:node:|fast-check$|tuf-js$|@tufjs\/)/
 

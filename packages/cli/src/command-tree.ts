@@ -29,6 +29,7 @@ import { addRoleCommands } from './commands/roles.ts'
 import { addRolloutCommands } from './commands/rollouts/index.ts'
 import { addSessionCommands } from './commands/sessions.ts'
 import { addTokenCommands } from './commands/tokens.ts'
+import { addTransferCommands } from './commands/transfers.ts'
 import { addTrustCommands } from './commands/trust.ts'
 import { addTufCommands } from './commands/tuf.ts'
 import { addUpCommand } from './commands/up.ts'
@@ -40,6 +41,7 @@ import type { CliPorts } from './ports.ts'
 /** Each of these adds its commands to the program, in the order of `--help`. */
 const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addUpCommand,
+  addTransferCommands,
   addDemoCommand,
   addLoginCommands,
   addServerCommands,

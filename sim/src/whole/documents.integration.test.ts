@@ -341,6 +341,25 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await runBlock(path, 'seaworthy trust rotate')
   })
 
+  it('moving house: an export, and the same server from it to whoever knew the former one', async () => {
+    const path = 'docs/runbooks/backup.md'
+    await stopServer!()
+    await runBlock(path, 'seaworthy export', async (out) => {
+      values.set('DIGEST', /SHA-256 of the export: ([0-9a-f]{64})/.exec(out)![1]!)
+      await ok('cd seaworthy-export && sha256sum --check --quiet SHA256SUMS')
+    })
+    await runBlock(path, 'mkdir -m 711 moved-seaworthy-data')
+    await ok('mv seaworthy-data former-data && mv moved-seaworthy-data seaworthy-data')
+    runServer()
+    await waitUntil(
+      'the imported server is there',
+      async () => (await shell('seaworthy whoami')).exitCode === 0,
+    )
+    await ok('seaworthy log verify')
+    await ok('seaworthy trust status')
+    await ok('seaworthy device list')
+  })
+
   it('no document and no message begins a command in another way', () => {
     const places = [
       ...['README.md', 'CONTRIBUTING.md', ...listFiles('docs', '.md')],

@@ -27,7 +27,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   approvals: {
     about: 'Requests to approve such acts, and what became of them.',
     plain:
-      'id state action subject call_sha256 effect effect_sha256 devices_max permission fleet product principal requested_by requested_at expires_at decided_by decided_at reason',
+      'id state action subject call_sha256 effect effect_sha256 devices_max permission fleet product principal requested_by requested_at expires_at decided_by decided_at reason from_fleet',
   },
   assertion_ids: {
     about: 'Assertions of devices that were used and are not expired: none counts twice.',
@@ -103,7 +103,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   invitations: {
     about: 'Invitations of people.',
     plain:
-      'id name email person_id role products fleets created_at created_by expires_at used_at revoked_at',
+      'id name email person_id role products fleets created_at created_by expires_at used_at revoked_at denied_by',
     hashes: 'code_sha256',
   },
   last_reports: {
@@ -143,7 +143,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   people: {
     about: 'People and what they may do.',
     plain:
-      'id name email role products fleets created_at created_by disabled_at last_sign_in_at let_in_by granted_by_provider counts_as granted_at granted_by',
+      'id name email role products fleets created_at created_by disabled_at last_sign_in_at let_in_by granted_by_provider counts_as granted_at granted_by denied_by',
   },
   proposals: {
     about: 'Proposals with the signatures collected so far.',
@@ -186,6 +186,10 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   removed_foreign_devices: {
     about: 'The same of devices of other protocols.',
     plain: 'gateway external_id removed_at',
+  },
+  roles: {
+    about: 'Roles that owners have made, with what they allow and deny.',
+    plain: 'name purpose allows denies version created_at created_by changed_at changed_by',
   },
   rollout_samples: {
     about: 'How far a rollout was, over time.',
@@ -236,12 +240,16 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   tokens: {
     about: 'Tokens of people and services.',
     plain:
-      'id name role products fleets created_at created_by expires_at last_used_at revoked_at refreshed_from line holder trades_used_until networks',
+      'id name role products fleets created_at created_by expires_at last_used_at revoked_at refreshed_from line holder trades_used_until networks denied_by',
     hashes: 'secret_sha256',
   },
   tuf_metadata: {
     about: 'Signed metadata: every stored version of every role.',
     plain: 'role version bytes published_at',
+  },
+  unapproved_releases: {
+    about: 'Releases to devices that needed no approval, which count towards the rule.',
+    plain: 'principal devices at',
   },
   update_events: {
     about: 'What each update of a device went through.',

@@ -13,7 +13,7 @@ const textOid = 25
 const batchBytes = 4 * 1024 * 1024
 const batchRowsMax = 5000
 
-export interface Column {
+interface TableColumn {
   readonly name: string
   readonly type: string
   readonly isNullable: boolean
@@ -21,8 +21,9 @@ export interface Column {
 
 export interface Table {
   readonly name: string
-  readonly columns: readonly Column[]
-  readonly primaryKey: readonly string[]
+  readonly columns: readonly TableColumn[]
+  /** The columns by which its rows are put in order: those of its key, or all. */
+  readonly order: readonly string[]
 }
 
 /** Every table of the database, in the order of their names. At most as many as the schema has. */
@@ -47,7 +48,7 @@ export async function listTables({ sql }: ReadTx): Promise<Table[]> {
       type,
       isNullable,
     })),
-    primaryKey: primaryKeys.get(name) ?? [],
+    order: primaryKeys.get(name) ?? found.map((column) => column.name),
   }))
 }
 
@@ -56,7 +57,7 @@ export async function listTables({ sql }: ReadTx): Promise<Table[]> {
  * half an export would be worse than none.
  */
 export function chooseTables(tables: readonly Table[]): Table[] {
-  return tables.filter(({ name, columns, primaryKey }) => {
+  return tables.filter(({ name, columns }) => {
     const choice = Object.hasOwn(tableChoices, name) ? tableChoices[name] : undefined
     invariant(choice !== undefined, `exported-tables.ts says what becomes of the table ${name}`)
     if ('leftOut' in choice) return false
@@ -66,7 +67,6 @@ export function chooseTables(tables: readonly Table[]): Table[] {
       const isChosen = chosen.includes(column)
       invariant(isChosen, `exported-tables.ts says what becomes of ${name}.${column}`)
     }
-    invariant(primaryKey.length > 0, `the table ${name} has a primary key`)
     return true
   })
 }
@@ -89,7 +89,7 @@ export async function* readRows({ sql }: ReadTx, table: Table): AsyncGenerator<s
   const bytes = widest?.bytes ?? 0
   if (bytes === 0) return
   const count = Math.max(1, Math.min(batchRowsMax, Math.floor(batchBytes / bytes)))
-  const order = table.primaryKey.map(quote).join(', ')
+  const order = table.order.map(quote).join(', ')
   const rows = sql.unsafe<{ line: string }[]>(
     `select row_to_json(t)::text as line from ${from} order by ${order}`,
   )
