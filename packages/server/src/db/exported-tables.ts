@@ -74,7 +74,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   },
   foreign_devices: {
     about: 'Devices of other protocols.',
-    plain: 'device protocol external_id home_fleet gateway attributes attributes_at',
+    plain: 'device protocol external_id home_fleet gateway attributes attributes_at token_made_by',
     hashes: 'secret_sha256',
   },
   gateway_tokens: {
