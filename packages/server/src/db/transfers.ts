@@ -19,7 +19,7 @@ interface TableColumn {
   readonly isNullable: boolean
 }
 
-export interface Table {
+export interface StoredTable {
   readonly name: string
   readonly columns: readonly TableColumn[]
   /** The columns by which its rows are put in order: those of its key, or all. */
@@ -27,7 +27,7 @@ export interface Table {
 }
 
 /** Every table of the database, in the order of their names. At most as many as the schema has. */
-export async function listTables({ sql }: ReadTx): Promise<Table[]> {
+export async function listTables({ sql }: ReadTx): Promise<StoredTable[]> {
   const rows = await sql<{ table: string; name: string; type: string; isNullable: boolean }[]>`
     select c.relname as table, a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
       not a.attnotnull as "isNullable"
@@ -56,7 +56,7 @@ export async function listTables({ sql }: ReadTx): Promise<Table[]> {
  * Those of them that an export holds. Throws where nobody has decided about a table or a column:
  * half an export would be worse than none.
  */
-export function chooseTables(tables: readonly Table[]): Table[] {
+export function chooseTables(tables: readonly StoredTable[]): StoredTable[] {
   return tables.filter(({ name, columns }) => {
     const choice = Object.hasOwn(tableChoices, name) ? tableChoices[name] : undefined
     invariant(choice !== undefined, `exported-tables.ts says what becomes of the table ${name}`)
@@ -81,7 +81,7 @@ export async function allowLongWork({ sql }: ReadTx): Promise<void> {
  * The rows of a table, each as one line of JSON without its end, in batches that are bounded by the
  * largest row there is.
  */
-export async function* readRows({ sql }: ReadTx, table: Table): AsyncGenerator<string[]> {
+export async function* readRows({ sql }: ReadTx, table: StoredTable): AsyncGenerator<string[]> {
   const from = `(select ${listColumns(table)} from ${quote(table.name)}) t`
   const [widest] = await sql.unsafe<{ bytes: number | null }[]>(
     `select max(octet_length(row_to_json(t)::text)) as bytes from ${from}`,
@@ -99,7 +99,7 @@ export async function* readRows({ sql }: ReadTx, table: Table): AsyncGenerator<s
 /** Adds rows as `readRows` gave them; answers how many. */
 export async function insertRows(
   { sql }: WriteTx,
-  table: Table,
+  table: StoredTable,
   lines: readonly string[],
 ): Promise<number> {
   const values = table.columns.map(({ name }) => `r.${quote(name)}`).join(', ')
@@ -154,7 +154,7 @@ async function listCounters({ sql }: ReadTx): Promise<{ place: string; sequence:
  */
 export async function findOccupied(
   tx: WriteTx,
-  tables: readonly Table[],
+  tables: readonly StoredTable[],
 ): Promise<string | undefined> {
   await lockFirstStart(tx)
   for (const { name } of tables) {
@@ -184,7 +184,7 @@ export async function withoutForeignKeys(tx: WriteTx, work: () => Promise<void>)
   }
 }
 
-function listColumns(table: Table): string {
+function listColumns(table: StoredTable): string {
   return table.columns.map(({ name }) => quote(name)).join(', ')
 }
 

@@ -5,7 +5,7 @@ import { appendAudit } from '../../db/audit.ts'
 import type { Db, ReadTx } from '../../db/connection.ts'
 import { readClock } from '../../db/connection.ts'
 import { compareMigrations, listApplied } from '../../db/migrate.ts'
-import type { Table } from '../../db/transfers.ts'
+import type { StoredTable } from '../../db/transfers.ts'
 import {
   allowLongWork,
   chooseTables,
@@ -84,7 +84,7 @@ async function requireSameSchema(tx: ReadTx) {
 async function exportTable(
   { print }: Pick<ExportDeps, 'print'>,
   tx: ReadTx,
-  table: Table,
+  table: StoredTable,
   folder: string,
 ): Promise<number> {
   let count = 0

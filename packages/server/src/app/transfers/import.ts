@@ -7,7 +7,7 @@ import { appendAudit } from '../../db/audit.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import { readLogState } from '../../db/log.ts'
 import { compareMigrations, migrate } from '../../db/migrate.ts'
-import type { Table } from '../../db/transfers.ts'
+import type { StoredTable } from '../../db/transfers.ts'
 import {
   allowLongWork,
   findOccupied,
@@ -90,7 +90,7 @@ export async function importServer(
   await migrate(db, clock.now(), log)
 }
 
-async function requireEmpty(tx: WriteTx): Promise<Table[]> {
+async function requireEmpty(tx: WriteTx): Promise<StoredTable[]> {
   const tables = await listTables(tx)
   const occupied = await findOccupied(tx, tables)
   if (occupied !== undefined) {
@@ -105,7 +105,7 @@ async function requireEmpty(tx: WriteTx): Promise<Table[]> {
 async function importTable(
   { print }: Pick<ImportDeps, 'print'>,
   tx: WriteTx,
-  table: Table,
+  table: StoredTable,
   expected: { folder: string; count: number },
 ): Promise<void> {
   let count = 0

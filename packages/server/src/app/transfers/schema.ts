@@ -1,5 +1,5 @@
 /** `schema.json`: what the tables of an export hold, written from the database and the code. */
-import type { Table } from '../../db/transfers.ts'
+import type { StoredTable } from '../../db/transfers.ts'
 import { tableChoices } from '../../db/exported-tables.ts'
 
 /** Each form of a column in JSON, by its type in PostgreSQL. */
@@ -16,7 +16,7 @@ const forms: Readonly<Record<string, string>> = {
   'text[]': 'a list of texts',
 }
 
-export function describeSchema(tables: readonly Table[]): object {
+export function describeSchema(tables: readonly StoredTable[]): object {
   return {
     lines:
       'tables/NAME.jsonl has one JSON object a line for each row, in the order of the columns that `order` names.',
