@@ -20,6 +20,10 @@ export type TableChoice =
     }
 
 export const tableChoices: Readonly<Record<string, TableChoice>> = {
+  access_reviews: {
+    about: 'Reviews of access, and who finished them.',
+    plain: 'id at by reviewer grants_count grants_sha256',
+  },
   approval_policy: {
     about: 'Which acts need the approval of another person.',
     plain: 'only_row release_devices_above device_removal set_at set_by',
@@ -186,6 +190,10 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   removed_foreign_devices: {
     about: 'The same of devices of other protocols.',
     plain: 'gateway external_id removed_at',
+  },
+  reviewed_grants: {
+    about: 'What a review of access decided about each grant.',
+    plain: 'review key seen',
   },
   roles: {
     about: 'Roles that owners have made, with what they allow and deny.',
