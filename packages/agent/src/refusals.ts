@@ -50,7 +50,7 @@ export type ContentFailure =
   | 'content_unusable'
 
 /** What this machine lacks: reported, and tried again at the next poll. */
-export const localFailures = ['no_space', 'disk_failed'] as const
+const localFailures = ['no_space', 'disk_failed'] as const
 export type LocalFailure = (typeof localFailures)[number]
 
 /** Whether this machine is to blame, whatever it was about. */
