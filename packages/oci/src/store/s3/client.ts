@@ -302,24 +302,33 @@ export function createS3Client(
         { method: 'DELETE', key, query: { uploadId: partsId }, expected: [200, 204, 404] },
         async (response) => void (await readText(response)),
       ),
-    listParts: (below) =>
-      ask(
-        {
-          method: 'GET',
-          query: { uploads: '', prefix: `${prefix}${below}` },
-          expected: [200],
-        },
-        async (response) => {
-          const xml = await readText(response)
-          return xmlElements(xml, 'Upload').flatMap((entry) => {
-            const key = xmlText(entry, 'Key')
-            const partsId = xmlText(entry, 'UploadId')
-            if (!key?.startsWith(`${prefix}${below}`) || partsId === undefined) return []
-            const startedAt = new Date(xmlText(entry, 'Initiated') ?? Number.NaN)
-            return [{ key: key.slice(prefix.length), partsId, startedAt }]
-          })
-        },
-      ),
+    async listParts(below) {
+      const found: { key: string; partsId: string; startedAt: Date }[] = []
+      let marker: PartsMarker | undefined
+      do {
+        const xml: string = await ask(
+          {
+            method: 'GET',
+            query: {
+              uploads: '',
+              prefix: `${prefix}${below}`,
+              ...(marker === undefined ? {} : marker),
+            },
+            expected: [200],
+          },
+          readText,
+        )
+        for (const entry of xmlElements(xml, 'Upload')) {
+          const key = xmlText(entry, 'Key')
+          const partsId = xmlText(entry, 'UploadId')
+          if (!key?.startsWith(`${prefix}${below}`) || partsId === undefined) continue
+          const startedAt = new Date(xmlText(entry, 'Initiated') ?? Number.NaN)
+          found.push({ key: key.slice(prefix.length), partsId, startedAt })
+        }
+        marker = nextPartsPage(xml, marker)
+      } while (marker !== undefined)
+      return found
+    },
   }
   return client
 }
@@ -352,6 +361,28 @@ function nextPage(xml: string, token: string | undefined): string | undefined {
   throw new ObjectStoreError(
     'failed',
     'the object store answered a list that is cut short, or whose next page cannot be asked for',
+  )
+}
+
+/** Where the next page of a list of uploads in parts begins. */
+type PartsMarker = { 'key-marker': string; 'upload-id-marker': string }
+
+/** The same of a list of uploads in parts: one that is left out would be kept and paid for ever. */
+function nextPartsPage(xml: string, marker: PartsMarker | undefined): PartsMarker | undefined {
+  const isPage = xmlElements(xml, 'ListMultipartUploadsResult').length === 1
+  const isLast = xmlText(xml, 'IsTruncated') !== 'true'
+  if (isPage && isLast) return undefined
+  const next = {
+    'key-marker': xmlText(xml, 'NextKeyMarker') ?? '',
+    'upload-id-marker': xmlText(xml, 'NextUploadIdMarker') ?? '',
+  }
+  const isSame =
+    next['key-marker'] === (marker?.['key-marker'] ?? '') &&
+    next['upload-id-marker'] === (marker?.['upload-id-marker'] ?? '')
+  if (isPage && !isSame) return next
+  throw new ObjectStoreError(
+    'failed',
+    'the object store answered a list of uploads that is cut short, or whose next page cannot be asked for',
   )
 }
 

@@ -229,6 +229,86 @@ describe('S3 faults', { skip: lacksObjectStore() }, () => {
     assert.deepEqual(await whole.listRepositories(), ['product'])
   })
 
+  it('O1 attack: a list of uploads in parts that is cut short, or has no next page, is an error, and each page is asked for', async () => {
+    const location = server.newLocation()
+    const partsOf = (transport: Transport) => {
+      const ports = { ...server.ports, sleep, transport }
+      return createS3Client(location, server.credentials, ports).listParts('bytes/')
+    }
+    const whole = createS3Client(location, server.credentials, server.ports)
+    for (const name of ['a', 'b', 'c']) await whole.startParts(`bytes/${name}`)
+    const names = (found: { key: string }[]) => found.map(({ key }) => key).toSorted()
+    const forged: ((xml: string) => string)[] = [
+      (xml) => xml.slice(0, xml.length / 2),
+      () => '',
+      () => '<Error><Code>InternalError</Code></Error>',
+      () =>
+        '<ListMultipartUploadsResult><IsTruncated>true</IsTruncated></ListMultipartUploadsResult>',
+      () =>
+        '<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker></ListMultipartUploadsResult>',
+    ]
+    const isList = ({ method, url }: HttpRequest) => method === 'GET' && /[?&]uploads=/.test(url)
+    for (const forge of forged) {
+      const lying: Transport = async (request) => {
+        const response = await server.ports.transport(request)
+        if (!isList(request) || response.status !== 200) return response
+        const text = new TextDecoder().decode(await readAll(response.body))
+        const { 'content-length': _, ...headers } = response.headers
+        return { ...response, headers, body: respond(forge(text)) }
+      }
+      await assert.rejects(partsOf(lying), hasFault('failed'), String(forge))
+    }
+    // A server that gives one upload a page.
+    const paging: Transport = async (request) => {
+      const response = await server.ports.transport(request)
+      if (!isList(request) || response.status !== 200) return response
+      const text = new TextDecoder().decode(await readAll(response.body))
+      const entries = text.match(/<Upload>.*?<\/Upload>/gs)!
+      const marker = new URL(request.url).searchParams.get('key-marker')
+      const keyOf = (entry: string) => /<Key>(.*?)<\/Key>/.exec(entry)![1]!
+      const at = marker === null ? 0 : entries.findIndex((entry) => keyOf(entry) === marker) + 1
+      const more =
+        at + 1 < entries.length
+          ? `<IsTruncated>true</IsTruncated><NextKeyMarker>${keyOf(entries[at]!)}</NextKeyMarker>`
+          : '<IsTruncated>false</IsTruncated>'
+      const page = `<ListMultipartUploadsResult>${entries[at]}${more}</ListMultipartUploadsResult>`
+      const { 'content-length': _, ...headers } = response.headers
+      return { ...response, headers, body: respond(page) }
+    }
+    const wanted = ['bytes/a', 'bytes/b', 'bytes/c']
+    assert.deepEqual(names(await partsOf(server.ports.transport)), wanted)
+    assert.deepEqual(names(await partsOf(paging)), wanted)
+  })
+
+  it('A9 attack: an upload in very many one-byte pieces costs traffic in proportion to them', async () => {
+    let bytes = 0
+    const store = await open(async (request: HttpRequest) => {
+      if (request.body instanceof Uint8Array) bytes += request.body.length
+      const response = await server.ports.transport(request)
+      bytes += Number(response.headers['content-length'] ?? 0)
+      return response
+    })
+    const uploadId = await store.createUpload('product')
+    const content = seededRandom(9).bytes(400)
+    const costs: number[] = []
+    for (let at = 0; at < content.length; at++) {
+      const before = bytes
+      const source = pieces(content.subarray(at, at + 1))
+      const size = await store.appendUpload('product', uploadId, {
+        offset: at,
+        source,
+        sizeMax: 1e6,
+      })
+      assert.equal(size, at + 1)
+      costs.push(bytes - before)
+    }
+    const worst = Math.max(...costs.slice(-50))
+    assert.ok(worst < 16 * 1024, `${worst} bytes for one more`)
+    const digest = digestOf(content)
+    await store.commitUpload('product', uploadId, digest)
+    assert.deepEqual(await get(store, digest), Uint8Array.from(content))
+  })
+
   it('keeps two parts of an upload in memory at most', async () => {
     let sending = 0
     let sendingMax = 0

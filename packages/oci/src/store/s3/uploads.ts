@@ -26,6 +26,8 @@ import { partBytesFor, readStream, writeStream } from './stream.ts'
 const touchEveryMs = 10 * 60_000
 /** The most segments of an upload: its record grows with each of them. */
 const segmentsMax = 10_000
+/** Segments below this are gathered with the ones before them. */
+const gatheredBytesMin = 8 * 1024 * 1024
 
 export interface S3Uploads {
   create(repository: string): Promise<string>
@@ -129,6 +131,28 @@ export function createS3Uploads(
     return { ...joined, digest: digester.finish() }
   }
 
+  /**
+   * Puts the last segments together while none is larger than what follows it, so that an upload in
+   * small pieces has few segments, and each byte is written again a few times at most.
+   */
+  async function gather(uploadId: string, segments: readonly Segment[]) {
+    let from = segments.length - 1
+    let size = segments[from]!.size
+    while (from > 0 && size < gatheredBytesMin && segments[from - 1]!.size <= size) {
+      from--
+      size += segments[from]!.size
+    }
+    const replaced = segments.slice(from)
+    if (replaced.length === 1) return { segments: [...segments], replaced: [] }
+    const source = async function* () {
+      for (const segment of replaced) {
+        yield* readStream(client, segment, { start: 0, end: segment.size }, damaged)
+      }
+    }
+    const bytes = await writeStream(client, newKey(uploadId), source(), partBytesFor(size))
+    return { segments: [...segments.slice(0, from), { ...bytes, digest: null }], replaced }
+  }
+
   async function digestSegment(segment: Segment, digest: Digest): Promise<Segment> {
     const algorithm = digestAlgorithm(digest)
     if (segment.digest !== null && digestAlgorithm(segment.digest) === algorithm) return segment
@@ -191,12 +215,15 @@ export function createS3Uploads(
       const bytes = await writeStream(client, key, received(), partBytesFor(sizeMax))
       if (bytes.size > 0) {
         const segment = { ...bytes, digest: offset === 0 ? digester.finish() : null }
-        const segments = [...kept.value.segments, segment]
+        const gathered = await gather(uploadId, [...kept.value.segments, segment])
+        const { segments } = gathered
         const value = { ...kept.value, usedAtMs: nowMs(), segments }
         if ((await replace(uploadId, value, kept.etag)) === undefined) {
-          await client.remove(key)
+          for (const own of new Set([key, segments.at(-1)!.key])) await client.remove(own)
           throw new Refusal<StoreRefusal>('upload_offset', 'another request wrote at that offset')
         }
+        // What is left behind by a crash goes with the upload.
+        for (const old of gathered.replaced) await client.remove(old.key)
       } else {
         await client.remove(key)
       }
