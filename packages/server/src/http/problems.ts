@@ -432,6 +432,8 @@ export function problemOf(thrown: unknown): ProblemReply {
       },
       headers: {
         ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),
+        // What is full, rather than too fast, says no time of its own.
+        ...(mapped.status === 429 ? { 'retry-after': '60' } : {}),
         ...(error instanceof TooOftenRefusal
           ? { 'retry-after': String(error.retryAfterSeconds) }
           : {}),
