@@ -192,7 +192,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     plain: 'gateway external_id removed_at',
   },
   reviewed_grants: {
-    about: 'What a review of access decided about each grant.',
+    about: 'The grants that a review of access has seen, as they were.',
     plain: 'review key seen',
   },
   roles: {
