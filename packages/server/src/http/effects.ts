@@ -89,7 +89,7 @@ export const unguarded = {
   'It marks what a person has looked at.': ['access-review.create'],
   'It changes nothing.': ['rollout.check'],
   'It stops what was begun: that must wait for nobody.': ['rollout.abort', 'rollout.pause'],
-  'It goes on with what was begun, which was approved as a whole where the rules said so.': [
+  'It goes on with what was begun: rules looked at that then, and not at how the fleet has grown.': [
     'rollout.approve',
     'rollout.resume',
   ],

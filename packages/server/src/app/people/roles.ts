@@ -317,7 +317,7 @@ export async function removeRole(tx: RightsTx, actor: Current, name: string): Pr
     const rest = holders.length > 5 ? ` and ${holders.length - 5} more` : ''
     throw new Refusal<RoleRefusal>(
       'role_in_use',
-      `${named}${rest} hold the role ${name}: give them another one first, or end them; \`seaworthy role show ${name}\` names all`,
+      `the role ${name} is held by ${named}${rest}: give each of them another one first, or end it; \`seaworthy role show ${name}\` names all`,
     )
   }
   await db.deleteRole(tx, name)
