@@ -162,9 +162,9 @@ test('without a terminal nothing is asked: passphrases and confirmations are ref
   assert.equal(short.status, 3)
   const token = run(['login', 'https://127.0.0.1:1'])
   assert.equal(token.status, 2)
-  const remove = run(['device', 'remove', 'device_x', '--config-dir', folder])
-  assert.equal(remove.status, 2)
-  assert.match(remove.stderr, /Nobody is there to say yes\.\nLook at what would be done/)
+  const revoke = run(['session', 'revoke', 'session_x', '--config-dir', folder])
+  assert.equal(revoke.status, 2)
+  assert.match(revoke.stderr, /Nobody is there to say yes\.\nLook at what would be done/)
 })
 
 test('keys: what cannot be a key, a wrong passphrase and a PKCS#11 token are told apart', async (t) => {

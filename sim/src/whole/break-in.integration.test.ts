@@ -494,7 +494,7 @@ test('A2 A4 attack: a stolen token of one person removes devices: the command li
 
     const asked = await thief.run('device', 'remove', first.id)
     assert.equal(asked.exitCode, 3)
-    assert.match(asked.err, /Would remove the device device_\w+ from the fleet shops/)
+    assert.match(asked.err, /Would remove from the fleet shops the device device_\w+/)
     assert.match(asked.err, new RegExp(`decides at ${server.url}/approvals`))
     assert.match(asked.err, /\(approval_required\)\n.*--await-approval/)
     const { id } = (await requestOf(first.id))!

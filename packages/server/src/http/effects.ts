@@ -89,10 +89,8 @@ export const unguarded = {
   'It marks what a person has looked at.': ['access-review.create'],
   'It changes nothing.': ['rollout.check'],
   'It stops what was begun: that must wait for nobody.': ['rollout.abort', 'rollout.pause'],
-  'It goes on with what was begun: rules looked at that then, and not at how the fleet has grown.': [
-    'rollout.approve',
-    'rollout.resume',
-  ],
+  'It goes on with what was begun: rules looked at that then, and not at how the fleet has grown.':
+    ['rollout.approve', 'rollout.resume'],
   'It names a product to clients; devices stay in their fleets.': ['omaha-app.set'],
   'It changes by which names clients find the server, not what devices install.': [
     'certificate.add-name',

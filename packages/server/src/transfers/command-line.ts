@@ -21,7 +21,8 @@ export function readTransferLine(
 ): TransferLine {
   const [verb, folder, ...args] = argv
   if ((verb !== 'export' && verb !== 'import') || folder === undefined) {
-    throw new UsageError('this takes export DIR or import DIR')
+    const given = argv.length === 0 ? 'nothing' : argv.join(' ')
+    throw new UsageError(`this takes export DIR or import DIR, and was given ${given}`)
   }
   const places = verb === 'import' ? [...placeOptionNames, 'master-key-file'] : placeOptionNames
   const text = { type: 'string' as const }
