@@ -90,7 +90,7 @@ export const showForeignDevice = defineRoute({
     device: deviceView,
     externalId: z.string().nullable(),
     gatewayTokenId: idField('gateway').nullable(),
-    /** Whoever made its token; null behind a gateway, and where the log alone knows. */
+    /** Who made its token; null for a device behind a gateway, and for tokens made earlier. */
     tokenMadeBy: z.string().nullable(),
     attributes: z.record(z.string(), z.string()),
     attributesAt: instant.nullable(),

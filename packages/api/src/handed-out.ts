@@ -36,5 +36,5 @@ export const rightsOutcome = {
 }
 export type RightsOutcome = z.output<z.ZodObject<typeof rightsOutcome>>
 
-/** With `dryRun=yes` everything is done, and undone at once: the answer says what would end. */
+/** `dryRun=yes` has everything done and undone at once: the answer says what would end. */
 export const dryRunQuery = z.strictObject({ dryRun: z.enum(['yes']).optional() })

@@ -7,7 +7,7 @@ import { defineRoute, nothing } from './route.ts'
 /** The name of a role, a built-in one or one of one’s own. */
 export const roleName = nameField
 
-/** The built-in roles, of which a token has any but the owner’s. */
+/** The built-in roles. A token may have any of them but `owner`. */
 export const builtInRole = z.enum([
   'owner',
   'admin',

@@ -95,6 +95,7 @@ export function watchCertificateFiles(
   const keepLooking = async () => {
     for (;;) {
       nap = new AbortController()
+      // A nap that is cut short ends with an error: somebody wants a look now, or the end.
       await sleep(lookEveryMs, nap.signal).catch(() => undefined)
       if (isStopping) return
       await look()

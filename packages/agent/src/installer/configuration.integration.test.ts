@@ -280,7 +280,7 @@ test('V8 values with which the application does not get well are put back, repor
   assert.equal(told().failed, null)
   await waitUntil('it is reported', () => lastSigned().configuration?.version === 12)
   assert.equal(lastSigned().configuration?.failed, undefined)
-  // What was on trial and failed was never here; what was confirmed rules out all before it.
+  // A version that failed its trial rules out nothing; a confirmed one rules out all before it.
   give(13, first)
   await waitUntil('the replay is refused', () => refusals().includes('secret_rollback'))
 })
@@ -457,6 +457,7 @@ test('V8 a variable reaches an application that runs, through the processes of a
   for (const pid of real.processes().installer) killHard(pid)
   await waitUntil(
     'it is put back',
+    // No status can be read while the installer that was killed is not back.
     async () => (await state().catch(() => undefined))?.failed?.version === 3,
   )
   assert.equal(read(), 'blue')

@@ -141,7 +141,7 @@ export function createConfiguration(context: InstallerContext): Configuration {
       : { ...kept, opened: await open(kept.received) }
   }
 
-  /** In one write, nothing older than this comes back. */
+  /** Confirms in one write, so that nothing older than this comes back. */
   const confirmIn = async (file: ConfigurationFile, received: Received) => {
     await changeAndTell(context, (state) => ({
       ...state,

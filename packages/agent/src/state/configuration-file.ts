@@ -1,7 +1,7 @@
 /**
  * Variables and secrets of the application as the server sent them, in two files: one for those
- * that are confirmed, one for those on trial. Secrets stay sealed on the disk, and are opened anew
- * at every start.
+ * that are confirmed, one for those on trial. Secrets stay sealed on the disk; they
+ * are opened at every start.
  */
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'

@@ -240,5 +240,5 @@ export const entitySets = {
 
 export type SetName = keyof typeof entitySets
 
-/** Every set, with its names as any text. */
+/** Every set by its name, for looking up a name that a caller has sent. */
 export const setsByName: ReadonlyMap<string, EntitySet> = new Map(Object.entries(entitySets))

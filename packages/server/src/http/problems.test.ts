@@ -11,7 +11,7 @@ test('A9 walk: whatever is refused because it is too much says when to come back
   const codes = [...source.matchAll(/^ {2}([a-z_]+): no\((?:429|503),/gm)].map(([, code]) => code!)
   assert.ok(codes.length > 15 && codes.includes('approvals_too_many'), codes.join())
   for (const code of codes) {
-    const { headers } = problemOf(new Refusal(code, 'too much'))
+    const { headers } = problemOf(new Refusal<string>(code, 'too much'))
     assert.match(headers['retry-after'] ?? '', /^[1-9]\d*$/, code)
   }
   const { headers } = problemOf(new TooOftenRefusal('tokens_too_often', 'too often', 7))

@@ -1,4 +1,4 @@
-/** Who may ask what, and how it is answered. */
+/** Decides who may ask a question by OData, and answers it. */
 import type { Address, AskedQuestion, ODataRefusal, SetName } from '@seaworthy/api/odata'
 import { conditionOf } from '@seaworthy/api/odata'
 import type { Permission } from '@seaworthy/fleet/access'

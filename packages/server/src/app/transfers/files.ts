@@ -72,8 +72,11 @@ export async function writeSums(folder: string): Promise<Sums> {
 export async function verifySums(folder: string, expected: Sums): Promise<void> {
   const path = join(folder, sumsName)
   const whole = createHash('sha256')
-  const isThere = await lstat(path).catch(() => undefined)
-  if (isThere?.isFile() !== true) refuse('export_incomplete', `${path} is missing`)
+  const list = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    // Whatever else keeps it from being looked at is no missing file.
+    if (error.code !== 'ENOENT') throw error
+  })
+  if (list?.isFile() !== true) refuse('export_incomplete', `${path} is missing`)
   for await (const piece of createReadStream(path)) whole.update(piece as Uint8Array)
   if (whole.digest('hex') !== expected.sha256) {
     refuse('export_changed', `${path} is not the list that ${manifestName} names`)
