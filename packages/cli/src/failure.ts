@@ -6,8 +6,8 @@ import { MalformedReplyError } from '@seaworthy/api/client'
 import { ProblemError } from '@seaworthy/api/problems'
 import { BodyTooLongError, TransportError } from '@seaworthy/std/http'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
-import { endings, untrusted } from './endings.ts'
-import type { ExitName } from './endings.ts'
+import { endings, untrusted } from './exit-codes.ts'
+import type { ExitName } from './exit-codes.ts'
 
 /** The exit codes are part of the contract with scripts. */
 export const exitCodes = {

@@ -19,12 +19,12 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Release } from '@seaworthy/trust/tuf'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
-import { LocalFault } from '../refusals.ts'
 import type { Layout } from '../state/layout.ts'
 import { readBundleManifest } from './bundle-manifest.ts'
 import { finishStaging, removeStaging, stagingFolder } from './slots.ts'
 import type { ContentPorts, ContentSettings, WantedContent } from './content.ts'
 import { discardContent, localFault, obtainDocument, obtainFile } from './content.ts'
+import { assertSpace } from './space.ts'
 import { refuseContent, Verified } from './verified.ts'
 
 export interface StageSettings extends ContentSettings {
@@ -172,21 +172,6 @@ export async function stageRelease(
     await file.read((path) => disk.remove(path))
     throw error instanceof DiskError ? localFault(error) : error
   }
-}
-
-/**
- * Throws unless there is space: for a while, a download exists twice, and unpacked once more.
- * Sources that broke off leave partial files behind; where space is short, those are removed first.
- */
-async function assertSpace(
-  { disk, gateway }: ContentPorts,
-  folder: string,
-  { sha256, size }: WantedContent,
-): Promise<void> {
-  const isEnough = async () => (await disk.freeBytes(folder)) >= size * 2
-  if (await isEnough()) return
-  await discardContent(gateway, sha256)
-  if (!(await isEnough())) throw new LocalFault('no_space', 'no space for the release')
 }
 
 async function* readPieces(disk: Disk, path: string): AsyncGenerator<Uint8Array> {

@@ -3,8 +3,8 @@ import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import type { AppSpec } from '../ports.ts'
 import type { InstallerContext } from './context.ts'
 import type { Verdict } from './planner.ts'
-import type { Observation } from './verdict.ts'
-import { observe, probeIntervalMs, startTrial } from './verdict.ts'
+import type { Observation } from './health.ts'
+import { observe, probeIntervalMs, startTrial } from './health.ts'
 
 /** Probes until there is a verdict. */
 export async function watchTrial(

@@ -9,6 +9,7 @@ import { parseAnyJson } from '@seaworthy/std/json'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
 import type { StateFault } from '../refusals.ts'
+import type { FailedRelease } from './failed-releases.ts'
 import { readGenerations, writeGeneration } from './generations.ts'
 import type { Identity, KeyFile } from './identity.ts'
 import { findStateFault } from './state-form.ts'
@@ -34,14 +35,6 @@ export interface UnfinishedUpdate {
   /** How often the application was started for this trial. */
   starts: number
   code?: string
-}
-
-export interface FailedRelease {
-  sha256: string
-  counter: number
-  code: string
-  /** How often it failed; absent: once. */
-  times?: number
 }
 
 /** The files that hold variables and secrets in turn: what is confirmed, and what is tried. */
@@ -168,7 +161,6 @@ export const emptyState: DeviceState = {
   outbox: [],
 }
 
-const failedMax = 32
 export const refusalsMax = 32
 export const outboxMax = 128
 const stateBytesMax = 4 * 1024 * 1024
@@ -239,14 +231,6 @@ function parseState(content: Uint8Array): DeviceState {
   }
 }
 
-export function rememberFailure(state: DeviceState, failure: FailedRelease): FailedRelease[] {
-  const known = state.failed.find(({ sha256 }) => sha256 === failure.sha256)
-  const others = state.failed.filter((other) => other !== known)
-  const isAgain = known !== undefined && known.counter === failure.counter
-  const times = isAgain ? (known.times ?? 1) + 1 : 1
-  return [...others, { ...failure, times }].slice(-failedMax)
-}
-
 const spentKeysMax = 256
 
 /** The members that a registration changes; kept in case somebody puts the same key there again. */
@@ -257,27 +241,4 @@ export function registeredBy(
   const before = state.registeredWith === null ? [] : [state.registeredWith]
   const spentKeys = [...new Set([...state.spentKeys, ...before, keyId])].slice(-spentKeysMax)
   return { registeredWith: keyId, spentKeys }
-}
-
-/**
- * The most attempts at a signed release that fails, whatever a server says: each interrupts the
- * service of this device.
- */
-const attemptsMax = 10
-
-/**
- * A release that failed here is left alone until it is signed again under a higher counter, or the
- * server asks for a further attempt at it.
- */
-export function hasFailed(
-  state: DeviceState,
-  release: { sha256: string; counter: number },
-  attempt: number,
-): boolean {
-  return state.failed.some(
-    ({ sha256, counter, times = 1 }) =>
-      sha256 === release.sha256 &&
-      (counter > release.counter ||
-        (counter === release.counter && times >= Math.min(attempt, attemptsMax))),
-  )
 }

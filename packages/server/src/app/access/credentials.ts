@@ -40,6 +40,14 @@ export function isSameSecret(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
+/** Whether a credential was revoked or has expired. */
+export function hasEnded(
+  credential: { readonly revokedAt: Date | null; readonly expiresAt: Date },
+  now: Date,
+): boolean {
+  return credential.revokedAt !== null || credential.expiresAt.getTime() <= now.getTime()
+}
+
 function sha256(text: string): Uint8Array {
   return createHash('sha256').update(text).digest()
 }

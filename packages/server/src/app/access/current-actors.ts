@@ -13,9 +13,8 @@ import { getToken } from '../../db/tokens.ts'
 import type { App } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Actor } from './actors.ts'
-import { isSameSecret } from './credentials.ts'
+import { hasEnded, isSameSecret } from './credentials.ts'
 import { hasSessionEnded } from './session-limits.ts'
-import { hasEnded } from './sign-in.ts'
 
 declare const readNow: unique symbol
 

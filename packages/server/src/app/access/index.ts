@@ -61,8 +61,8 @@ export { readGrant, requireRoleOfTokens } from './roles.ts'
 export { sessionLimits } from './session-limits.ts'
 export { requireOwnFactor } from './own-factor.ts'
 export { requireStepUp, steppedUpUntil, stepUpMs } from './step-up.ts'
-export { identify, identifyDevice, identifySession } from './sign-in.ts'
-export type { Caller } from './sign-in.ts'
+export { identify, identifyDevice, identifySession } from './identify.ts'
+export type { Caller } from './identify.ts'
 export type { IssuedToken } from './tokens.ts'
 export {
   checkRefresh,

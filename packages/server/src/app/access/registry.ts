@@ -14,8 +14,9 @@ import type { Actor } from './actors.ts'
 import type { App, Ports, RegistryChanges } from '../app.ts'
 import { createSpendings } from '../worker/index.ts'
 import { openToken, registryAudience, signToken, tokenBytesMax } from './device-tokens.ts'
-import type { Caller } from './sign-in.ts'
-import { hasEnded, identify, requireNetwork } from './sign-in.ts'
+import type { Caller } from './identify.ts'
+import { hasEnded } from './credentials.ts'
+import { identify, requireNetwork } from './identify.ts'
 
 type Deps = Pick<
   App,
@@ -133,8 +134,8 @@ async function findHolder(
 ): Promise<Actor | undefined> {
   if (typeof id !== 'string') return undefined
   if (id.startsWith('device_')) {
-    const hasEnded = app.removedDevices.has(id) || app.stoppedDevices.has(id)
-    return hasEnded ? undefined : { kind: 'device', id }
+    const isGone = app.removedDevices.has(id) || app.stoppedDevices.has(id)
+    return isGone ? undefined : { kind: 'device', id }
   }
   const token = await getToken(app.db.reader, id)
   if (token === undefined || hasEnded(token, now)) return undefined

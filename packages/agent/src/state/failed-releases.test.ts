@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DeviceState } from './device-state.ts'
-import { emptyState, hasFailed, rememberFailure } from './device-state.ts'
+import { emptyState } from './device-state.ts'
+import { hasFailed, rememberFailure } from './failed-releases.ts'
 
 const release = { sha256: 'a'.repeat(64), counter: 2 }
 const failTimes = (times: number): DeviceState => {

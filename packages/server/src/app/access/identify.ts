@@ -10,7 +10,7 @@ import { getToken, touchToken } from '../../db/tokens.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Actor, PersonActor } from './actors.ts'
 import type { App } from '../app.ts'
-import { isSameSecret, parseCredential } from './credentials.ts'
+import { hasEnded, isSameSecret, parseCredential } from './credentials.ts'
 import { hasSessionEnded } from './session-limits.ts'
 
 type Deps = Pick<
@@ -121,14 +121,6 @@ export function identifyDevice(
     return undefined
   }
   return { kind: 'device', id }
-}
-
-/** Whether a credential was revoked or has expired. */
-export function hasEnded(
-  credential: { readonly revokedAt: Date | null; readonly expiresAt: Date },
-  now: Date,
-): boolean {
-  return credential.revokedAt !== null || credential.expiresAt.getTime() <= now.getTime()
 }
 
 /** Records that somebody uses a credential that is no longer valid. */
