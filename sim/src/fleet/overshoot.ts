@@ -234,14 +234,18 @@ async function readAgain<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Ends some sessions, whatever they are just doing: of the replicas, and perhaps our own. */
+/**
+ * Ends some sessions, whatever they are just doing: of the replicas, and perhaps our own. One
+ * statement does it, so that no session ends itself while others are still to be ended.
+ */
 async function killSome({ db, dice }: World): Promise<void> {
-  const sessions = await db.reader.sql<{ pid: number }[]>`
-    select pid from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
-    order by (state = 'active') desc, pid`
   const count = 1 + dice.roll(3)
-  for (const { pid } of sessions.slice(0, count)) {
-    await db.reader.sql`select pg_terminate_backend(${pid}::int)`
-  }
+  await db.reader.sql`
+    select pg_terminate_backend(pid) from (
+      select pid from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()
+        and backend_type = 'client backend'
+      order by (state = 'active') desc, pid
+      limit ${count}
+    ) as chosen`
 }

@@ -3,7 +3,7 @@
  * started again.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -14,9 +14,15 @@ import { systemSleep } from '@seaworthy/std/time'
  * Whether the process that wrote the file is there; the one that was killed leaves its file behind.
  */
 function isRunning(pidFile: string): boolean {
-  if (!existsSync(pidFile)) return false
-  const commandLine = `/proc/${readFileSync(pidFile, 'latin1').split('\n')[0]}/cmdline`
-  return existsSync(commandLine) && readFileSync(commandLine, 'latin1').includes('postgres')
+  try {
+    const [pid] = readFileSync(pidFile, 'latin1').split('\n')
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('postgres')
+  } catch (error) {
+    // Either file may go at any moment, even between its opening and its reading.
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ESRCH') return false
+    throw error
+  }
 }
 
 test('O1 SIGTERM right after PostgreSQL was killed: everything ends, nothing is left running', async () => {

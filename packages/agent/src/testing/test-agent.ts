@@ -197,7 +197,8 @@ export function killHard(pid: number): void {
   }
 }
 
-function readProc(pid: string, file: string): string {
+/** Reads what the kernel says of a process; it is empty when the process is gone. */
+export function readProc(pid: number | string, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {
