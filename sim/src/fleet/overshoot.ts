@@ -229,7 +229,8 @@ async function readAgain<T>(read: () => Promise<T>): Promise<T> {
     try {
       return await read()
     } catch (error) {
-      if (tries === 20 || (error as { code?: unknown }).code !== '57P01') throw error
+      if ((error as { code?: unknown }).code !== '57P01') throw error
+      if (tries === 20) throw new Error('twenty-one sessions in a row were ended', { cause: error })
     }
   }
 }
