@@ -4,7 +4,6 @@
  */
 import { z } from 'zod'
 import { text } from './fields.ts'
-import { builtInRole } from './roles.ts'
 import { defineRoute, nothing } from './route.ts'
 import { selfView } from './sessions.ts'
 
@@ -76,27 +75,4 @@ export const stepUpByCode = defineRoute({
   summary: 'Confirm with a code of the authenticator, where the role needs no passkey for that.',
   body: z.strictObject({ code: totpCode }),
   reply: selfView,
-})
-
-/** Which roles need a passkey for sign-in and confirmation. */
-export const signInPolicy = z.object({ passkeyRoles: z.array(builtInRole) })
-
-export const showSignInPolicy = defineRoute({
-  name: 'sign-in-policy.show',
-  method: 'GET',
-  path: '/auth/sign-in-policy',
-  auth: 'session',
-  summary: 'Show which roles need a passkey.',
-  reply: signInPolicy,
-})
-
-export const setSignInPolicy = defineRoute({
-  name: 'sign-in-policy.set',
-  method: 'PUT',
-  path: '/auth/sign-in-policy',
-  auth: 'session',
-  stepUp: true,
-  summary: 'Set which roles need a passkey; sessions that no longer suffice end.',
-  body: z.strictObject({ passkeyRoles: z.array(builtInRole).max(builtInRole.options.length) }),
-  reply: signInPolicy,
 })

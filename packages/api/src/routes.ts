@@ -12,6 +12,7 @@ import * as identityProviders from './identity-providers.ts'
 import * as invitations from './invitations.ts'
 import * as omaha from './omaha.ts'
 import * as passwords from './passwords.ts'
+import * as signInPolicy from './sign-in-policy.ts'
 import * as pairings from './pairings.ts'
 import * as passkeys from './passkeys.ts'
 import * as people from './people.ts'
@@ -41,6 +42,7 @@ export const routes: readonly Route[] = [
   passkeys,
   pairings,
   passwords,
+  signInPolicy,
   identityProviders,
   approvals,
   grants,

@@ -28,6 +28,7 @@ import { addPublishCommands, addReleaseCommands } from './commands/releases/inde
 import { addRoleCommands } from './commands/roles.ts'
 import { addRolloutCommands } from './commands/rollouts/index.ts'
 import { addSessionCommands } from './commands/sessions.ts'
+import { addSignInPolicyCommands } from './commands/sign-in-policy.ts'
 import { addTokenCommands } from './commands/tokens.ts'
 import { addTransferCommands } from './commands/transfers.ts'
 import { addTrustCommands } from './commands/trust.ts'
@@ -64,6 +65,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addPersonCommands,
   addRoleCommands,
   addSessionCommands,
+  addSignInPolicyCommands,
   addTokenCommands,
   addApprovalCommands,
   addAccessCommands,

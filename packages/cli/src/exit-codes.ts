@@ -235,6 +235,10 @@ const server: Readonly<Record<string, WithWayOut>> = {
   pairing_void: ['notAllowed', 'Run `seaworthy login` again, with somebody who may approve it.'],
   pairings_too_many: ['refused', 'Wait ten minutes, or ask for a token: `seaworthy token create`.'],
   owner_last: ['refused', 'Make another person an owner first, in the browser.'],
+  policy_loosened: [
+    'notAllowed',
+    'Name every role of `seaworthy sign-in-policy show` too, or ask an owner.',
+  ],
   owner_scoped: ['refused', 'Leave out --product and --fleet, or give another role.'],
   proposal_too_large: [
     'refused',

@@ -35,6 +35,7 @@ export {
 } from './permissions.ts'
 export type { BuiltInRole, Permission } from './permissions.ts'
 export {
+  comparePasskeyRoles,
   deniedPermissions,
   denyingRoles,
   heldBuiltIn,

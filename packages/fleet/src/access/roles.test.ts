@@ -6,6 +6,7 @@ import {
   allowedByBuiltIn,
   builtInRoles,
   checkGrant,
+  comparePasskeyRoles,
   coversGrant,
   deniedPermissions,
   hasRight,
@@ -159,6 +160,24 @@ test('A2 attack: a custom role that may publish or grant needs a passkey, whatev
         others.some((role) => allowedByBuiltIn(role).includes(one)),
       )
       assert.equal(needsPasskey(passkeyRoles, ofName('like', allows)), !isFree)
+    }),
+  )
+})
+
+test('A2 a policy that loosens no role asks no less of anybody, and one that does asks less of somebody (property)', () => {
+  const policy = fc.subarray<BuiltInRole>([...builtInRoles])
+  fc.assert(
+    fc.property(policy, policy, anyGrant, (before, after, held) => {
+      const { tightened, loosened } = comparePasskeyRoles(before, after)
+      const asksLess = needsPasskey(before, held) && !needsPasskey(after, held)
+      const asksMore = needsPasskey(after, held) && !needsPasskey(before, held)
+      if (loosened.length === 0) assert.ok(!asksLess)
+      if (tightened.length === 0) assert.ok(!asksMore)
+      for (const role of loosened) {
+        assert.ok(
+          needsPasskey(before, heldBuiltIn(role)) && !needsPasskey(after, heldBuiltIn(role)),
+        )
+      }
     }),
   )
 })

@@ -67,6 +67,17 @@ export function deniedPermissions(
     .filter(({ by }) => by.length > 0)
 }
 
+/** What a change of the roles that need a passkey does. Without `loosened`, nobody needs less. */
+export function comparePasskeyRoles(
+  before: readonly BuiltInRole[],
+  after: readonly BuiltInRole[],
+): { readonly tightened: BuiltInRole[]; readonly loosened: BuiltInRole[] } {
+  return {
+    tightened: builtInRoles.filter((role) => after.includes(role) && !before.includes(role)),
+    loosened: builtInRoles.filter((role) => before.includes(role) && !after.includes(role)),
+  }
+}
+
 /**
  * Whether the holder needs a passkey where these built-in roles do. A role that people have made
  * needs one when it may do anything that built-in roles do with a passkey only, whatever its name.

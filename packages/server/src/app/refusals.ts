@@ -95,6 +95,7 @@ export type PersonRefusal =
   | 'totp_clock_off'
   | 'code_used'
   | 'passkey_needed'
+  | 'policy_loosened'
   | 'tries_too_many'
   | 'account_changes_too_often'
   | 'provider_not_found'

@@ -1,5 +1,4 @@
-/** Passwords with their authenticators, and which roles may use them. */
-import type { BuiltInRole } from '@seaworthy/fleet/access'
+/** Passwords with their authenticators. */
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { RightsTx } from './people.ts'
 
@@ -72,23 +71,4 @@ export async function useTotpStep(
     update passwords set totp_step = ${step}, last_used_at = ${now}
     where person_id = ${personId} and hash = ${Buffer.from(hash)} and totp_step < ${step}`
   return rows.count === 1
-}
-
-/**
- * The roles that need a passkey, or `undefined` where nobody has set them. At most one for each
- * role.
- */
-export async function readPasskeyRoles({ sql }: ReadTx): Promise<BuiltInRole[] | undefined> {
-  const [row] = await sql<{ roles: BuiltInRole[] }[]>`
-    select passkey_roles as roles from sign_in_policy`
-  return row?.roles
-}
-
-export async function writePasskeyRoles(
-  { sql }: RightsTx,
-  roles: readonly BuiltInRole[],
-): Promise<void> {
-  await sql`
-    insert into sign_in_policy (passkey_roles) values (${[...roles]})
-    on conflict (only_row) do update set passkey_roles = excluded.passkey_roles`
 }

@@ -77,6 +77,14 @@ export async function listPeople(
     order by p.id limit ${page.limit}`
 }
 
+/** The people who may sign in and have no passkey. At most one for each person. */
+export async function listPeopleWithoutPasskey({ sql }: ReadTx): Promise<PersonRow[]> {
+  return sql<PersonRow[]>`
+    select ${columns(sql)} from people p
+    where p.disabled_at is null and not exists (select 1 from passkeys k where k.person_id = p.id)
+    order by p.id`
+}
+
 /** Whether the columns `products` and `fleets` of a row are within the scope. */
 export function isWithin({ sql }: ReadTx, scope: Scope) {
   const { products, fleets } = copyScope(scope)

@@ -47,6 +47,7 @@ import { createServerFiles } from './server-files.ts'
 import { secretEndpoints } from './secrets.ts'
 import { serverEndpoints } from './server.ts'
 import { sessionEndpoints } from './sessions.ts'
+import { signInPolicyEndpoints } from './sign-in-policy.ts'
 import { tokenEndpoints } from './tokens.ts'
 import { traceRequests } from './traces.ts'
 import { trustEndpoints } from './trust.ts'
@@ -71,6 +72,7 @@ function listEndpoints(app: App, hasFastPath: boolean): readonly Endpoint[] {
     ...passkeyEndpoints,
     ...pairingEndpoints,
     ...passwordEndpoints,
+    ...signInPolicyEndpoints,
     ...identityProviderEndpoints,
     ...approvalEndpoints,
     ...grantEndpoints,

@@ -2,14 +2,12 @@ import {
   askPassword,
   removePassword,
   setPassword,
-  setSignInPolicy,
-  showSignInPolicy,
   signInByPassword,
   stepUpByCode,
 } from '@seaworthy/api/passwords'
 import { requirePerson } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
-import { asks, audited, endsRights, openedBy, read } from './endpoint.ts'
+import { asks, audited, endsRights, openedBy } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 import { poolOf } from './address-pools.ts'
 
@@ -80,17 +78,6 @@ export const passwordEndpoints: readonly Endpoint[] = [
       const self = await people.viewSelf(tx, opened.actor, await tx.now())
       const done = openedBy(opened, self, { factor: 'code' })
       return { ...done, afterCommit: judged.tries.giveBack }
-    },
-  ),
-  read(showSignInPolicy, 'account:self', async (app) => ({
-    passkeyRoles: await people.passkeyRoles(app.db.reader),
-  })),
-  endsRights(
-    setSignInPolicy,
-    { permission: 'owner:write', subject: () => 'sign-in-policy' },
-    async (_app, tx, { body }) => {
-      const set = await people.setSignInPolicy(tx, body.passkeyRoles)
-      return { reply: { passkeyRoles: set.passkeyRoles }, detail: set }
     },
   ),
 ]

@@ -25,8 +25,6 @@ import {
   askPassword,
   removePassword,
   setPassword,
-  setSignInPolicy,
-  showSignInPolicy,
   signInByPassword,
   stepUpByCode,
 } from '@seaworthy/api/passwords'
@@ -59,7 +57,9 @@ import {
   signOut,
   stepUp,
 } from '@seaworthy/api/sessions'
+import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/sign-in-policy'
 import { createToken, listTokens, refreshToken } from '@seaworthy/api/tokens'
+import type { BuiltInRole } from '@seaworthy/fleet/access'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import { lockKeys } from '../db/lock-keys.ts'
@@ -1060,7 +1060,8 @@ test('A2 roles that publish or grant need a passkey: whoever has less is told wh
   await assert.rejects(signInHere(), refused('passkey_needed'))
   await owner.api.call(setPerson, { params: { personId: id }, body: { role: 'viewer' } })
   const again = await signInHere()
-  const { passkeyRoles } = await again.api.call(showSignInPolicy, {})
+  await assert.rejects(again.api.call(showSignInPolicy, {}), refused('permission_denied'))
+  const { passkeyRoles } = await owner.api.call(showSignInPolicy, {})
   assert.deepEqual(passkeyRoles, ['owner', 'admin', 'releaser'])
   const stricter = { passkeyRoles: [...passkeyRoles, 'viewer' as const] }
   await assert.rejects(
@@ -1070,7 +1071,7 @@ test('A2 roles that publish or grant need a passkey: whoever has less is told wh
   const { browser: admin } = await join('admin')
   await assert.rejects(
     admin.api.call(setSignInPolicy, { body: { passkeyRoles: [] } }),
-    refused('permission_denied'),
+    refused('policy_loosened'),
   )
   await owner.api.call(setSignInPolicy, { body: stricter })
   await assert.rejects(again.api.call(showSession, {}), refused('unauthenticated'))
@@ -1079,6 +1080,79 @@ test('A2 roles that publish or grant need a passkey: whoever has less is told wh
   assert.deepEqual([entry?.['actor'], entry?.['outcome']], [ownerId, 'done'])
   await owner.api.call(setSignInPolicy, { body: { passkeyRoles } })
   await signInHere()
+})
+
+test('A2 attack: a stolen token lets roles do without a passkey, or shuts out those who may do more than it', async () => {
+  const { passkeyRoles } = await owner.api.call(showSignInPolicy, {})
+  const set = (roles: readonly BuiltInRole[], query: { dryRun?: 'yes' } = {}) =>
+    client.api.call(setSignInPolicy, { query, body: { passkeyRoles: [...roles] } })
+  for (const dropped of passkeyRoles) {
+    await assert.rejects(
+      set([...passkeyRoles.filter((role) => role !== dropped), 'viewer']),
+      (error: ProblemError) => {
+        assert.equal(error.code, 'policy_loosened')
+        assert.ok(
+          error.message.includes(dropped) && error.message.includes('/people'),
+          error.message,
+        )
+        return true
+      },
+    )
+  }
+  // An owner has let owners do without: one of them came in by a password and has no passkey.
+  await owner.api.call(setSignInPolicy, {
+    body: { passkeyRoles: passkeyRoles.filter((role) => role !== 'owner') },
+  })
+  const { browser, id } = await join('viewer')
+  await owner.api.call(setPerson, { params: { personId: id }, body: { role: 'owner' } })
+  const db = server.openDatabase()
+  try {
+    await db.write(({ sql }) => sql`delete from passkeys where person_id = ${id}`)
+  } finally {
+    await db.close()
+  }
+  await assert.rejects(set(passkeyRoles), (error: ProblemError) => {
+    assert.equal(error.code, 'out_of_scope')
+    assert.match(error.message, /has no passkey: this would shut them out/)
+    return true
+  })
+  await browser.api.call(showSession, {})
+  const asked = await owner.api.call(setSignInPolicy, {
+    query: { dryRun: 'yes' },
+    body: { passkeyRoles },
+  })
+  assert.deepEqual(
+    [asked.tightened, asked.loosened, asked.shutOut.map((one) => one.id)],
+    [['owner'], [], [id]],
+  )
+  await owner.api.call(setPerson, { params: { personId: id }, body: { role: 'viewer' } })
+  assert.deepEqual((await set(passkeyRoles)).passkeyRoles, passkeyRoles)
+})
+
+test('A2 a token of an admin asks for more passkeys, and hears beforehand whom that shuts out', async () => {
+  const { passkeyRoles } = await client.api.call(showSignInPolicy, {})
+  const { browser, id } = await joinWithPassword('shut-out')
+  const db = server.openDatabase()
+  try {
+    await db.write(({ sql }) => sql`delete from passkeys where person_id = ${id}`)
+    await db.write(
+      ({ sql }) => sql`update sessions set factor = 'password' where person_id = ${id}`,
+    )
+  } finally {
+    await db.close()
+  }
+  const body = { passkeyRoles: [...passkeyRoles, 'viewer' as const] }
+  const trial = await client.api.call(setSignInPolicy, { query: { dryRun: 'yes' }, body })
+  assert.ok(trial.isDryRun && trial.endedSessionsCount > 0)
+  assert.ok(trial.shutOut.some((one) => one.id === id && one.name === 'A new viewer'))
+  await browser.api.call(showSession, {})
+  const done = await client.api.call(setSignInPolicy, { body })
+  assert.deepEqual(done, { ...trial, isDryRun: false })
+  await assert.rejects(browser.api.call(showSession, {}), refused('unauthenticated'))
+  const entry = (await auditEntries()).findLast(({ action }) => action === 'sign-in-policy.set')
+  assert.equal(entry?.['outcome'], 'done')
+  assert.ok(String(entry['actor']).startsWith('token_'))
+  await owner.api.call(setSignInPolicy, { body: { passkeyRoles } })
 })
 
 /** Tries until the brake holds: each worker counts for itself. */

@@ -268,6 +268,7 @@ const personTable = {
   totp_clock_off: no(422, 'The clock of the authenticator is wrong'),
   code_used: no(409, 'The code was used before'),
   passkey_needed: no(403, 'The role needs a passkey'),
+  policy_loosened: no(403, 'Only owners let roles do without a passkey'),
   tries_too_many: no(429, 'Too many tries'),
   account_changes_too_often: no(429, 'Too many changes of one account'),
   provider_not_found: no(404, 'No such identity provider'),

@@ -181,6 +181,11 @@ export async function makeScopedCalls(
       'session.revoke',
       ofScopes(async (scope) => ({ params: { sessionId: (await join(scope)).session.id } })),
     ],
+    ['sign-in-policy.show', [() => ({})]],
+    [
+      'sign-in-policy.set',
+      [() => ({ body: { passkeyRoles: ['owner', 'admin', 'releaser'] }, query: 'dryRun=yes' })],
+    ],
     ['person.list', [() => ({})]],
     ['person.show', ofPeople()],
     ['person.set', ofPeople({ name: 'Another Name' })],

@@ -1,7 +1,7 @@
-/** Which roles need a passkey; owners decide. */
+/** Which roles need a passkey; whoever manages people adds roles, owners remove them too. */
 import { Button, Checkbox, Group, Paper, Stack, Text } from '@mantine/core'
-import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/passwords'
 import type { BuiltInRoleName } from '@seaworthy/api/roles'
+import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/sign-in-policy'
 import { useState } from 'react'
 import { builtInRoles } from '../role-words.ts'
 import { useRead, useRefresh, useRefreshSession } from '../session.ts'
@@ -10,7 +10,7 @@ import { Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
 import { useConfirmedCall } from '../ui/step-up.tsx'
 
-export function PolicySection() {
+export function PolicySection(props: { readonly mayLoosen: boolean }) {
   const policy = useRead(showSignInPolicy, {})
   const [isChanging, setIsChanging] = useState(false)
   return (
@@ -34,7 +34,11 @@ export function PolicySection() {
               </Text>
             </Paper>
             {isChanging && (
-              <ChangeDialog before={passkeyRoles} onClose={() => setIsChanging(false)} />
+              <ChangeDialog
+                before={passkeyRoles}
+                mayLoosen={props.mayLoosen}
+                onClose={() => setIsChanging(false)}
+              />
             )}
           </>
         )}
@@ -45,9 +49,10 @@ export function PolicySection() {
 
 function ChangeDialog(props: {
   readonly before: readonly BuiltInRoleName[]
+  readonly mayLoosen: boolean
   readonly onClose: () => void
 }) {
-  const { before, onClose } = props
+  const { before, mayLoosen, onClose } = props
   const call = useConfirmedCall()
   const refresh = useRefresh()
   const refreshSession = useRefreshSession()
@@ -64,7 +69,8 @@ function ChangeDialog(props: {
     >
       <Text size="sm">
         A password with a code can be passed on by a false page; a passkey cannot. Sessions that are
-        not enough any more end at once.
+        not enough any more end at once, and whoever has no passkey needs a recovery code or a new
+        link.{!mayLoosen && ' Only owners let a role do without one.'}
       </Text>
       <Group role="group" aria-label="Roles">
         <Stack gap="xs">
@@ -73,6 +79,7 @@ function ChangeDialog(props: {
               key={role}
               label={role}
               checked={chosen.includes(role)}
+              disabled={!mayLoosen && before.includes(role)}
               onChange={(event) =>
                 setChosen(
                   event.currentTarget.checked

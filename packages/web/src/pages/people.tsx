@@ -52,7 +52,7 @@ export function PeoplePage() {
       <InvitationSection mayChange={mayChange} />
       {may('role:read') && <RoleSection mayChange={may('role:write')} />}
       {may('token:read') && <ReportSection />}
-      {may('owner:write') && <PolicySection />}
+      {mayChange && <PolicySection mayLoosen={may('owner:write')} />}
       {may('owner:write') && <ProviderSection />}
       {open?.kind === 'invite' && <InviteDialog onLink={setLink} onClose={close} />}
       {open?.kind === 'role' && <ChangeRoleDialog person={open.person} onClose={close} />}

@@ -63,7 +63,7 @@ export {
 } from './passwords.ts'
 export type { WantedRole } from './roles.ts'
 export { changeRole, createRole, listRoles, removeRole, showRole, viewRole } from './roles.ts'
-export { passkeyRoles, setSignInPolicy } from './sign-in-policy.ts'
+export { passkeyRoles, setSignInPolicy, viewPolicyChange } from './sign-in-policy.ts'
 export {
   addPasskey,
   askPasskey,
