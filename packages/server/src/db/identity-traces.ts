@@ -67,6 +67,14 @@ export async function listStoppedDevices({ sql }: ReadTx): Promise<string[]> {
   return rows.map(({ device }) => device)
 }
 
+/** How many devices of the fleet have a shared identity. */
+export async function countSharedIdentities({ sql }: ReadTx, fleet: string): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*) as count from identity_traces t join devices d on d.id = t.device
+    where d.fleet = ${fleet} and t.shared_since is not null`
+  return row!.count
+}
+
 export async function notifyStoppedDevices({ sql }: WriteTx): Promise<void> {
   await sql`select pg_notify('stopped_devices', '')`
 }

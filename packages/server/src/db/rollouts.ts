@@ -156,6 +156,21 @@ export async function insertRollout({ sql }: WriteTx, rollout: Rollout): Promise
   for (const [index, wave] of waves.entries()) await writeWave(sql, row.id, index, wave)
 }
 
+/** How many devices the fleet had when somebody last let the rollout begin or go on. */
+export async function readDevicesCounted({ sql }: WriteTx, id: string): Promise<number> {
+  const [row] = await sql<{ devicesCounted: number }[]>`
+    select devices_counted as "devicesCounted" from rollouts where id = ${id}`
+  return row?.devicesCounted ?? 0
+}
+
+/** Counts the fleet's devices as of now: they never become fewer than were counted before. */
+export async function countDevicesIn({ sql }: WriteTx, id: string): Promise<void> {
+  await sql`
+    update rollouts set devices_counted = greatest(devices_counted,
+      (select count(*) from devices where devices.fleet = rollouts.fleet))
+    where id = ${id}`
+}
+
 /** Writes what differs from `before`, which must have been read under the lock. */
 export async function writeRollout(
   { sql }: WriteTx,

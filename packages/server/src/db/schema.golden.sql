@@ -347,6 +347,7 @@ rollouts.failures_accepted_at timestamp with time zone
 rollouts.is_settled boolean not null
 rollouts.first_place bigint
 rollouts.stop_values jsonb
+rollouts.devices_counted bigint not null default 0
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
 schema_migrations.applied_at timestamp with time zone not null

@@ -24,8 +24,16 @@ import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
 import { disablePerson, enablePerson, setPerson } from '@seaworthy/api/people'
 import type { BodyInputOf } from '@seaworthy/api/route'
 import type { ProblemError } from '@seaworthy/api/problems'
-import { abortRollout, createRollout, listRollouts } from '@seaworthy/api/rollouts'
+import {
+  abortRollout,
+  approveRollout,
+  createRollout,
+  listRollouts,
+  pauseRollout,
+  resumeRollout,
+} from '@seaworthy/api/rollouts'
 import { createToken } from '@seaworthy/api/tokens'
+import { formatInstant, hourMs } from '@seaworthy/std/time'
 import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
@@ -144,6 +152,10 @@ async function isThere(id: string): Promise<boolean> {
   const { items } = await client.api.call(listDevices, { query: { limit: 1000 } })
   return items.some((device) => device.id === id)
 }
+
+/** What was done without an approval so far was done a day ago. */
+const passDay = () =>
+  db.write(({ sql }) => sql`update unapproved_releases set at = at - interval '1 day'`)
 
 test('A2 a rollout to more devices than the rules allow is begun once another person has approved exactly that', async () => {
   const { api } = otto.browser
@@ -366,7 +378,78 @@ test('A2 attack: a release that an empty fleet has passed is brought to all that
   await requestOf(api.call(setFleet, { ...quay, body: { updatesEnabled: true } }))
 })
 
+test('A2 attack: a rollout that was begun in a small fleet goes on in the fleet that has grown since: by a resume, an approved wave, a late start', async () => {
+  const { api } = (await join('operator')).browser
+  await passDay()
+  await makeFleet('pier')
+  const grow = async (count: number) => {
+    const key = await makeProvisioningKey(client, count, 'pier')
+    for (let added = 0; added < count; added += 1) await addDevice(client, server.url, key)
+  }
+  await grow(1)
+  const wave = { ...policyOf().waves[0]!, needsApproval: true }
+  const body = { ...rollout('2.0.0').body, fleet: 'pier', policy: policyOf({ waves: [wave] }) }
+  const later = (hours: number) => formatInstant(new Date(Date.now() + hours * hourMs))
+  const late = { ...body, startAt: later(25) }
+  const far = await show(api, await requestOf(api.call(createRollout, { body: late })))
+  assert.equal(far.devicesMax, null, 'nobody knows how the fleet will have grown')
+
+  const { id: rolloutId } = await api.call(createRollout, { body: { ...body, startAt: later(1) } })
+  const params = { rolloutId }
+  const pause = () => api.call(pauseRollout, { params, body: {} })
+  const resume = () => api.call(resumeRollout, { params, body: {} })
+  const open = () => api.call(approveRollout, { params, body: { wave: 1 } })
+  await pause()
+  await resume()
+  await grow(2)
+  const asked = await requestOf(open())
+  const { effect, devicesMax } = await show(oscar.browser.api, asked)
+  assert.equal(devicesMax, 2, 'those who came since')
+  assert.match(
+    effect[0]!,
+    /Would let wave 1 of the rollout .* of acme@2\.0\.0 open, in the fleet pier/,
+  )
+  await pause()
+  const going = await requestOf(resume())
+  await grow(1)
+  await approve(oscar, going)
+  await assert.rejects(resume(), refused('approval_void'))
+  await approve(oscar, await requestOf(resume()))
+  assert.equal((await resume()).state, 'active')
+  // The approval counted the fleet anew: nobody has come since.
+  await open()
+  await assert.rejects(resume(), refused('rollout_not_paused'))
+})
+
+test('A2 attack: devices that were stopped because two machines use their identity take a release without an approval: each settled, or all by the fleet', async () => {
+  const { api } = (await join('operator')).browser
+  await passDay()
+  await makeFleet('crane')
+  const params = { fleet: 'crane' }
+  const set = (body: BodyInputOf<typeof setFleet>) => api.call(setFleet, { params, body })
+  await set({ follow: 'newest', pinnedVersion: '1.0.0', sharedIdentity: 'stop' })
+  const key = await makeProvisioningKey(client, 2, 'crane')
+  const ids = [await addDevice(client, server.url, key), await addDevice(client, server.url, key)]
+  await set({ sharedIdentity: 'tell' })
+  await set({ sharedIdentity: 'stop' })
+  await db.write(async ({ sql }) => {
+    for (const { id } of ids) {
+      await sql`
+        insert into identity_traces (device, left_boots, went_back_at, shared_since)
+        values (${id}, '[]', '[]', now())`
+    }
+  })
+  const asked = await show(api, await requestOf(set({ sharedIdentity: 'tell' })))
+  assert.equal(asked.devicesMax, 2)
+  assert.match(asked.effect[0]!, /whose identity two machines seem to use/)
+  const settle = ({ id: deviceId }: { id: string }) =>
+    api.call(setDevice, { params: { deviceId }, body: { identityShared: false } })
+  await settle(ids[0]!)
+  await requestOf(settle(ids[1]!))
+})
+
 test('A2 attack: many devices are brought another release few at a time: moved one by one, by small fleets, by a second token', async () => {
+  await passDay()
   const mover = await join('admin')
   const { api } = mover.browser
   const ids = [await newDevice(), await newDevice(), await newDevice()]
@@ -386,7 +469,7 @@ test('A2 attack: many devices are brought another release few at a time: moved o
   await move((await join('admin', oscar)).browser.api, ids[2]!)
   const before = { params: { deviceId: ids[0]! }, body: { fleet: 'spare' } }
   await requestOf(api.call(setDevice, before))
-  await db.write(({ sql }) => sql`update unapproved_releases set at = at - interval '1 day'`)
+  await passDay()
   await api.call(setDevice, before)
   // Two at once do not both take the last that is free; nor do tokens that go back to nobody.
   const two = [await newDevice(), await newDevice()]

@@ -35,7 +35,7 @@ export const deviceEndpoints: readonly Endpoint[] = [
       permission: 'device:write',
       subject: (call) => call.params.deviceId,
       effect: (_app, tx, { actor, params, body }) =>
-        devices.moveEffect(tx, actor, params.deviceId, body),
+        devices.deviceEffect(tx, actor, params.deviceId, body),
     },
     async (_app, tx, { actor, params, body }) => {
       const { device, isUnchanged } = await devices.changeDevice(tx, actor, params.deviceId, body)

@@ -10,6 +10,8 @@ type Kind = Guarded['kind']
 /** Routes that describe what they would do, for whoever must approve it. */
 export const guarded = {
   'rollout.create': 'release',
+  'rollout.approve': 'release',
+  'rollout.resume': 'release',
   'fleet.set': 'release',
   'devices.set': 'release',
   'devices.remove': 'device-removal',
@@ -89,8 +91,6 @@ export const unguarded = {
   'It marks what a person has looked at.': ['access-review.create'],
   'It changes nothing.': ['rollout.check'],
   'It stops what was begun: that must wait for nobody.': ['rollout.abort', 'rollout.pause'],
-  'It goes on with what was begun: rules looked at that then, and not at how the fleet has grown.':
-    ['rollout.approve', 'rollout.resume'],
   'It names a product to clients; devices stay in their fleets.': ['omaha-app.set'],
   'It changes by which names clients find the server, not what devices install.': [
     'certificate.add-name',

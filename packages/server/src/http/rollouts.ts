@@ -79,7 +79,11 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   ),
   audited(
     resumeRollout,
-    { permission: 'rollout:write', subject: (call) => call.params.rolloutId },
+    {
+      permission: 'rollout:write',
+      subject: (call) => call.params.rolloutId,
+      effect: (_app, tx, { actor, params }) => rollouts.resumeEffect(tx, actor, params.rolloutId),
+    },
     async (app, tx, { actor, params, body }) => {
       const after = await rollouts.resumeRollout(tx, actor, params.rolloutId)
       return {
@@ -104,7 +108,12 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   ),
   audited(
     approveRollout,
-    { permission: 'rollout:approve', subject: (call) => call.params.rolloutId },
+    {
+      permission: 'rollout:approve',
+      subject: (call) => call.params.rolloutId,
+      effect: (_app, tx, { actor, params, body }) =>
+        rollouts.waveEffect(tx, actor, params.rolloutId, body.wave - 1),
+    },
     async (app, tx, { actor, params, body }) => {
       const after = await rollouts.approveWave(tx, actor, params.rolloutId, body.wave - 1)
       return {

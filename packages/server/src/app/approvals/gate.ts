@@ -23,7 +23,7 @@ const closedKept = 200
 /** Requests of one person within the time of one, however soon they withdraw them. */
 const askedMax = 100
 /** What one person brings another release in this time, without an approval, counts together. */
-const togetherMs = 24 * hourMs
+export const togetherMs = 24 * hourMs
 
 /** What a call would do, as it is read in the transaction that would do it. */
 export interface GuardedEffect<Kind extends Guarded['kind'] = Guarded['kind']> extends Guarded {

@@ -92,17 +92,20 @@ async function findTarget(tx: ReadTx, actor: Actor, from: string, to: string): P
 }
 
 /**
- * What a move into another fleet would do, which brings the device what that fleet runs; `null` for
- * any other change. Throws `device_not_found`, `fleet_not_found`, `out_of_scope`.
+ * What a change would do that brings the device what a fleet runs: a move into another one, or the
+ * end of its stop for a shared identity; `null` for any other change. Throws `device_not_found`,
+ * `fleet_not_found`, `out_of_scope`.
  */
-export async function moveEffect(
+export async function deviceEffect(
   tx: ReadTx,
   actor: Current,
   deviceId: string,
   change: DeviceChange,
 ): Promise<GuardedEffect<'release'> | null> {
   const device = await findDevice(tx, actor, deviceId)
-  if (change.fleet === undefined || change.fleet === device.fleet) return null
+  if (change.fleet === undefined || change.fleet === device.fleet) {
+    return change.identityShared === undefined ? null : settledEffect(tx, device)
+  }
   const fleet = await findTarget(tx, actor, device.fleet, change.fleet)
   const { name, product, follow, pinnedVersion, updatesEnabled, baseline } = fleet
   return {
@@ -116,6 +119,25 @@ export async function moveEffect(
       baseline: baseline?.sha256 ?? null,
     },
     needs: { permission: 'device:write', fleet: { name, product, from: device.fleet } },
+  }
+}
+
+/** What a device gets again whose fleet stops it as long as two machines use its identity. */
+async function settledEffect(
+  tx: ReadTx,
+  device: DeviceWithState,
+): Promise<GuardedEffect<'release'> | null> {
+  const { name, product, sharedIdentity, ...fleet } = (await getFleet(tx, device.fleet))!
+  if (device.sharedSince === null || sharedIdentity !== 'stop') return null
+  const { follow, pinnedVersion, updatesEnabled, baseline } = fleet
+  return {
+    kind: 'release',
+    devicesMax: 1,
+    words: [
+      `Would let ${describeDevice(device)} take again what its fleet ${name} runs: two machines were seen to use its identity.`,
+    ],
+    inputs: { follow, pinnedVersion, updatesEnabled, baseline: baseline?.sha256 ?? null },
+    needs: { permission: 'device:write', fleet: { name, product } },
   }
 }
 

@@ -11,7 +11,7 @@ import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/fleets.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet, insertFleet, lockFleet, notifyFleets, updateFleet } from '../../db/fleets.ts'
-import { notifyStoppedDevices } from '../../db/identity-traces.ts'
+import { countSharedIdentities, notifyStoppedDevices } from '../../db/identity-traces.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
@@ -121,14 +121,22 @@ export async function fleetEffect(
   const isOn = change.updatesEnabled ?? before.updatesEnabled
   const isAsBefore =
     follow === before.follow && pin === before.pinnedVersion && isOn === before.updatesEnabled
-  if (isAsBefore || !isOn) return null
+  const letsGo = before.sharedIdentity === 'stop' && change.sharedIdentity === 'tell'
+  if ((isAsBefore && !letsGo) || !isOn) return null
   const brought =
     follow === 'newest' ? newestBrought(before, pin, releases) : await baselineBrought(tx, before)
   if (brought === null) return null
   return {
     kind: 'release',
-    devicesMax: await db.countFleetDevices(tx, name),
-    words: brought.words,
+    devicesMax: await (isAsBefore ? countSharedIdentities : db.countFleetDevices)(tx, name),
+    words: [
+      ...(letsGo
+        ? [
+            `Would let the devices of the fleet ${name} whose identity two machines seem to use take again what it runs.`,
+          ]
+        : []),
+      ...(isAsBefore ? [] : brought.words),
+    ],
     inputs: {
       ...{ product, channel, follow: before.follow, pinnedVersion: before.pinnedVersion },
       ...{ updatesEnabled: before.updatesEnabled, ...brought.inputs },

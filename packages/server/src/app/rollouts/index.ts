@@ -18,8 +18,10 @@ export {
   findRollout,
   listRollouts,
   pauseRollout,
+  resumeEffect,
   resumeRollout,
   rolloutEffect,
+  waveEffect,
 } from './rollouts.ts'
 export type { WantedRollout } from './rollouts.ts'
 export { takeSamples, thinOldSamples } from './samples.ts'

@@ -3,6 +3,7 @@
  * 12).
  */
 import type { RolloutView } from '@seaworthy/api/rollouts'
+import type { Permission } from '@seaworthy/fleet/access'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type {
@@ -44,6 +45,7 @@ import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
+import { togetherMs } from '../approvals/index.ts'
 import { viewRollout } from './rollout-views.ts'
 import { requireTrust, sha256Hex } from '../trust/index.ts'
 import type { Page, PageQuery } from '../views.ts'
@@ -124,10 +126,13 @@ export async function rolloutEffect(
 ): Promise<GuardedEffect<'release'>> {
   const { fleet, release, back } = await requireGrounds(app, tx, actor, wanted)
   const { name, product, channel, updatesEnabled, pollSeconds, baseline } = fleet
+  const isFar =
+    wanted.startAt !== null && wanted.startAt.getTime() > (await tx.now()).getTime() + togetherMs
   const from = wanted.startAt === null ? '' : `, from ${formatInstant(wanted.startAt)} on`
   return {
     kind: 'release',
-    devicesMax: await countFleetDevices(tx, name),
+    // Nobody knows how many devices the fleet has by then.
+    devicesMax: isFar ? null : await countFleetDevices(tx, name),
     words: [
       `Would move the fleet ${name} to ${product}@${release.version}${from}.`,
       ...(back === null
@@ -166,6 +171,7 @@ export async function createRollout(
   })
   const changed = [rollout]
   await insertRollout(tx, rollout)
+  await db.countDevicesIn(tx, rollout.id)
   if (back !== null) {
     if (back.state === 'active' || back.state === 'paused') {
       const ended = abort(back, `the way back ${rollout.id} takes its place`, now)
@@ -254,8 +260,54 @@ export function pauseRollout(
 }
 
 /** Failures so far count as accepted. Throws `rollout_not_paused`, `rollout_ended`. */
-export function resumeRollout(tx: WriteTx, actor: Actor, id: string): Promise<Rollout> {
-  return changeRollout(tx, actor, id, resume)
+export async function resumeRollout(tx: WriteTx, actor: Actor, id: string): Promise<Rollout> {
+  const after = await changeRollout(tx, actor, id, resume)
+  await db.countDevicesIn(tx, id)
+  return after
+}
+
+/** What `resumeRollout` would bring to devices. Throws what it throws. */
+export function resumeEffect(
+  tx: WriteTx,
+  actor: Current,
+  id: string,
+): Promise<GuardedEffect<'release'> | null> {
+  return growthEffect(tx, actor, id, {
+    change: resume,
+    permission: 'rollout:write',
+    says: (rollout) => `Would let ${rollout} go on`,
+  })
+}
+
+/**
+ * What it would bring if the rollout went on: its release to devices that have joined the fleet
+ * since somebody last let it begin or go on, in front of the rules; `null` when there are none.
+ */
+async function growthEffect(
+  tx: WriteTx,
+  actor: Current,
+  id: string,
+  step: {
+    readonly change: (rollout: Rollout, now: Date) => Rollout
+    readonly permission: Permission
+    readonly says: (rollout: string) => string
+  },
+): Promise<GuardedEffect<'release'> | null> {
+  const [locked] = await lockRollouts(tx, [id])
+  const rollout = requireReached(locked, actor, id)
+  step.change(rollout, await tx.now())
+  const { fleet, product, version, sha256, counter } = rollout
+  const joined = (await countFleetDevices(tx, fleet)) - (await db.readDevicesCounted(tx, id))
+  if (joined <= 0) return null
+  return {
+    kind: 'release',
+    devicesMax: joined,
+    words: [
+      `${step.says(`the rollout ${id} of ${product}@${version}`)}, in the fleet ${fleet}, also for devices that have joined the fleet since it began or last went on.`,
+    ],
+    inputs: { sha256, counter },
+    needs: { permission: step.permission, fleet: { name: fleet, product } },
+  }
 }
 
 /** Throws `rollout_ended`. */
@@ -271,8 +323,31 @@ export function abortRollout(
 /**
  * `wave` is an index. Throws `wave_needs_no_approval`, `wave_approved_already`, `rollout_ended`.
  */
-export function approveWave(tx: WriteTx, actor: Actor, id: string, wave: number): Promise<Rollout> {
-  return changeRollout(tx, actor, id, (rollout, now) => approve(rollout, wave, actor.id, now))
+export async function approveWave(
+  tx: WriteTx,
+  actor: Actor,
+  id: string,
+  wave: number,
+): Promise<Rollout> {
+  const after = await changeRollout(tx, actor, id, (rollout, now) =>
+    approve(rollout, wave, actor.id, now),
+  )
+  await db.countDevicesIn(tx, id)
+  return after
+}
+
+/** What `approveWave` would bring to devices. Throws what it throws. */
+export function waveEffect(
+  tx: WriteTx,
+  actor: Current,
+  id: string,
+  wave: number,
+): Promise<GuardedEffect<'release'> | null> {
+  return growthEffect(tx, actor, id, {
+    change: (rollout, now) => approve(rollout, wave, actor.id, now),
+    permission: 'rollout:approve',
+    says: (rollout) => `Would let wave ${wave + 1} of ${rollout} open`,
+  })
 }
 
 /** Lists the rollouts within the actor's scope, newest first. */
