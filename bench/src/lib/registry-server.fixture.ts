@@ -15,7 +15,7 @@ const handler = createRegistryHandler<string>({
   uploadBytesMax: 1e9,
   tokenUrl: () => 'http://127.0.0.1/v2/token',
   roots: async () => [],
-  spendChange: () => undefined,
+  spendChange: async () => undefined,
   onEvent: async () => {},
   authorize: async () => ({ kind: 'allowed', actor: 'bench' }),
   issueToken: async () => ({ kind: 'unauthorized' }),

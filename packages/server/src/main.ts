@@ -13,7 +13,7 @@ import manifest from '../package.json' with { type: 'json' }
 import type { Ports } from './app/app.ts'
 import type { OwnTls } from './app/trust/index.ts'
 import { CertificateError } from './app/trust/index.ts'
-import { createHealth } from './app/worker/index.ts'
+import { createBankEnd, createHealth } from './app/worker/index.ts'
 import {
   createExchangeEnd,
   createMeter,
@@ -132,6 +132,7 @@ async function runWorker(): Promise<void> {
   const health = createHealth((problems) => tell({ kind: 'health', problems }))
   const metrics = createMetrics(createMeter())
   const exchange = createExchangeEnd((id) => tell({ kind: 'gather', id }))
+  const bank = createBankEnd(tell)
   let newest: OwnTls | undefined
   let showCertificate: ((own: OwnTls) => void) | undefined
   const start = await new Promise<StartMessage>((resolve) => {
@@ -141,7 +142,8 @@ async function runWorker(): Promise<void> {
       else if (message.kind === 'certificate') {
         newest = message.own
         showCertificate?.(newest)
-      } else if (message.kind === 'gathered') exchange.receive(message.id, message.snapshot)
+      } else if (message.kind === 'taken') bank.receive(message.id, message.spending)
+      else if (message.kind === 'gathered') exchange.receive(message.id, message.snapshot)
       else if (message.kind === 'count') {
         tell({ kind: 'counted', id: message.id, snapshot: metrics.meter.snapshot() })
       } else health.setOthers(message.problems)
@@ -159,6 +161,7 @@ async function runWorker(): Promise<void> {
       health,
       metrics,
       exchange,
+      bank,
       sendSpans,
       ports,
     })

@@ -16,22 +16,10 @@ import { secondMs } from '@seaworthy/std/time'
 import type { App, Health, Ports } from './app/app.ts'
 import type { OpenBlobStore } from './app/content/index.ts'
 import { openBlobStore, createReleaseFileLists, createContentChecks } from './app/content/index.ts'
-import {
-  createRemovedDevices,
-  createCheckIns,
-  createStoppedDevices,
-  createTokenAllowance,
-} from './app/devices/index.ts'
+import { createRemovedDevices, createCheckIns, createStoppedDevices } from './app/devices/index.ts'
 import { createFleetTable } from './app/fleets/index.ts'
+import { createTokenReader, deviceAudience } from './app/access/index.ts'
 import {
-  createAccountChanges,
-  createRefusalLimiter,
-  createRegistryChanges,
-  createTokenReader,
-  deviceAudience,
-} from './app/access/index.ts'
-import {
-  createBrakes,
   createIdentityProviders,
   createPairingPaces,
   createSlowHashes,
@@ -59,7 +47,8 @@ import {
   createRolloutTable,
   createSettlements,
 } from './app/rollouts/index.ts'
-import { createCallerLog } from './app/worker/index.ts'
+import type { BankAccess } from './app/worker/index.ts'
+import { createBudgets, createCallerLog } from './app/worker/index.ts'
 import type { Config } from './config/config.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'
@@ -96,6 +85,8 @@ export interface ServerOptions {
   readonly health: Health
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
+  /** What the workers of this server share of their callers' budgets. */
+  readonly bank: BankAccess
   /** Sends spans to the collector of `config.traces`. */
   readonly sendSpans: SpanSender
   readonly ports: Ports
@@ -229,7 +220,11 @@ async function createApp(
   const removedDevices = createRemovedDevices(db)
   const zones = createZones()
   const hearing = createHearingNotes(db)
-  const callerLog = createCallerLog({ log, clock, leftOut: metrics.logLinesLeftOut })
+  const { workersCount } = config
+  const leftOut = metrics.logLinesLeftOut
+  const callerLog = createCallerLog({ log, clock, workersCount, leftOut })
+  const { bank } = options
+  const budgets = createBudgets({ clock, workersCount, bank, limited: metrics.limited, callerLog })
   const trust = createTrustPlane({ db, masterKey, callerLog, health })
   const releases = createReleaseTable(trust)
   const rollouts = createRolloutTable({
@@ -271,17 +266,17 @@ async function createApp(
       createForeignCheckIns(db, ports, hearing.note),
       metrics,
     ),
-    checkIns: createCheckIns(db, observeCheckIns({ metrics, clock, tracer }), ports, hearing.note),
+    checkIns: createCheckIns(
+      db,
+      observeCheckIns({ metrics, clock, tracer }),
+      { ...ports, budgets },
+      hearing.note,
+    ),
     health,
-    refusals: createRefusalLimiter(clock),
     callerLog,
-    deviceTokens: createTokenAllowance(clock),
-    accountChanges: createAccountChanges(clock),
-    registryChanges: createRegistryChanges(clock),
+    budgets,
     pairingPaces: createPairingPaces(),
     slowHashes: createSlowHashes(),
-    oldCodeTries: createRefusalLimiter(clock),
-    brakes: createBrakes(clock),
     identityProviders: createIdentityProviders(clock),
     metrics,
     exchange,

@@ -4,11 +4,14 @@
 import cluster from 'node:cluster'
 import type { Worker } from 'node:cluster'
 import type { ChildProcess } from 'node:child_process'
+import type { Spending } from '@seaworthy/fleet/devices'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { HealthProblem, Ports } from './app/app.ts'
 import type { Config } from './config/config.ts'
 import { createCollector, createMeter, measureProcess } from './app/metrics/index.ts'
 import type { Snapshot } from './app/metrics/index.ts'
+import { createBank } from './app/worker/index.ts'
+import type { BankMessage } from './app/worker/index.ts'
 import type { OwnTls } from './app/trust/index.ts'
 import type { DatabaseAddress } from './db/address.ts'
 
@@ -35,8 +38,11 @@ export type ToWorker =
   | { readonly kind: 'count'; readonly id: number }
   /** The answer to the worker's own question. */
   | { readonly kind: 'gathered'; readonly id: number; readonly snapshot: Snapshot }
+  /** The bank's answer. */
+  | { readonly kind: 'taken'; readonly id: number; readonly spending: Spending }
   | { readonly kind: 'stop' }
 export type FromWorker =
+  | BankMessage
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'health'; readonly problems: readonly HealthProblem[] }
   /** The worker asks what all processes have counted. */
@@ -85,6 +91,7 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
     },
     () => [{ value: restartsCount }],
   )
+  const bank = createBank(clock, start.config.workersCount)
   const collector = createCollector<Worker>({
     own: () => meter.snapshot(),
     ask: (worker, id) => send(worker, { kind: 'count', id }),
@@ -121,6 +128,11 @@ export function startWorkers(start: Omit<StartMessage, 'name'>, ports: Ports): W
           shareHealth()
         } else if (received.kind === 'counted') {
           collector.receive(worker, received.id, received.snapshot)
+        } else if (received.kind === 'take') {
+          const { id, tries } = received
+          send(worker, { kind: 'taken', id, spending: bank.take(tries) })
+        } else if (received.kind === 'give_back') {
+          bank.giveBack(received.tries)
         } else if (received.kind === 'gather') {
           const { id } = received
           void collector

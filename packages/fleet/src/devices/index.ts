@@ -39,6 +39,7 @@ export type DeviceRefusal =
   | 'report_signature_missing'
   | 'report_sequence_reused'
   | 'changes_too_often'
+  | 'check_ins_too_often'
   | 'check_ins_waiting'
   | 'reports_too_often'
   | 'tokens_too_often'

@@ -4,7 +4,7 @@
  * nothing that imports it.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import type { Allowance, Spending } from '@seaworthy/fleet/devices'
+import type { Spending } from '@seaworthy/fleet/devices'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer, CheckInFacts, FleetRollout, Rollout, Zones } from '@seaworthy/fleet/rollouts'
@@ -32,11 +32,12 @@ import type { IdentityProviderRow } from '../db/identity-providers.ts'
 import type { ForeignProtocol } from '../db/foreign-devices.ts'
 import type { SnapshotExchange } from './metrics/exchange.ts'
 import type { Metrics } from './metrics/server-metrics.ts'
-import type { Actor } from './access/actors.ts'
 import type { TokenReader } from './access/device-tokens.ts'
 import type { OnlineSecrets } from './trust/online-secrets.ts'
 import type { OwnTls, ServerTls } from './trust/server-tls.ts'
 import type { Tracer } from './traces/spans.ts'
+import type { Try } from './worker/bank.ts'
+import type { BudgetName } from './worker/budgets.ts'
 
 /** The transaction that a use case works in; only `app` knows what it does there. */
 export type { WriteTx } from '../db/connection.ts'
@@ -74,16 +75,10 @@ export interface App extends Ports {
   readonly contentChecks: ContentChecks
   readonly checkIns: CheckIns
   readonly health: Health
-  readonly refusals: RefusalLimiter
   readonly callerLog: CallerLog
-  readonly deviceTokens: TokenAllowance
-  readonly accountChanges: AccountChanges
-  readonly registryChanges: RegistryChanges
+  readonly budgets: Budgets
   readonly pairingPaces: PairingPaces
   readonly slowHashes: SlowHashes
-  /** Tries of old recovery codes, counted by the part of the code that finds them. */
-  readonly oldCodeTries: RefusalLimiter
-  readonly brakes: Brakes
   readonly identityProviders: IdentityProviders
   readonly metrics: Metrics
   readonly exchange: SnapshotExchange
@@ -160,22 +155,10 @@ export interface ReleaseFileLists {
   set(key: string, files: readonly ReleaseFile[]): void
 }
 
-/** How much a token may change in the registry. */
-export interface RegistryChanges {
-  /** Spends one change, where it is allowed. */
-  spend(actor: Actor): Spending
-}
-
 /** How long command lines that wait for a person wait between two questions. */
 export interface PairingPaces {
   /** Notes a question, and answers how many seconds to wait before the next one. */
   ask(pairing: { readonly id: string; readonly createdAt: Date }, now: Date): number
-}
-
-/** How often a person may change their own account. */
-export interface AccountChanges {
-  /** Spends one change of that kind. Throws `account_changes_too_often`. */
-  spend(personId: string, action: string): void
 }
 
 export interface ProviderQuestion {
@@ -220,16 +203,15 @@ export interface IdentityProviders {
   ): Promise<ProviderClaims>
 }
 
-/** How often somebody may try what can be guessed. */
-export interface Brakes {
-  /** Spends one try of each key, or of none. Throws `tries_too_many`. */
-  take(tries: readonly { readonly key: string; readonly allowance: Allowance }[]): Taken
-}
-
-/** Tries that were spent. */
-export interface Taken {
-  /** Takes back what was spent on what turned out to be right. */
-  readonly giveBack: () => void
+/** How often callers may do what costs something, counted for all workers of this server. */
+export interface Budgets {
+  /** Whether `who` may spend once more, as far as this worker knows. Spends nothing. */
+  look(budget: BudgetName, who: string): Spending
+  /** Spends once, where it is allowed. */
+  spend(budget: BudgetName, who: string): Spending | Promise<Spending>
+  /** Spends every try, or none. Rare kinds alone are spent together. */
+  take(tries: readonly [Try, ...Try[]]): Promise<Spending>
+  giveBack(tries: readonly Try[]): void
 }
 
 /** Lines of the log file that a caller can cause, within an allowance of each caller and event. */
@@ -237,17 +219,6 @@ export interface CallerLog {
   /** `caller` is whose allowance the line is of; `anyone` where no caller is known. */
   warn(caller: string, event: string, fields?: LogFields): void
   error(caller: string, event: string, fields?: LogFields): void
-}
-
-/** How many access tokens each device may fetch. */
-export interface TokenAllowance {
-  /** Throws `tokens_too_often`. */
-  spend(device: string): void
-}
-
-export interface RefusalLimiter {
-  /** Whether another refusal of this actor may be recorded. */
-  admits(actor: string): boolean
 }
 
 export interface SlowHashCost {
@@ -261,11 +232,11 @@ export interface SlowHashCost {
  */
 export interface SlowHashes {
   /**
-   * Answers 32 bytes. `admit` asks the caller's limiter and throws its refusal. It runs before
+   * Answers 32 bytes. `admit` asks for the caller's budget and throws its refusal. It runs before
    * anything else, so that a refused try costs nothing. Throws `hashes_waiting` when too many wait.
    */
   hash(
-    admit: () => void,
+    admit: () => Promise<void> | undefined,
     secret: string,
     how: SlowHashCost & { readonly salt: Uint8Array },
   ): Promise<Uint8Array>

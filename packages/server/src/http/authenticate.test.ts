@@ -2,16 +2,17 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { ManualClock, minuteMs } from '@seaworthy/std/time'
+import { sharesOf } from '../app/worker/budgets.ts'
+import { createTestBudgets } from '../testing/budgets.ts'
 import { createAttemptLimiter } from './authenticate.ts'
-import { tryLimits } from './limits.ts'
 import { poolOf } from './address-pools.ts'
 
 const from = (remoteAddress: string) => ({ socket: { remoteAddress } }) as IncomingMessage
 const guess = (n: number) => `sw_${'0'.repeat(26)}_${String(n).padStart(64, '0')}`
 
-test('A9 wrong credentials are counted for the address, the whole IPv6 network, and the account', () => {
+test('A9 wrong credentials are counted for the address, the whole IPv6 network, and the account', async () => {
   const clock = new ManualClock(new Date(0))
-  const max = tryLimits.wrongPerMinute
+  const max = sharesOf('wrong-credentials-network', 1).whole.burst
   for (const [addressOf, credentialOf] of [
     [() => '192.0.2.1', () => undefined],
     [(n: number) => `2001:db8:1:2::${n.toString(16)}`, () => undefined],
@@ -20,13 +21,13 @@ test('A9 wrong credentials are counted for the address, the whole IPv6 network, 
     // A person who has signed in guesses codes of others from everywhere.
     [(n: number) => `2001:db8:${n.toString(16)}::1`, () => `person_${'0'.repeat(26)}`],
   ] as const) {
-    const limiter = createAttemptLimiter(clock)
-    for (let n = 0; n < max; n++) limiter.countWrong(from(addressOf(n)), credentialOf(n))
+    const limiter = createAttemptLimiter({ budgets: createTestBudgets(clock)[0] })
+    for (let n = 0; n < max; n++) await limiter.countWrong(from(addressOf(n)), credentialOf(n))
     const next = () => limiter.countWrong(from(addressOf(max)), credentialOf(max))
-    assert.throws(next, { code: 'too_many_requests' })
-    limiter.countWrong(from('198.51.100.7'), `sw_${'1'.repeat(26)}_${'0'.repeat(64)}`)
+    await assert.rejects(next(), { code: 'too_many_requests' })
+    await limiter.countWrong(from('198.51.100.7'), `sw_${'1'.repeat(26)}_${'0'.repeat(64)}`)
     clock.advance(minuteMs)
-    next()
+    await next()
   }
 })
 

@@ -4,15 +4,14 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { RouteAuth } from '@seaworthy/api/route'
-import { minuteMs } from '@seaworthy/std/time'
-import type { Clock } from '@seaworthy/std/time'
+import { secondMs } from '@seaworthy/std/time'
 import type { Actor, Caller } from '../app/access/index.ts'
-import { anonymous, identify, identifySession } from '../app/access/index.ts'
+import { anonymous, identify, identifySession, spenderOf } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
 import { cookieOf, requireNoForeignPage, requireOwnPage } from './browsers.ts'
-import { tryLimits } from './limits.ts'
 import { poolOf } from './address-pools.ts'
 import { HttpError } from './problems.ts'
+import { requireBudget } from './request-budgets.ts'
 
 export function bearerOf(req: IncomingMessage): string | undefined {
   const header = req.headers.authorization
@@ -28,8 +27,9 @@ export function callerOf({ socket }: Pick<IncomingMessage, 'socket'>, now: Date)
 }
 
 /**
- * The actor for a route of this kind. Throws `unauthenticated` when the credential is missing,
- * wrong or of another kind, `network_not_allowed`.
+ * The actor for a route of this kind, which spends one request of theirs. Throws `unauthenticated`
+ * when the credential is missing, wrong or of another kind, `network_not_allowed`,
+ * `too_many_requests`.
  */
 export async function authenticate(
   app: App,
@@ -59,9 +59,10 @@ export async function authenticate(
   }
   const actor = await identify(app, bearer, callerOf(req, now))
   if (actor === undefined) {
-    limiter.countWrong(req, bearer)
+    await limiter.countWrong(req, bearer)
     throw refusal('the credential is not valid')
   }
+  await spendRequest(app, actor)
   return actor
 }
 
@@ -75,9 +76,22 @@ async function authenticateBrowser(
   if (readsOnly(req)) requireNoForeignPage(req)
   else requireOwnPage(req)
   const actor = await identifySession(app, cookie, now)
-  if (actor !== undefined) return actor
-  limiter.countWrong(req, cookie)
+  if (actor !== undefined) {
+    await spendRequest(app, actor)
+    return actor
+  }
+  await limiter.countWrong(req, cookie)
   throw refusal('the session has ended: sign in again')
+}
+
+/**
+ * Devices spend requests of their own kinds, where it is known what they ask. Provisioning keys
+ * have as many uses as their maker gave them.
+ */
+async function spendRequest(app: App, actor: Actor): Promise<void> {
+  if (actor.kind === 'person' || actor.kind === 'token') {
+    await requireBudget(app, 'api', spenderOf(actor))
+  }
 }
 
 const readsOnly = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD'
@@ -89,51 +103,42 @@ function refusal(publicMessage: string): HttpError {
 }
 
 /**
- * Limits wrong credentials per minute, from one address and for one account, on every endpoint.
- * Right ones always pass: many devices may share an address with a stranger, and a stranger who
- * knows the public half of a credential locks nobody out.
+ * Limits wrong credentials, from one address and for one account, on every endpoint. Right ones
+ * always pass: many devices may share an address with a stranger, and a stranger who knows the
+ * public half of a credential locks nobody out.
  */
 export interface AttemptLimiter {
   /**
-   * Throws `too_many_requests` when the address has sent too many in this minute, or the account
-   * has been tried with too many. The account is that of a credential, or the person who guesses.
+   * Throws `too_many_requests` when the address has sent too many of late, or the account has been
+   * tried with too many. The account is that of a credential, or the person who guesses.
    */
-  countWrong(req: Pick<IncomingMessage, 'socket'>, credential?: string): void
+  countWrong(req: Pick<IncomingMessage, 'socket'>, credential?: string): Promise<void>
 }
 
-/** How many addresses and accounts are counted separately; all others are counted as one. */
-const countedMax = 20_000
-
-export function createAttemptLimiter(clock: Clock): AttemptLimiter {
-  let minute = 0
-  let wrong = new Map<string, number>()
-  const turn = () => {
-    const now = Math.floor(clock.monotonicMs() / minuteMs)
-    if (now === minute) return
-    minute = now
-    wrong = new Map()
-  }
-  const count = (name: string) => {
-    const key = wrong.size < countedMax || wrong.has(name) ? name : 'others'
-    const attempts = (wrong.get(key) ?? 0) + 1
-    wrong.set(key, attempts)
-    return attempts
-  }
+export function createAttemptLimiter({ budgets }: Pick<App, 'budgets'>): AttemptLimiter {
   return {
-    countWrong({ socket }, credential) {
-      turn()
+    async countWrong({ socket }, credential) {
       const account = /^(?:sw[a-z]?|person)_[0-9a-z]{26}/.exec(credential ?? '')?.[0]
-      const ofAddress = count(poolOf(socket.remoteAddress ?? ''))
-      const ofAccount = account === undefined ? 0 : count(account)
-      if (Math.max(ofAddress, ofAccount) <= tryLimits.wrongPerMinute) return
-      const whose = ofAddress > tryLimits.wrongPerMinute ? 'from this address' : 'for this account'
-      throw new HttpError(
-        'too_many_requests',
-        `more than ${tryLimits.wrongPerMinute} wrong credentials ${whose} within a minute: wait a minute, then send the right one`,
-        { headers: { 'retry-after': String(retryAfterSeconds) } },
-      )
+      const network = poolOf(socket.remoteAddress ?? '')
+      const spent = [
+        {
+          whose: 'from this address',
+          spending: await budgets.spend('wrong-credentials-network', network),
+        },
+      ]
+      if (account !== undefined) {
+        const spending = await budgets.spend('wrong-credentials-account', account)
+        spent.push({ whose: 'for this account', spending })
+      }
+      for (const { whose, spending } of spent) {
+        if (spending.isAllowed) continue
+        const seconds = Math.ceil(spending.waitMs / secondMs)
+        throw new HttpError(
+          'too_many_requests',
+          `too many wrong credentials ${whose}: wait ${seconds} s, then send the right one`,
+          { headers: { 'retry-after': String(seconds) } },
+        )
+      }
     },
   }
 }
-
-export const retryAfterSeconds = minuteMs / 1000

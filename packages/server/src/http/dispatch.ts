@@ -3,6 +3,7 @@
  * authorized, parsed, carried out and answered.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { checkIn } from '@seaworthy/api/device-self'
 import type { Route } from '@seaworthy/api/route'
 import { nothing } from '@seaworthy/api/route'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
@@ -27,6 +28,7 @@ import { nameRoute } from './metrics.ts'
 import { parsePart, readQuery } from './parse-part.ts'
 import { HttpError, problemOf } from './problems.ts'
 import type { ProblemReply } from './problems.ts'
+import { requireBudget } from './request-budgets.ts'
 import {
   parseJson,
   readJsonText,
@@ -60,6 +62,9 @@ export function createDispatcher(
     const now = app.clock.now()
     const identified = () => authenticate(app, req, route.auth, limiter, now)
     const actor = await (app.tracer?.span('authenticate', {}, identified) ?? identified())
+    if (actor.kind === 'device' && route.name !== checkIn.name) {
+      await requireBudget(app, 'device-requests', actor.id)
+    }
     try {
       if (!isForStrangers(route)) requirePermission(actor, permission)
       if (route.auth === 'session') requirePerson(actor)
@@ -84,7 +89,8 @@ export function createDispatcher(
       if (cookies.length > 0) res.setHeader('set-cookie', cookies)
       sendReply(res, route.status, reply)
     } catch (error) {
-      if (isGuess(error)) limiter.countWrong(req, actor.kind === 'person' ? actor.id : undefined)
+      if (isGuess(error))
+        await limiter.countWrong(req, actor.kind === 'person' ? actor.id : undefined)
       throw error
     }
   }

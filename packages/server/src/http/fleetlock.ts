@@ -15,9 +15,8 @@ import type { LockClient, SlotRefusal } from '../app/restarts/index.ts'
 import { identifyLockClient, lockBeforeReboot, unlockWhenSteady } from '../app/restarts/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { readBytes } from './bodies.ts'
-import { bodyLimits, tryLimits } from './limits.ts'
-import type { MessageLimiter } from './message-limiter.ts'
-import { createMessageLimiter } from './message-limiter.ts'
+import { bodyLimits } from './limits.ts'
+import { requireBudget } from './request-budgets.ts'
 import { problemOf } from './problems.ts'
 import { sendBytes } from './request.ts'
 import type { RawHandler } from './endpoint.ts'
@@ -48,19 +47,13 @@ class FleetLockError extends Error {
   }
 }
 
-interface Limiters {
-  readonly attempts: AttemptLimiter
-  readonly messages: MessageLimiter
-}
-
 export function createFleetLockHandler(app: App, attempts: AttemptLimiter): RawHandler {
-  const limiters = { attempts, messages: createMessageLimiter(app.clock) }
   return {
     prefix: '/fleetlock/',
     methods: null,
     async answer(req, res, path) {
       try {
-        await answerRequest(app, limiters, req, path)
+        await answerRequest(app, attempts, req, path)
         sendJson(res, 200, {}, {})
       } catch (error) {
         answerFailure(app, res, error)
@@ -71,7 +64,7 @@ export function createFleetLockHandler(app: App, attempts: AttemptLimiter): RawH
 
 async function answerRequest(
   app: App,
-  { attempts, messages }: Limiters,
+  attempts: AttemptLimiter,
   req: IncomingMessage,
   path: string,
 ): Promise<void> {
@@ -85,7 +78,7 @@ async function answerRequest(
   if (req.headers['fleet-lock-protocol'] !== 'true') {
     throw new FleetLockError(400, 'missing_header', 'send the header fleet-lock-protocol: true')
   }
-  admitSender(messages, await authenticate(app, attempts, req))
+  await admitSender(app, await authenticate(app, attempts, req))
   const { id, group } = parseBody(await readBytes(req, bodyLimits.fleetlock, app))
   // The key may have ended while the body was on its way.
   const client = await authenticate(app, attempts, req)
@@ -96,7 +89,7 @@ async function answerRequest(
       `the credential is not for the group ${group}: the group is the name of the credential’s fleet`,
     )
   }
-  if (client.kind === 'client') messages.admit(`${client.key}/${id}`)
+  if (client.kind === 'client') await requireBudget(app, 'messages', `${client.key}/${id}`)
   if (isLock) {
     const answer = await lockBeforeReboot(app, client, id, app.clock.now())
     if (answer.kind === 'refused') throw refusalOf(answer.reason)
@@ -110,9 +103,9 @@ async function answerRequest(
 /**
  * Clients that share a key are counted together first, so that made-up ids cannot escape the count.
  */
-function admitSender(messages: MessageLimiter, client: LockClient): void {
-  if (client.kind === 'device') messages.admit(client.device)
-  else messages.admit(client.key, tryLimits.sharedMessagesPerMinute)
+async function admitSender(app: App, client: LockClient): Promise<void> {
+  if (client.kind === 'device') await requireBudget(app, 'messages', client.device)
+  else await requireBudget(app, 'messages-of-key', client.key)
 }
 
 async function authenticate(
@@ -128,7 +121,7 @@ async function authenticate(
   if (credential === undefined) throw refusal('send a credential of the fleet or of the device')
   const client = await identifyLockClient(app, credential)
   if (client !== undefined) return client
-  limiter.countWrong(req, credential)
+  await limiter.countWrong(req, credential)
   throw refusal(
     'the credential is not valid here: send a key of the fleet, or the token of a device of another system; agents ask in their check-ins',
   )

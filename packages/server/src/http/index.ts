@@ -113,7 +113,7 @@ export interface HandlerOptions {
 }
 
 export function createHandlers(app: App, { hasFastPath, web }: HandlerOptions): Handlers {
-  const limiter = createAttemptLimiter(app.clock)
+  const limiter = createAttemptLimiter(app)
   const registry = createRegistryHandler(createRegistryPorts(app, limiter))
   const answerRegistry: RawHandler = {
     prefix: '/v2/',

@@ -1,7 +1,7 @@
 /**
- * The limits of time, size and tries that apply to every sender of a request, all in one place.
- * `server.ts` gives them to Node's HTTPS server, `bodies.ts` holds every request body to them,
- * `authenticate.ts` counts wrong credentials by them.
+ * The limits of time and size that apply to every sender of a request, all in one place.
+ * `server.ts` gives them to Node's HTTPS server, `bodies.ts` holds every request body to them. How
+ * often somebody may ask stands in `app/worker/budgets.ts`.
  */
 import { manifestSizeMax } from '@seaworthy/oci/manifests'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
@@ -64,13 +64,3 @@ export const bodyLimits = {
  * connection ends.
  */
 export const unwantedBody = { bytesMax: 8 * 1024 * 1024, ms: 5 * secondMs } as const
-
-/** Limits of tries; every worker counts them for itself. */
-export const tryLimits = {
-  /** Wrong credentials from one address, and for one account. */
-  wrongPerMinute: 60,
-  /** Messages of one foreign device, or of one FleetLock client. */
-  messagesPerMinute: 120,
-  /** Messages of all FleetLock clients that share one key. */
-  sharedMessagesPerMinute: 3000,
-} as const

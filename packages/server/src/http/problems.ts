@@ -123,6 +123,7 @@ const deviceTable = {
   report_sequence_reused: no(409, 'The sequence number was used for another report'),
   identity_shared: no(403, 'Two machines use this identity'),
   changes_too_often: no(429, 'Too many changes'),
+  check_ins_too_often: no(429, 'Too many check-ins of one device'),
   check_ins_waiting: no(429, 'Too many check-ins of one device wait'),
   tokens_too_often: no(429, 'Too many tokens of one device'),
   reports_too_often: no(429, 'Too many new reports of one device'),

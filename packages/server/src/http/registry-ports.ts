@@ -1,14 +1,21 @@
 /** Answers the registry's questions from `app`, for the actor of each request. */
 import type { IncomingMessage } from 'node:http'
+import type { Spending } from '@seaworthy/fleet/devices'
 import type { Actor } from '../app/access/index.ts'
 import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { anyone } from '../app/worker/index.ts'
-import { decideRegistryAccess, recordRegistryChange, tradeCredential } from '../app/access/index.ts'
+import {
+  decideRegistryAccess,
+  recordRegistryChange,
+  spenderOf,
+  spendRegistryChange,
+  tradeCredential,
+} from '../app/access/index.ts'
 import { listNeededDigests } from '../app/trust/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
-import { bearerOf, callerOf, retryAfterSeconds } from './authenticate.ts'
+import { bearerOf, callerOf } from './authenticate.ts'
 import { bodyLimits } from './limits.ts'
 import { HttpError } from './problems.ts'
 import type {
@@ -34,10 +41,7 @@ export function createRegistryPorts(app: App, limiter: AttemptLimiter): Registry
     sleep: app.sleep,
     authorize: (request, access) => authorize(app, limiter, request, access),
     issueToken: (request) => issueToken(app, limiter, request),
-    spendChange: (actor) => {
-      const spending = app.registryChanges.spend(actor)
-      return spending.isAllowed ? undefined : Math.ceil(spending.waitMs / secondMs)
-    },
+    spendChange: async (actor) => secondsOf(await spendRegistryChange(app, actor)),
     onEvent: ({ kind, actor, repository, ...event }) => {
       const { isRepeated, ...facts } = { isRepeated: false, ...event }
       return recordRegistryChange(app, { kind, actor, repository, facts, isRepeated })
@@ -60,7 +64,11 @@ async function authorize(
     decideRegistryAccess(app, bearer, access, callerOf(request, now)),
   )
   switch (decision.kind) {
-    case 'allowed':
+    case 'allowed': {
+      const wait = secondsOf(await app.budgets.spend('registry', spenderOf(decision.actor)))
+      if (wait !== undefined) return { kind: 'too_many_requests', retryAfterSeconds: wait }
+      return decision
+    }
     case 'denied':
       return decision
     case 'not_asked':
@@ -89,13 +97,18 @@ function readBearer(request: IncomingMessage): string | undefined {
   }
 }
 
+/** How long to wait, where nothing is left to spend. */
+const secondsOf = (spending: Spending) =>
+  spending.isAllowed ? undefined : Math.ceil(spending.waitMs / secondMs)
+
 /** Counts a wrong credential. */
-function refuseWrong(limiter: AttemptLimiter, request: IncomingMessage, credential: string) {
+async function refuseWrong(limiter: AttemptLimiter, request: IncomingMessage, credential: string) {
   try {
-    limiter.countWrong(request, credential)
+    await limiter.countWrong(request, credential)
     return { kind: 'unauthorized' } as const
   } catch (error) {
     if (!(error instanceof HttpError)) throw error
+    const retryAfterSeconds = Number(error.headers['retry-after'])
     return { kind: 'too_many_requests', retryAfterSeconds } as const
   }
 }

@@ -226,15 +226,25 @@ test('A9 a body that is longer than it says, and one without a length, are cut o
   assert.equal(status, 413)
 })
 
-test('A9 somebody who guesses credentials has to wait', async () => {
+test('A9 attack: somebody who guesses credentials at all workers at once has as many guesses as at one, and has to wait', async () => {
   const guess = `sw_${'1'.repeat(26)}_${'1'.repeat(64)}`
-  let status = 0
-  for (let i = 0; i < 300 && status !== 429; i++) {
-    const response = await client.send('GET', '/v1/whoami', { token: guess })
-    status = response.status
-    if (status === 429) assert.equal(response.headers['retry-after'], '60')
+  const begun = performance.now()
+  let judged = 0
+  for (let i = 0; i < 5; i++) {
+    // Connections that are opened at once go to both workers.
+    const sent = Array.from({ length: 40 }, () =>
+      client.send('GET', '/v1/whoami', { token: guess }),
+    )
+    for (const { status, headers } of await Promise.all(sent)) {
+      if (status === 401) judged++
+      else {
+        assert.equal(status, 429)
+        assert.ok(Number(headers['retry-after']) >= 1)
+      }
+    }
   }
-  assert.equal(status, 429)
+  const seconds = Math.ceil((performance.now() - begun) / 1000)
+  assert.ok(judged <= 60 + seconds, `${judged} in ${seconds} s`)
   // A client with the right credential is not locked out by another one at the same address.
   const { status: right } = await client.send('GET', '/v1/whoami', { token: server.adminToken })
   assert.equal(right, 200)
@@ -261,8 +271,8 @@ test('O1 attack: a token without the right, and one that was revoked, write a bo
     const lines = server
       .log()
       .split('\n')
-      .filter((line) => line.includes(id))
-    assert.ok(lines.length > 0 && lines.length <= 2 * (60 + tens), String(lines.length))
+      .filter((line) => line.includes(id) && !line.includes('budget.spent'))
+    assert.ok(lines.length > 0 && lines.length <= 60 + tens, String(lines.length))
     assert.ok(lines.every((line) => line.length < 1000))
   }
 })
@@ -466,7 +476,7 @@ test('A9 somebody who guesses credentials at /v2/token has to wait too, and lock
     let answer = await ask(guess, form)
     for (let i = 0; i < 300 && answer.status !== 429; i++) answer = await ask(guess, form)
     assert.equal(answer.status, 429)
-    assert.equal(answer.headers['retry-after'], '60')
+    assert.ok(Number(answer.headers['retry-after']) >= 1)
     assert.equal(
       (answer.json() as { errors: { code: string }[] }).errors[0]!.code,
       'TOOMANYREQUESTS',

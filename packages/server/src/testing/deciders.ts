@@ -29,6 +29,7 @@ import type { CheckInObserver } from '../app/metrics/check-ins.ts'
 import { createHearingNotes } from '../app/rollouts/hearing.ts'
 import { countDueMembers } from '../app/rollouts/rollout-members.ts'
 import { moveRollouts } from '../app/rollouts/rollout-progress.ts'
+import { createTestBudgets } from './budgets.ts'
 import { createRolloutTable } from '../app/rollouts/rollout-table.ts'
 import { parseUpdates } from '../app/rollouts/update-changes.ts'
 import { createSettlements, decideFor } from '../app/rollouts/settlements.ts'
@@ -89,9 +90,10 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
   const hearing = createHearingNotes(db)
   const ports = { clock, random, sleep: systemSleep, log: silentLog }
   const settlements = createSettlements({ db, zones, rollouts, releases }, ports)
-  const checkIns = createCheckIns(db, unobserved, ports, () => undefined)
+  const [budgets] = createTestBudgets(clock)
+  const checkIns = createCheckIns(db, unobserved, { ...ports, budgets }, () => undefined)
   const app = {
-    ...{ db, clock, zones, rollouts, settlements, releases, fleets },
+    ...{ db, clock, budgets, zones, rollouts, settlements, releases, fleets },
     trust: { freshState: () => Promise.resolve(undefined) },
     health: { hasProblem: () => false },
     log: {

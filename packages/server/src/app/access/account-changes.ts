@@ -1,30 +1,26 @@
 /**
  * How often a person may change their own account. The least role may do so, and each change is an
- * entry of the log that all share. Each kind of change has an allowance of its own, so that a thief
- * of a person's session can keep them only from that kind of change, and for a minute. Ending
+ * entry of the log that all share. Each kind of change has a budget of its own, so that a thief of
+ * a person's session can keep them only from that kind of change, and for a minute. Ending
  * something spends nothing.
  */
+import { secondMs } from '@seaworthy/std/time'
 import type { PersonRefusal } from '../refusals.ts'
-import type { AccountChanges, Ports } from '../app.ts'
-import { createSpendings, TooOftenRefusal } from '../worker/index.ts'
-import { minuteMs, secondMs } from '@seaworthy/std/time'
+import type { App } from '../app.ts'
+import { TooOftenRefusal } from '../worker/index.ts'
 
-/** Signing in counts too; nobody needs a hundred times at once and one more every minute. */
-const changesOfOneKind = { burst: 100, everyMs: minuteMs }
-
-/** Counts in memory; every worker counts for itself. */
-export function createAccountChanges(clock: Ports['clock']): AccountChanges {
-  const spendings = createSpendings(clock, changesOfOneKind)
-  return {
-    spend(personId, action) {
-      const spending = spendings.spend(`${action} ${personId}`)
-      if (spending.isAllowed) return
-      const seconds = Math.ceil(spending.waitMs / secondMs)
-      throw new TooOftenRefusal<PersonRefusal>(
-        'account_changes_too_often',
-        `this was done for your account more often than anybody needs: it can be done again in ${seconds} s`,
-        seconds,
-      )
-    },
-  }
+/** Spends one change of that kind. Throws `account_changes_too_often`. */
+export async function spendAccountChange(
+  { budgets }: Pick<App, 'budgets'>,
+  personId: string,
+  action: string,
+): Promise<void> {
+  const spending = await budgets.spend('account-changes', `${action} ${personId}`)
+  if (spending.isAllowed) return
+  const seconds = Math.ceil(spending.waitMs / secondMs)
+  throw new TooOftenRefusal<PersonRefusal>(
+    'account_changes_too_often',
+    `this was done for your account more often than anybody needs: it can be done again in ${seconds} s`,
+    seconds,
+  )
 }

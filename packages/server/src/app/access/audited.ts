@@ -8,6 +8,7 @@ import { readClock } from '../../db/connection.ts'
 import type { RightsTx } from '../../db/people.ts'
 import { lockRights, shareRights } from '../../db/people.ts'
 import type { App, WriteTx } from '../app.ts'
+import { spendAccountChange } from './account-changes.ts'
 import type { Current } from './current-actors.ts'
 import { readCurrent } from './current-actors.ts'
 import type { Attempt } from './refusal-records.ts'
@@ -78,10 +79,7 @@ class Trial extends Error {
   }
 }
 
-type Deps = Pick<
-  App,
-  'accountChanges' | 'callerLog' | 'db' | 'refusals' | 'removedDevices' | 'stoppedDevices'
->
+type Deps = Pick<App, 'budgets' | 'callerLog' | 'db' | 'removedDevices' | 'stoppedDevices'>
 
 /**
  * Does the work and writes its audit entry in one transaction, which reads the actor again first: a
@@ -133,7 +131,7 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
       const result = await work(tx, current, ahead)
       if (result.isTrial === true) throw new Trial(result)
       if (result.isUnchanged === true) return result
-      if (isOfAccount) app.accountChanges.spend(result.by ?? actor.id, action)
+      if (isOfAccount) await spendAccountChange(app, result.by ?? actor.id, action)
       await appendAudit(tx, {
         actor: result.by ?? actor.id,
         action,

@@ -11,11 +11,12 @@ import type { ServerRefusal } from '../refusals.ts'
 import type { Actor, PersonActor } from './actors.ts'
 import type { App } from '../app.ts'
 import { hasEnded, isSameSecret, parseCredential } from './credentials.ts'
+import { mayRecord } from './refusal-records.ts'
 import { hasSessionEnded } from './session-limits.ts'
 
 type Deps = Pick<
   App,
-  'callerLog' | 'db' | 'readDeviceToken' | 'refusals' | 'removedDevices' | 'stoppedDevices'
+  'budgets' | 'callerLog' | 'db' | 'readDeviceToken' | 'removedDevices' | 'stoppedDevices'
 >
 
 /** The shortest time between two writes of when a token was last used. */
@@ -136,7 +137,7 @@ async function recordRefused(
   detail: { readonly code: string; readonly address?: string },
   subject = actor,
 ): Promise<void> {
-  if (!app.refusals.admits(actor)) return
+  if (!(await mayRecord(app, actor))) return
   await app.db.write((tx) =>
     appendAudit(tx, { actor, action: 'server.sign-in', subject, outcome: 'refused', detail }),
   )

@@ -7,7 +7,6 @@
  * often somebody may try (`http/authenticate`), how people prove who they are (`app/people`),
  * identities of other protocols (`app/foreign`).
  */
-export { createAccountChanges } from './account-changes.ts'
 export type { Actor, PersonActor } from './actors.ts'
 export {
   anonymous,
@@ -50,9 +49,10 @@ export {
   openToken,
   signToken,
 } from './device-tokens.ts'
-export { createRefusalLimiter, KnownPersonRefusal, recordRefusal } from './refusal-records.ts'
+export { KnownPersonRefusal, recordRefusal } from './refusal-records.ts'
 export {
-  createRegistryChanges,
+  spenderOf,
+  spendRegistryChange,
   decideRegistryAccess,
   recordRegistryChange,
   tradeCredential,

@@ -3,13 +3,12 @@
  * the log file.
  */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
-import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import type { Actor } from './actors.ts'
 import { anonymous } from './actors.ts'
-import type { App, Ports, RefusalLimiter } from '../app.ts'
+import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
-import { createSpendings, OverloadRefusal } from '../worker/index.ts'
+import { OverloadRefusal } from '../worker/index.ts'
 
 /** A refusal of somebody who is not signed in, but whose account is known. */
 export class KnownPersonRefusal extends Refusal<PersonRefusal> {
@@ -28,28 +27,25 @@ export interface Attempt {
 }
 
 /**
- * Entries per actor and worker: a refused client in a loop must not fill the log, however long it
- * goes on.
+ * Whether another entry about this actor may be written: a refused client in a loop must not fill
+ * the log, however long it goes on.
  */
-const refusalAllowance = { burst: 30, everyMs: 10 * minuteMs }
-
-export function createRefusalLimiter(clock: Ports['clock']): RefusalLimiter {
-  const spendings = createSpendings(clock, refusalAllowance)
-  return { admits: (actor) => spendings.spend(actor).isAllowed }
+export async function mayRecord({ budgets }: Pick<App, 'budgets'>, actor: string) {
+  return (await budgets.spend('refusals-recorded', actor)).isAllowed
 }
 
 export async function recordRefusal(
-  app: Pick<App, 'callerLog' | 'db' | 'refusals'>,
+  app: Pick<App, 'budgets' | 'callerLog' | 'db'>,
   error: unknown,
   attempt: Attempt,
 ): Promise<void> {
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return
   // Nobody did anything wrong, and recording it would add load.
-  if (error instanceof OverloadRefusal || error.code === 'check_ins_waiting') return
+  if (error instanceof OverloadRefusal || isOnlyTooOften(error.code)) return
   const { action, subject } = attempt
   const actor = error instanceof KnownPersonRefusal ? error.personId : attempt.actor.id
   app.callerLog.warn(actor, 'request.refused', { actor, action, subject, code: error.code })
-  if (actor === anonymous.id || !app.refusals.admits(actor)) return
+  if (actor === anonymous.id || !(await mayRecord(app, actor))) return
   await app.db.write((tx) =>
     appendAudit(tx, {
       actor,
@@ -60,3 +56,7 @@ export async function recordRefusal(
     }),
   )
 }
+
+/** Codes of check-ins that come too often: the counts say how many there were. */
+const isOnlyTooOften = (code: string | number) =>
+  code === 'check_ins_waiting' || code === 'check_ins_too_often'

@@ -3,16 +3,15 @@
  * changed there.
  */
 import { permissionsOf, reachesProduct, reachesWholeProduct } from '@seaworthy/fleet/access'
-import type { Allowance } from '@seaworthy/fleet/devices'
-import { minuteMs, secondMs } from '@seaworthy/std/time'
+import type { Spending } from '@seaworthy/fleet/devices'
+import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import { getDevice } from '../../db/devices.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { deleteRecordedPushes, isRecordedPush, setRecordedPush } from '../../db/recorded-pushes.ts'
 import { getToken } from '../../db/tokens.ts'
 import type { Actor } from './actors.ts'
-import type { App, Ports, RegistryChanges } from '../app.ts'
-import { createSpendings } from '../worker/index.ts'
+import type { App } from '../app.ts'
 import { openToken, registryAudience, signToken, tokenBytesMax } from './device-tokens.ts'
 import type { Caller } from './identify.ts'
 import { hasEnded } from './credentials.ts'
@@ -20,10 +19,10 @@ import { identify, requireNetwork } from './identify.ts'
 
 type Deps = Pick<
   App,
+  | 'budgets'
   | 'callerLog'
   | 'db'
   | 'readDeviceToken'
-  | 'refusals'
   | 'removedDevices'
   | 'secrets'
   | 'stoppedDevices'
@@ -174,18 +173,20 @@ async function mayUse(
 }
 
 /**
- * What one line of tokens may change: each change is an entry of the log that all share, and a tag
- * can be moved back and forth for ever. A whole registry may be copied at once; a day of builds
- * that all push something new comes nowhere near.
+ * Spends one of the changes that one line of tokens may make: each is an entry of the log that all
+ * share, and a tag can be moved back and forth for ever. A whole registry may be copied at once; a
+ * day of builds that all push something new comes nowhere near.
  */
-const changesOfToken: Allowance = { burst: 5000, everyMs: 3 * secondMs }
+export async function spendRegistryChange(
+  { budgets }: Pick<App, 'budgets'>,
+  actor: Actor,
+): Promise<Spending> {
+  return budgets.spend('registry-changes', spenderOf(actor))
+}
 
-/** Counts in memory; every worker counts for itself. */
-export function createRegistryChanges(clock: Ports['clock']): RegistryChanges {
-  const spendings = createSpendings(clock, changesOfToken)
-  return {
-    spend: (actor) => spendings.spend(actor.kind === 'token' ? actor.token.line : actor.id),
-  }
+/** Whose budget an actor spends: tokens that were refreshed spend that of their whole line. */
+export function spenderOf(actor: Actor): string {
+  return actor.kind === 'token' ? actor.token.line : actor.id
 }
 
 const changeActions = {

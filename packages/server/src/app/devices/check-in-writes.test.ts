@@ -5,10 +5,12 @@ import { silentLog } from '@seaworthy/std/log'
 import { seededRandom } from '@seaworthy/std/random'
 import { ManualClock, systemSleep } from '@seaworthy/std/time'
 import type { Db } from '../../db/connection.ts'
-import type { CheckInInput } from '../app.ts'
+import type { App, CheckInInput } from '../app.ts'
 import { TooOftenRefusal } from '../worker/index.ts'
 import { createCheckIns } from './check-in-writes.ts'
-import { createReportAllowance } from './report-allowance.ts'
+import { checkIn } from './check-ins.ts'
+import { createTestBudgets } from '../../testing/budgets.ts'
+import { spendReport } from './report-allowance.ts'
 
 test('V4 O1 a fifth check-in of a device that waits for four is refused, and others are stored with them', async () => {
   const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
@@ -28,7 +30,8 @@ test('V4 O1 a fifth check-in of a device that waits for four is refused, and oth
     batch: <T>(_arrivals: readonly unknown[], work: () => Promise<T>) => work(),
   }
   const ports = { clock, sleep: systemSleep, random: seededRandom(1), log: silentLog }
-  const checkIns = createCheckIns(db, observer, ports, () => undefined)
+  const [budgets] = createTestBudgets(clock)
+  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, () => undefined)
   const submit = (device: string) => {
     const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
     const checkIn: CheckInInput['checkIn'] = { device, seenAt: clock.now(), report, digest: 'x' }
@@ -64,7 +67,8 @@ test('O1 attack: signed reports without end of one device are refused by name an
     batch: <T>(_arrivals: readonly unknown[], work: () => Promise<T>) => work(),
   }
   const ports = { clock, sleep: async () => undefined, random: seededRandom(1), log: silentLog }
-  const checkIns = createCheckIns(db, observer, ports, () => undefined)
+  const [budgets] = createTestBudgets(clock)
+  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, () => undefined)
   const submit = async (device: string) => {
     const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
     const checkIn: CheckInInput['checkIn'] = { device, seenAt: clock.now(), report, digest: 'x' }
@@ -106,7 +110,8 @@ test('O1 D5 attack: unsigned reports without end that each say something else ar
     batch: <T>(_arrivals: readonly unknown[], work: () => Promise<T>) => work(),
   }
   const ports = { clock, sleep: async () => undefined, random: seededRandom(1), log: silentLog }
-  const checkIns = createCheckIns(db, observer, ports, () => undefined)
+  const [budgets] = createTestBudgets(clock)
+  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, () => undefined)
   const submit = async (device: string) => {
     const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
     const checkIn: CheckInInput['checkIn'] = { device, seenAt: clock.now(), report, digest: 'x' }
@@ -129,22 +134,50 @@ test('O1 D5 attack: unsigned reports without end that each say something else ar
   await assert.rejects(submit('device_a'), refused)
 })
 
-test('O1 a device that was away comes back with all that its outbox holds, twice in an hour, and none of it is refused (property)', () => {
+test('O1 a device that was away comes back with all that its outbox holds, twice in an hour, and none of it is refused (property)', async () => {
   // The agent keeps at most this many.
   const outboxMax = 128
-  fc.assert(
-    fc.property(
+  await fc.assert(
+    fc.asyncProperty(
       fc.array(fc.record({ count: fc.integer({ min: 1, max: outboxMax }), rest: fc.nat(3600) }), {
         maxLength: 50,
       }),
-      (visits) => {
+      async (visits) => {
         const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
-        const allowance = createReportAllowance(clock, 'signed')
+        const [budgets] = createTestBudgets(clock, 128)
         for (const { count, rest } of visits) {
-          for (let i = 0; i < count; i++) allowance.spend('device_a')
+          for (let i = 0; i < count; i++) await spendReport({ budgets }, 'signed', 'device_a')
           clock.advance((1800 + rest) * 1000)
         }
       },
     ),
   )
+})
+
+test('A9 attack: one device’s key checks in without end: it is told when to come again, nothing of it is looked at, and others are not told to wait', async () => {
+  const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
+  const workers = createTestBudgets(clock, 3)
+  let admitted = 0
+  const ask = (device: string, worker: number) => {
+    const checkIns = {
+      admit() {
+        admitted++
+        throw new Error('gone')
+      },
+    }
+    const app = { budgets: workers[worker % 3]!, checkIns } as unknown as App
+    return checkIn(app, device, { report: {} as never }, clock.now())
+  }
+  for (let n = 0; n < 3000; n++) await assert.rejects(ask('device_a', n), /gone/)
+  for (let n = 0; n < 100; n++) {
+    await assert.rejects(
+      ask('device_a', n),
+      (error) =>
+        error instanceof TooOftenRefusal &&
+        error.code === 'check_ins_too_often' &&
+        error.retryAfterSeconds === 1,
+    )
+  }
+  assert.equal(admitted, 3000)
+  await assert.rejects(ask('device_b', 0), /gone/)
 })

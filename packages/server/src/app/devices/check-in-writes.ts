@@ -15,7 +15,7 @@ import {
 import { asSignedSequence } from '@seaworthy/fleet/devices'
 import { unreachable } from '@seaworthy/std/refusal'
 import type { Log } from '@seaworthy/std/log'
-import type { Ports, CheckInInput, CheckInOutcome, CheckIns } from '../app.ts'
+import type { App, Ports, CheckInInput, CheckInOutcome, CheckIns } from '../app.ts'
 import type { Arrival, CheckInObserver } from '../metrics/index.ts'
 import {
   checkInTimes,
@@ -26,7 +26,7 @@ import {
   slowdownOf,
 } from '../worker/index.ts'
 import type { Backlog } from '../worker/index.ts'
-import { createReportAllowance } from './report-allowance.ts'
+import { checkReports, spendReport } from './report-allowance.ts'
 import { digestReport } from './report-digest.ts'
 import type { FollowedReport } from './identity-sharing.ts'
 import { followIdentities, tellOfSharing } from './identity-sharing.ts'
@@ -46,7 +46,7 @@ const changedTimes = { usualMs: 20, fewMs: 20 }
 export function createCheckIns(
   db: Db,
   observer: CheckInObserver,
-  ports: Pick<Ports, 'clock' | 'sleep' | 'random' | 'log'>,
+  ports: Pick<Ports, 'clock' | 'sleep' | 'random' | 'log'> & Pick<App, 'budgets'>,
   onHeard: () => void,
 ): CheckIns {
   const write =
@@ -66,17 +66,11 @@ export function createCheckIns(
     ...{ keyOf, times: changedTimes },
     write: write((batch) => writeChanged(db, ports.log, batch)),
   })
-  const allowance = createReportAllowance(ports.clock, 'signed')
-  const unsignedAllowance = createReportAllowance(ports.clock, 'unsigned')
-  const addUnsigned = (waiting: Waiting) => {
-    try {
-      unsignedAllowance.spend(waiting.row.device)
-    } catch (error) {
-      waiting.reject(error)
-      return
-    }
-    changed.add(waiting)
-  }
+  const addUnsigned = (waiting: Waiting) =>
+    void spendReport(ports, 'unsigned', waiting.row.device).then(
+      () => changed.add(waiting),
+      waiting.reject,
+    )
   const idle = createBatches<Waiting>(ports, {
     ...{ keyOf, times: checkInTimes },
     write: write(async (batch) => {
@@ -100,14 +94,14 @@ export function createCheckIns(
   return {
     admit(device, isSigned) {
       refuseOverload(backlog(), ports.random)
-      if (isSigned) allowance.check(device)
+      if (isSigned) checkReports(ports, 'signed', device)
     },
     slowdown: () => slowdownOf(backlog()),
     async submit(input) {
       const { device } = input.checkIn
       limit.enter(device)
       try {
-        if (input.signed !== undefined) allowance.spend(device)
+        if (input.signed !== undefined) await spendReport(ports, 'signed', device)
         return await new Promise((resolve, reject) => {
           const row = describeCheckIn(input.checkIn)
           const waiting = { ...input, row, arrival: observer.arrive(), resolve, reject }

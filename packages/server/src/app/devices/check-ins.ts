@@ -13,6 +13,7 @@ import { decideRestart } from '../restarts/index.ts'
 import { decideFor } from '../rollouts/index.ts'
 import { factsOf } from './device-facts.ts'
 import { requireSignature } from './device-keys.ts'
+import { spendCheckIn } from './report-allowance.ts'
 
 export interface CheckInReply {
   readonly assignment: {
@@ -28,12 +29,13 @@ export interface CheckInReply {
 
 /**
  * Stores the report and decides what comes next from memory. Throws `overloaded`,
- * `reports_too_often`, `check_ins_waiting`, `report_signature_invalid`,
+ * `check_ins_too_often`, `reports_too_often`, `check_ins_waiting`, `report_signature_invalid`,
  * `report_signature_missing`, `report_sequence_reused`, `device_removed`.
  */
 export async function checkIn(
   app: Pick<
     App,
+    | 'budgets'
     | 'checkIns'
     | 'db'
     | 'fleets'
@@ -56,6 +58,7 @@ export async function checkIn(
   now: Date,
 ): Promise<CheckInReply> {
   const { report, signature, digest } = input
+  await spendCheckIn(app, deviceId)
   app.checkIns.admit(deviceId, signature !== undefined)
   const outcome = await app.checkIns.submit({
     checkIn: { device: deviceId, seenAt: now, report, digest },

@@ -34,11 +34,9 @@ import type { App } from '../app.ts'
 import { policyOf } from '../fleets/index.ts'
 import { anyone } from '../worker/index.ts'
 import { requireSignature } from './device-keys.ts'
+import { spendDeviceToken } from './token-allowance.ts'
 
-type Deps = Pick<
-  App,
-  'callerLog' | 'db' | 'deviceTokens' | 'metrics' | 'refusals' | 'secrets' | 'stoppedDevices'
->
+type Deps = Pick<App, 'budgets' | 'callerLog' | 'db' | 'metrics' | 'secrets' | 'stoppedDevices'>
 
 export interface Registration {
   readonly publicKey: PublicKey
@@ -162,7 +160,7 @@ async function acceptAssertion(
     )
   }
   // Only the key of the device spends its allowance, so that no stranger keeps it from a token.
-  app.deviceTokens.spend(deviceId)
+  await spendDeviceToken(app, deviceId)
   const { clockOffsetSeconds } = verified
   const before = device.clockOffsetSeconds
   const isMoved =

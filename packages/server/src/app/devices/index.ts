@@ -30,5 +30,4 @@ export {
 } from './devices.ts'
 export { createStoppedDevices } from './identity-sharing.ts'
 export { createRemovedDevices } from './removed-devices.ts'
-export { createTokenAllowance } from './token-allowance.ts'
 export { digestForm, digestReport } from './report-digest.ts'

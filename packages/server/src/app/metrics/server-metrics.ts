@@ -13,6 +13,7 @@ export interface Metrics {
   readonly updatesEnded: Counter
   readonly refusals: Counter
   readonly logLinesLeftOut: Counter
+  readonly limited: Counter
   readonly requests: Counter
   readonly requestSeconds: Histogram
   readonly deviceTokens: Counter
@@ -62,6 +63,11 @@ export function createMetrics(meter: Meter): Metrics {
     logLinesLeftOut: meter.counter({
       name: 'seaworthy_log_lines_left_out_total',
       help: 'Lines of the log file that callers caused beyond their allowance.',
+    }),
+    limited: meter.counter({
+      name: 'seaworthy_limited_total',
+      help: 'Times that a caller wanted more than its budget, by the budget.',
+      labels: ['budget'],
     }),
     requests: meter.counter({
       name: 'seaworthy_http_requests_total',

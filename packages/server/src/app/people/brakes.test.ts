@@ -2,30 +2,47 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Refusal } from '@seaworthy/std/refusal'
 import { ManualClock, minuteMs } from '@seaworthy/std/time'
+import { createTestBudgets } from '../../testing/budgets.ts'
 import type { PersonRefusal } from '../refusals.ts'
-import { createBrakes, judgeTry, triesOfAccount, triesOfNetwork } from './brakes.ts'
+import type { Try } from '../worker/index.ts'
+import { sharesOf } from '../worker/budgets.ts'
+import { judgeTry, takeTries } from './brakes.ts'
 import { requireStrongPassword } from './password-strength.ts'
 import { createSlowHashes } from './slow-hashes.ts'
 
 const refused = { code: 'tries_too_many' }
+const triesOfAccount = sharesOf('sign-in-account', 1).whole
+const triesOfNetwork = sharesOf('sign-in-network', 1).whole
+const account: Try = { budget: 'sign-in-account', who: 'account ann' }
 
-test('A1 A9 tries of an account and of a network are braked, come back one by one, and right ones cost nothing', () => {
+/** Takes tries, each at the next of three workers. */
+function createBrakes(clock: ManualClock) {
+  const workers = createTestBudgets(clock, 3)
+  let turn = 0
+  return {
+    take: (tries: readonly [Try, ...Try[]]) =>
+      takeTries({ budgets: workers[turn++ % workers.length]! }, tries),
+  }
+}
+
+test('A1 A9 tries of an account and of a network are braked, come back one by one, and right ones cost nothing', async () => {
   const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
   const brakes = createBrakes(clock)
-  const account = { key: 'account ann', allowance: triesOfAccount }
-  const network = (n: number) => ({ key: `network ${n}`, allowance: triesOfNetwork })
-  for (let n = 0; n < 50; n++) brakes.take([account, network(1)]).giveBack()
-  for (let n = 0; n < triesOfAccount.burst; n++) brakes.take([account, network(n)])
-  assert.throws(() => brakes.take([account, network(99)]), refused)
+  const network = (n: number): Try => ({ budget: 'sign-in-network', who: `${n}` })
+  for (let n = 0; n < 50; n++) {
+    ;(await brakes.take([account, network(1)])).giveBack()
+  }
+  for (let n = 0; n < triesOfAccount.burst; n++) await brakes.take([account, network(n)])
+  await assert.rejects(brakes.take([account, network(99)]), refused)
   clock.advance(triesOfAccount.everyMs)
-  brakes.take([account, network(99)])
-  assert.throws(() => brakes.take([account, network(99)]), refused)
+  await brakes.take([account, network(99)])
+  await assert.rejects(brakes.take([account, network(99)]), refused)
   // One network tries all accounts.
-  const of = (n: number) => ({ key: `account ${n}`, allowance: triesOfAccount })
-  for (let n = 0; n < triesOfNetwork.burst; n++) brakes.take([of(n), network(7)])
-  assert.throws(() => brakes.take([of(99), network(7)]), refused)
+  const of = (n: number): Try => ({ budget: 'sign-in-account', who: `account ${n}` })
+  for (let n = 0; n < triesOfNetwork.burst; n++) await brakes.take([of(n), network(7)])
+  await assert.rejects(brakes.take([of(99), network(7)]), refused)
   clock.advance(minuteMs)
-  brakes.take([of(99), network(7)])
+  await brakes.take([of(99), network(7)])
 })
 
 test('A1 attack: a crowd keeps the server busy: a try that could not be judged costs its person none, and one that was wrong does', async () => {
@@ -35,9 +52,8 @@ test('A1 attack: a crowd keeps the server busy: a try that could not be judged c
   const how = { memoryKiB: 8, passes: 1, salt: new Uint8Array(16) }
   const hash = () => hashes.hash(() => undefined, 'secret', how)
   const crowd = Array.from({ length: 9 }, hash)
-  const account = { key: 'account ann', allowance: triesOfAccount }
   const busy = async () => {
-    await judgeTry(brakes.take([account]), hash)
+    await judgeTry(await brakes.take([account]), hash)
   }
   for (let n = 0; n < 3 * triesOfAccount.burst; n++) {
     await assert.rejects(busy(), { code: 'hashes_waiting' })
@@ -45,7 +61,7 @@ test('A1 attack: a crowd keeps the server busy: a try that could not be judged c
   free.resolve(new Uint8Array(32))
   await Promise.all(crowd)
   const wrong = async () => {
-    await judgeTry(brakes.take([account]), async () => {
+    await judgeTry(await brakes.take([account]), async () => {
       await hash()
       throw new Refusal<PersonRefusal>('password_wrong', 'wrong')
     })
@@ -56,12 +72,11 @@ test('A1 attack: a crowd keeps the server busy: a try that could not be judged c
   await assert.rejects(wrong(), refused)
 })
 
-test('A1 attack: strangers use up the tries of an account: a browser in which its person was has its own', () => {
+test('A1 attack: strangers use up the tries of an account: a browser in which its person was has its own', async () => {
   const brakes = createBrakes(new ManualClock(new Date('2030-01-01T00:00:00Z')))
-  const account = { key: 'account ann', allowance: triesOfAccount }
-  for (let n = 0; n < triesOfAccount.burst; n++) brakes.take([account])
-  assert.throws(() => brakes.take([account]), refused)
-  brakes.take([{ key: 'browser b ann', allowance: triesOfAccount }])
+  for (let n = 0; n < triesOfAccount.burst; n++) await brakes.take([account])
+  await assert.rejects(brakes.take([account]), refused)
+  await brakes.take([{ budget: 'sign-in-account', who: 'browser b ann' }])
 })
 
 test('A1 a password is long, in no dictionary, and not made of the person’s own words', async () => {

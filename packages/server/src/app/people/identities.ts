@@ -18,10 +18,11 @@ import { setCountsAs } from '../../db/approvals.ts'
 import { endSessionsBegunBy } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
 import { KnownPersonRefusal, readGrant, sessionLimits, stepUpMs } from '../access/index.ts'
-import type { App, ProviderClaims, Taken } from '../app.ts'
+import type { App, ProviderClaims } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
-import { triesOfNetwork } from './brakes.ts'
+import type { Taken } from './brakes.ts'
+import { takeTries } from './brakes.ts'
 import type { Ceremony, Purpose, Site } from './ceremonies.ts'
 import {
   beginCeremony,
@@ -39,7 +40,7 @@ import { requireNoPasskeyRole } from './sign-in-policy.ts'
 
 type Deps = Pick<
   App,
-  'db' | 'secrets' | 'masterKey' | 'brakes' | 'identityProviders' | 'clock' | 'random'
+  'db' | 'secrets' | 'masterKey' | 'budgets' | 'identityProviders' | 'clock' | 'random'
 >
 
 type ProviderPurpose = Extract<Purpose, `provider-${string}`>
@@ -80,7 +81,7 @@ export async function askProvider(
   const { purpose, provider, actor, site, network } = ask
   if (actor !== undefined) await requireNoPasskeyRole(app.db.reader, actor.person)
   const row = await findProvider(app.db.reader, provider)
-  const tries = takeTry(app, network)
+  const tries = await takeTry(app, network)
   const about = aboutOf(provider, actor)
   const wanted = { purpose, about, personId: actor?.id ?? '', rpId: site.rpId }
   const { challenge, kept } = beginCeremony(app, wanted, app.clock.now())
@@ -95,8 +96,8 @@ export async function askProvider(
 }
 
 /** Strangers can make the server ask a provider only so often. */
-function takeTry({ brakes }: Deps, network: string): Taken {
-  return brakes.take([{ key: `provider ${network}`, allowance: triesOfNetwork }])
+function takeTry(app: Deps, network: string): Promise<Taken> {
+  return takeTries(app, [{ budget: 'sign-in-network', who: `provider ${network}` }])
 }
 
 export interface JudgedAnswer {
@@ -125,7 +126,7 @@ export async function judgeAnswer(
     throw wrongChallenge()
   }
   const provider = await findProvider(app.db.reader, given.provider)
-  const tries = takeTry(app, network)
+  const tries = await takeTry(app, network)
   const claims = await app.identityProviders.redeem(provider, openSecret(app, provider), {
     ...{ challenge: ceremony.challenge, state, code, iss },
     redirectUri: redirectUriOf(site.origin, provider.name),

@@ -31,7 +31,6 @@ export {
   refusePairing,
 } from './pairings.ts'
 export { createPairingPaces } from './pairing-codes.ts'
-export { createBrakes } from './brakes.ts'
 export {
   askProvider,
   judgeAnswer,

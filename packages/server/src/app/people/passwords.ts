@@ -19,9 +19,10 @@ import {
   requireOwnFactor,
   signToken,
 } from '../access/index.ts'
-import type { App, Taken, WriteTx } from '../app.ts'
+import type { App, WriteTx } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
-import { judgeTry, triesOfAccount, triesOfNetwork } from './brakes.ts'
+import type { Taken } from './brakes.ts'
+import { judgeTry, takeTries } from './brakes.ts'
 import type { Ceremony } from './ceremonies.ts'
 import { beginCeremony, openCeremony, spendChallenge, wrongChallenge } from './ceremonies.ts'
 import { requireStrongPassword } from './password-strength.ts'
@@ -33,8 +34,8 @@ import { base32 } from './totp-codes.ts'
 import type { JudgedCode } from './totp.ts'
 import { judgeCode } from './totp.ts'
 
-type Deps = Pick<App, 'db' | 'secrets' | 'masterKey' | 'brakes' | 'clock' | 'random'> &
-  Pick<App, 'slowHashes' | 'oldCodeTries'>
+type Deps = Pick<App, 'db' | 'secrets' | 'masterKey' | 'budgets' | 'clock' | 'random'> &
+  Pick<App, 'slowHashes'>
 
 /** The cost of a new hash: the least that OWASP's list has for argon2id. */
 const cost = { memoryKiB: 19_456, passes: 2 } as const
@@ -208,11 +209,14 @@ export async function judgePassword(
   const name = given.name.toLowerCase()
   const row = await db.findPassword(app.db.reader, name)
   const known = openKnown(app, knownAs, now)
-  const ofAccount = { key: `account ${name}`, allowance: triesOfAccount }
-  const tries = app.brakes.take(
+  const tries = await takeTries(
+    app,
     row !== undefined && known?.personId === row.personId
-      ? [{ key: `browser ${known.browserId} ${name}`, allowance: triesOfAccount }]
-      : [ofAccount, { key: `network ${network}`, allowance: triesOfNetwork }],
+      ? [{ budget: 'sign-in-account', who: `browser ${known.browserId} ${name}` }]
+      : [
+          { budget: 'sign-in-account', who: `account ${name}` },
+          { budget: 'sign-in-network', who: network },
+        ],
   )
   return judgeTry(tries, () => judgeGiven(app, given, { row, now, known, tries }))
 }
@@ -310,7 +314,7 @@ export async function judgeStepUpCode(
   await requireNoPasskeyRole(app.db.reader, actor.person)
   const row = await db.getPassword(app.db.reader, actor.id)
   if (row === undefined) throw noPassword()
-  const tries = app.brakes.take([{ key: `step-up ${actor.id}`, allowance: triesOfAccount }])
+  const tries = await takeTries(app, [{ budget: 'sign-in-account', who: `step-up ${actor.id}` }])
   const secret = openTotp(app, actor.id, row.totpSealed)
   return { row, step: requireRightCode(secret, code, app.clock.now()), tries }
 }

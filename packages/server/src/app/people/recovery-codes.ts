@@ -27,7 +27,7 @@ import { findPerson } from './people.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession } from './sessions.ts'
 
-type Codes = Pick<App, 'db' | 'slowHashes' | 'oldCodeTries'>
+type Codes = Pick<App, 'db' | 'slowHashes' | 'budgets'>
 type Deps = Codes & Pick<App, 'secrets' | 'clock' | 'random'>
 
 const codesCount = 10
@@ -148,8 +148,9 @@ async function checkOldCode(app: Codes, text: string): Promise<RecoveryCodeRow> 
   // The first part is not secret: a guess of its 40 bits only shows that some code begins with
   // them.
   if (row === undefined) throw wrongCode()
-  const admit = () => {
-    if (!app.oldCodeTries.admits(row.selector)) throw triedTooOften()
+  const admit = async () => {
+    const spending = await app.budgets.spend('old-recovery-code', row.selector)
+    if (!spending.isAllowed) throw triedTooOften()
   }
   const secret = text.slice(selectorLength)
   const hash = await app.slowHashes.hash(admit, secret, { ...oldCost, salt: row.salt })

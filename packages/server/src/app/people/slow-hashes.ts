@@ -29,9 +29,14 @@ export function createSlowHashes(run: typeof argon2id = argon2id): SlowHashes {
           retryAfterSeconds,
         )
       }
-      // This comes last, so that a try that is not carried out is not counted.
-      admit()
       waiting++
+      try {
+        // This comes last, so that a try that is not carried out is not counted.
+        await admit()
+      } catch (error) {
+        waiting--
+        throw error
+      }
       const turn = last.then(() => run(secret, how))
       // The caller gets the error; those waiting behind it are not affected.
       last = turn.catch(() => undefined).finally(() => waiting--)

@@ -477,7 +477,6 @@ test('D13 attack: one FleetLock client in a loop is told to wait, and others wit
     [device.id, basic(device.token)],
   ] as const
   for (const [id, credential] of senders) {
-    // Every worker counts for itself, and the minute may turn meanwhile.
     await waitUntil('the limit', async () => {
       const many = Array.from({ length: 60 }, () => ask('pre-reboot', 'mints', id, credential))
       const answers = await Promise.all(many)

@@ -10,7 +10,7 @@ import { dayMs, formatInstant, hourMs, ManualClock, minuteMs } from '@seaworthy/
 import { anonymous } from '../access/actors.ts'
 import type { App } from '../app.ts'
 import { changeAudited } from '../access/audited.ts'
-import { createRefusalLimiter } from '../access/refusal-records.ts'
+import { createTestBudgets } from '../../testing/budgets.ts'
 import { firstCursor, forgetOldRecords } from '../retention.ts'
 import { takeSamples, thinOldSamples } from './samples.ts'
 import { listDeviceUpdates } from './updates.ts'
@@ -329,7 +329,7 @@ test('D3 D12 fault: devices that went beyond an older rollout are no verdict for
 
 test('T9 a change and its audit entry carry one time, the database’s, whatever the clock of the replica says', async () => {
   const clock = new ManualClock(new Date('2020-01-01T00:00:00Z'))
-  const app = { db, clock, refusals: createRefusalLimiter(clock) } as unknown as App
+  const app = { db, clock, budgets: createTestBudgets(clock)[0] } as unknown as App
   const attempt = {
     actor: anonymous,
     action: 'test.change',

@@ -11,7 +11,12 @@ function createWorld() {
   const left = { count: 0 }
   const log = jsonLog({ write: (line) => lines.push(line), clock, level: 'info' })
   const leftOut = { add: (count: number) => void (left.count += count) }
-  return { clock, lines, left, callerLog: createCallerLog({ log, clock, leftOut }) }
+  return {
+    clock,
+    lines,
+    left,
+    callerLog: createCallerLog({ log, clock, workersCount: 1, leftOut }),
+  }
 }
 
 test('O1 attack: whatever callers cause, in whatever order, each writes a bounded number of lines, and the rest is counted (property)', () => {

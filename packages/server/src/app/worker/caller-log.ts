@@ -8,6 +8,7 @@ import type { Log, LogFields } from '@seaworthy/std/log'
 import type { Clock } from '@seaworthy/std/time'
 import { secondMs } from '@seaworthy/std/time'
 import type { CallerLog } from '../app.ts'
+import { evenShareOf } from './budgets.ts'
 import { createSpendings } from './spendings.ts'
 
 /** The caller of what anybody may ask for; all of them share one allowance. */
@@ -17,15 +18,16 @@ export const anyone = 'anyone'
 const lines: Allowance = { burst: 60, everyMs: 10 * secondMs }
 const textMax = 300
 
-/** Counts in memory; every worker counts for itself. */
+/** Every worker counts for itself what is its share of the lines. */
 export function createCallerLog(deps: {
   readonly log: Log
   readonly clock: Clock
+  readonly workersCount: number
   /** Counts lines that were left out. */
   readonly leftOut: { add(amount: number): void }
 }): CallerLog {
   const { log, leftOut } = deps
-  const spendings = createSpendings(deps.clock, lines)
+  const spendings = createSpendings(deps.clock, evenShareOf(lines, deps.workersCount))
   const write =
     (level: 'warn' | 'error'): CallerLog['warn'] =>
     (caller, event, fields = {}) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ManualClock } from '@seaworthy/std/time'
-import { createSpendings } from './index.ts'
+import { createSpendings } from './spendings.ts'
 
 test('T9 each actor has an allowance of its own, and looking spends nothing', () => {
   const clock = new ManualClock(new Date('2026-11-22T00:00:00Z'))

@@ -8,11 +8,12 @@ export interface Spendings {
   look(actor: string): Spending
   /** Spends once more, where it is allowed. */
   spend(actor: string): Spending
+  giveBack(actor: string): void
 }
 
 const actorsMax = 100_000
 
-/** Counts in memory; every worker counts for itself. */
+/** Counts in the memory of this process. */
 export function createSpendings(clock: Clock, allowance: Allowance): Spendings {
   // Actors in the order of their last spending: the least recent one is forgotten first.
   const usedUntilMs = new Map<string, number>()
@@ -26,6 +27,10 @@ export function createSpendings(clock: Clock, allowance: Allowance): Spendings {
       if (usedUntilMs.size >= actorsMax) usedUntilMs.delete(usedUntilMs.keys().next().value!)
       usedUntilMs.set(actor, spending.usedUntilMs)
       return spending
+    },
+    giveBack(actor) {
+      const used = usedUntilMs.get(actor)
+      if (used !== undefined) usedUntilMs.set(actor, used - allowance.everyMs)
     },
   }
 }

@@ -27,8 +27,7 @@ import type { AttemptLimiter } from '../authenticate.ts'
 import { HttpError } from '../problems.ts'
 import { sendReleaseFile } from '../release-files.ts'
 import { originOf, sendBytes } from '../request.ts'
-import type { MessageLimiter } from '../message-limiter.ts'
-import { createMessageLimiter } from '../message-limiter.ts'
+import { requireBudget } from '../request-budgets.ts'
 import type { Link } from './replies.ts'
 import { viewBase, viewCancel, viewConfirmation, viewDeployment, viewFiles } from './replies.ts'
 import {
@@ -50,7 +49,6 @@ interface Call {
   readonly query: URLSearchParams
   readonly tenant: string
   readonly identity: ForeignIdentity
-  readonly limiter: MessageLimiter
   readonly link: Link
   readonly now: Date
 }
@@ -59,7 +57,6 @@ interface Call {
 const defaultTenant = 'DEFAULT'
 
 export function createDdiHandler(app: App, attempts: AttemptLimiter): RawHandler {
-  const limiter = createMessageLimiter(app.clock)
   return {
     prefix: '/{tenant}/controller/v1/',
     matches: (path) => parseTarget(path) !== undefined,
@@ -70,13 +67,13 @@ export function createDdiHandler(app: App, attempts: AttemptLimiter): RawHandler
       const identity = await identifyController(app, req, controllerId)
       if (identity === undefined) {
         app.metrics.refusals.add(1, 'unauthenticated')
-        attempts.countWrong(req, credentialOf(req))
+        await attempts.countWrong(req, credentialOf(req))
         sendUnauthorized(res)
         return
       }
       const base = `${originOf(req)}/${encodeURIComponent(tenant)}/controller/v1/${encodeURIComponent(controllerId)}`
       const link: Link = (below) => ({ href: `${base}/${below}` })
-      await route({ app, req, res, query, tenant, identity, limiter, link, now }, rest)
+      await route({ app, req, res, query, tenant, identity, link, now }, rest)
     },
   }
 }
@@ -134,6 +131,7 @@ async function sendBase(call: Call): Promise<void> {
  * no longer good.
  */
 async function poll({ app, identity, now }: Call): Promise<ForeignState | undefined> {
+  await requireBudget(app, 'check-ins', identity.deviceId)
   const state = await app.foreignCheckIns.poll(identity, now)
   if (state === undefined) app.foreignIdentities.forget(identity.deviceId)
   return state
@@ -162,17 +160,17 @@ async function receiveFeedback(
   idText: string,
   take: typeof takeFeedback,
 ): Promise<void> {
-  const { app, req, res, identity, limiter, now } = call
+  const { app, req, res, identity, now } = call
   const id = requireActionId(idText)
-  limiter.admit(identity.deviceId)
+  await requireBudget(app, 'messages', identity.deviceId)
   await requireMembership(call)
   await take(app, identity, id, parseFeedback(await readObject(req, app)), now)
   res.writeHead(200, { 'content-length': '0' }).end()
 }
 
 async function receiveAttributes(call: Call): Promise<void> {
-  const { app, req, res, identity, limiter, now } = call
-  limiter.admit(identity.deviceId)
+  const { app, req, res, identity, now } = call
+  await requireBudget(app, 'messages', identity.deviceId)
   await requireMembership(call)
   const attributes = parseAttributes(await readObject(req, app))
   await takeAttributes(app, identity, attributes, now)
@@ -180,8 +178,8 @@ async function receiveAttributes(call: Call): Promise<void> {
 }
 
 async function receiveInstalled(call: Call): Promise<void> {
-  const { app, req, res, identity, limiter, now } = call
-  limiter.admit(identity.deviceId)
+  const { app, req, res, identity, now } = call
+  await requireBudget(app, 'messages', identity.deviceId)
   await requireMembership(call)
   const named = parseInstalled(await readObject(req, app))
   if (!(await takeInstalled(app, identity, named, now))) throw notFound()

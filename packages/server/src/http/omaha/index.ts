@@ -18,8 +18,7 @@ import { anyone, slowedPollSeconds } from '../../app/worker/index.ts'
 import { recordRefusal } from '../../app/access/index.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
 import { readBytes } from '../bodies.ts'
-import type { MessageLimiter } from '../message-limiter.ts'
-import { createMessageLimiter } from '../message-limiter.ts'
+import { requireBudget } from '../request-budgets.ts'
 import { bodyLimits } from '../limits.ts'
 import { HttpError, problemOf } from '../problems.ts'
 import { sendReleaseFile } from '../release-files.ts'
@@ -37,13 +36,12 @@ const versionForm = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 const machineIdForm = /^[\x21-\x2e\x30-\x7e]{1,64}$/
 
 export function createOmahaHandler(app: App, attempts: AttemptLimiter): RawHandler {
-  const limiter = createMessageLimiter(app.clock)
   return {
     prefix: '/omaha/',
     methods: null,
     async answer(req, res, path) {
       try {
-        await route(app, attempts, limiter, req, res, path)
+        await route(app, attempts, req, res, path)
       } catch (error) {
         answerFailure(app, res, error)
       }
@@ -54,7 +52,6 @@ export function createOmahaHandler(app: App, attempts: AttemptLimiter): RawHandl
 async function route(
   app: App,
   attempts: AttemptLimiter,
-  limiter: MessageLimiter,
   req: IncomingMessage,
   res: ServerResponse,
   path: string,
@@ -66,10 +63,10 @@ async function route(
   requireMethod(req, 'POST')
   const identity = await identify(app, req, update[1])
   if (identity === undefined) {
-    attempts.countWrong(req, credentialOf(req, update[1]))
+    await attempts.countWrong(req, credentialOf(req, update[1]))
     return sendUnauthorized(res)
   }
-  limiter.admit(identity.deviceId)
+  await requireBudget(app, 'messages', identity.deviceId)
   const origin = originOf(req)
   const request = parseBody(app, identity, await readBytes(req, bodyLimits.omaha, app))
   const replies = await answerRequest({ app, identity, origin, now: app.clock.now() }, request)

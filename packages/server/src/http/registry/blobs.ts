@@ -92,7 +92,7 @@ export async function deleteBlob<Actor>(call: RegistryCall<Actor>, digest: Diges
     throw new RegistryError(403, 'DENIED', 'this blob cannot be deleted: a signed release needs it')
   }
   const actor = await call.stillMay()
-  requireChange(ports, actor)
+  await requireChange(ports, actor)
   if (!(await store.deleteBlob(repository, digest))) {
     throw new RegistryError(404, 'BLOB_UNKNOWN', 'the repository has no such blob')
   }

@@ -43,7 +43,7 @@ describe('registry clients', () => {
       uploadBytesMax: 1e9,
       tokenUrl: () => `http://${host}/v2/token`,
       roots: async () => [],
-      spendChange: () => undefined,
+      spendChange: async () => undefined,
       onEvent: async () => {},
       authorize: async (request) =>
         request.headers.authorization === 'Bearer the-token'

@@ -85,11 +85,11 @@ export function tooManyRequests(retryAfterSeconds: number): RegistryError {
 }
 
 /** Throws 429 where the actor has no change left. */
-export function requireChange<Actor>(
+export async function requireChange<Actor>(
   ports: Pick<RegistryPorts<Actor>, 'spendChange'>,
   actor: Actor,
-): void {
-  const seconds = ports.spendChange(actor)
+): Promise<void> {
+  const seconds = await ports.spendChange(actor)
   if (seconds === undefined) return
   throw new RegistryError(
     429,

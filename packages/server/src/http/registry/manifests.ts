@@ -63,7 +63,7 @@ export async function putManifest<Actor>(
       : await findKnown(ports.store, repository, bytes)
   const tagged = tag === undefined ? undefined : await ports.store.resolveTag(repository, tag)
   const isRepeated = known?.isWhole === true && (tag === undefined || tagged === known.digest)
-  if (!isRepeated) requireChange(ports, actor)
+  if (!isRepeated) await requireChange(ports, actor)
   const { digest, manifest } = await ports.store.putManifest(repository, {
     bytes,
     mediaType: mediaType === '' ? undefined : mediaType,
@@ -146,7 +146,7 @@ export async function deleteManifest<Actor>(
   if (parsed.kind === 'tag') {
     const { tag } = parsed
     const actor = await call.stillMay()
-    requireChange(ports, actor)
+    await requireChange(ports, actor)
     if (!(await store.deleteTag(repository, tag))) throw unknown()
     await ports.onEvent({ kind: 'tag_deleted', actor, repository, tag })
   } else {
@@ -159,7 +159,7 @@ export async function deleteManifest<Actor>(
       )
     }
     const actor = await call.stillMay()
-    requireChange(ports, actor)
+    await requireChange(ports, actor)
     if (!(await store.deleteManifest(repository, digest))) throw unknown()
     await ports.onEvent({ kind: 'manifest_deleted', actor, repository, digest })
   }

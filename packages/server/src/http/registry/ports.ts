@@ -72,9 +72,9 @@ export interface RegistryPorts<Actor> {
   issueToken(request: TokenRequest): Promise<IssueResult>
   /**
    * Called before each change that will be an event. Answers how many seconds the actor must wait,
-   * where its allowance is used up.
+   * where its budget is spent.
    */
-  spendChange(actor: Actor): number | undefined
+  spendChange(actor: Actor): Promise<number | undefined>
   /** Awaited before the change is acknowledged. */
   onEvent(event: RegistryEvent<Actor>): Promise<void>
   /** Indexes of the signed releases: what they need cannot be deleted. */

@@ -62,7 +62,7 @@ async function serve(store: RegistryStore): Promise<World> {
     uploadBytesMax: 50_000_000,
     tokenUrl: () => `${world.url}/v2/token`,
     roots: async () => world.roots,
-    spendChange: () => (world.changesLeft-- > 0 ? undefined : 3),
+    spendChange: async () => (world.changesLeft-- > 0 ? undefined : 3),
     onEvent: async (event) => void world.events.push(event),
     async authorize(request, access) {
       const token = /^Bearer token-(.+)$/.exec(request.headers.authorization ?? '')?.[1]
