@@ -27,7 +27,8 @@ export async function openTlsKey(server: TestServer): Promise<string> {
   return Buffer.from(await openSecret(server, 'tls-key')).toString()
 }
 
-async function openSecret(server: TestServer, name: SecretName): Promise<Uint8Array> {
+/** One of the server's own secrets, in clear. */
+export async function openSecret(server: TestServer, name: SecretName): Promise<Uint8Array> {
   const db = server.openDatabase()
   try {
     const masterKey = await loadMasterKey(join(server.dataDir, 'master.key'), systemRandom, false)

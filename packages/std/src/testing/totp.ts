@@ -3,6 +3,8 @@ import { createHmac } from 'node:crypto'
 
 export interface TotpApp {
   readonly codeAt: (at: Date) => string
+  /** The secret, raw. */
+  readonly key: Uint8Array
 }
 
 export function createTotpApp(secret: string): TotpApp {
@@ -11,6 +13,7 @@ export function createTotpApp(secret: string): TotpApp {
   ).join('')
   const key = Buffer.from(bits.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2)))
   return {
+    key,
     codeAt(at) {
       const counter = Buffer.alloc(8)
       counter.writeBigUInt64BE(BigInt(Math.floor(at.getTime() / 30_000)))

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { TestObjectStore } from '@seaworthy/oci/store/s3/testing'
 import { lacksObjectStore, startObjectStore } from '@seaworthy/oci/store/s3/testing'
+import { searchArguments, searchFolder, searchFor } from '@seaworthy/std/testing/leaks'
 import { createTestClient, startTestServer } from '../../testing/index.ts'
 
 describe('--blobs s3://', { skip: lacksObjectStore() }, () => {
@@ -26,12 +27,15 @@ describe('--blobs s3://', { skip: lacksObjectStore() }, () => {
     })
   }
 
-  it('serves from it, and its log holds no secret', async () => {
+  it('A9 serves from it, and its log, folder, database and arguments hold no secret', async () => {
     const server = await start()
     const client = createTestClient(server)
     try {
       assert.equal((await client.send('GET', '/readyz')).status, 200)
-      assert.ok(!server.log().includes(objects.credentials.secretAccessKey))
+      const search = searchFor({ secret: objects.credentials.secretAccessKey })
+      assert.deepEqual(search(server.log()), [])
+      assert.deepEqual(await searchFolder(search, server.dataDir), [])
+      assert.deepEqual(await searchArguments(search), [])
     } finally {
       client.close()
       await server.stop()

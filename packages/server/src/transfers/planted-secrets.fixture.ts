@@ -1,0 +1,194 @@
+/**
+ * One secret of every kind that a server gives out, is given or keeps, used as people and devices
+ * use it.
+ */
+import assert from 'node:assert/strict'
+import { createPrivateKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readCredential } from '@seaworthy/api/credentials'
+import { createGatewayToken } from '@seaworthy/api/foreign-devices'
+import {
+  askProviderSignIn,
+  setIdentityProvider,
+  signInByProvider,
+} from '@seaworthy/api/identity-providers'
+import { createInvitation } from '@seaworthy/api/invitations'
+import { approvePairing, beginPairing, fetchPairing, readPairing } from '@seaworthy/api/pairings'
+import { createRecoveryCodes } from '@seaworthy/api/passkeys'
+import { askPassword, setPassword, signInByPassword } from '@seaworthy/api/passwords'
+import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
+import { createToken, refreshToken } from '@seaworthy/api/tokens'
+import type { PlantedSecrets } from '@seaworthy/std/testing/leaks'
+import { waitUntil } from '@seaworthy/std/testing'
+import { createTotpApp } from '@seaworthy/std/testing/totp'
+import { systemClock } from '@seaworthy/std/time'
+import { generateSigner } from '@seaworthy/trust/keys'
+import type { SecretName } from '../config/secrets.ts'
+import { secretPurposes } from '../config/secrets.ts'
+import type { TestBrowser, TestClient, TestIdentityProvider, TestServer } from '../testing/index.ts'
+import {
+  acceptLink,
+  addForeignDevice,
+  createTestBrowser,
+  makeAssertion,
+  makeProvisioningKey,
+  register,
+} from '../testing/index.ts'
+import { openSecret } from '../testing/tokens.ts'
+
+const params = { provider: 'harbour' }
+
+/** Where the provider of `plantSecrets` sends people back to. */
+export const redirectUriOf = (owner: TestBrowser) => `${owner.origin}/sign-in-return/harbour`
+
+export async function plantSecrets(
+  server: TestServer,
+  client: TestClient,
+  owner: TestBrowser,
+  provider: TestIdentityProvider,
+): Promise<PlantedSecrets> {
+  const planted: Record<string, string | Uint8Array> = {}
+  const plantCredential = (what: string, text: string) => {
+    const read = readCredential(text)
+    assert.ok(typeof read === 'object', `${what} is a credential`)
+    // What comes before the secret stands in the database, so that a leaked one can be found.
+    planted[what] = read.secret
+    planted[`${what}, raw`] = Buffer.from(read.secret, 'hex')
+  }
+  const plantCookies = (whose: string, { cookies }: TestBrowser) => {
+    for (const [name, value] of cookies) planted[`cookie ${name} of ${whose}`] = value.slice(-24)
+  }
+  const codeOf = (link: string) => new URL(link).hash.slice(-24)
+  const fleet = { fleet: 'shops' }
+
+  plantCredential('first token', server.adminToken)
+  planted["first owner's link"] = codeOf(server.ownerLink)
+  plantCookies('the owner', owner)
+  const { token } = await client.api.call(createToken, {
+    body: { name: 'planted', role: 'viewer', lifetimeSeconds: 3600 },
+  })
+  plantCredential('token', token)
+  plantCredential('refreshed token', (await client.as(token).call(refreshToken, {})).token)
+  const provisioningKey = await makeProvisioningKey(client, 1)
+  plantCredential('provisioning key', provisioningKey)
+  const signer = await generateSigner('ed25519')
+  const { deviceId } = await register(client, provisioningKey, signer)
+  planted["device's assertion"] = (await makeAssertion(signer, deviceId, server.url)).slice(-60)
+  plantCredential(
+    'DDI token',
+    (await addForeignDevice(client, { protocol: 'ddi', externalId: 'planted' })).token,
+  )
+  const gateway = { uses: 1, platform: 'linux/amd64' } as const
+  plantCredential(
+    'gateway token',
+    (await client.api.call(createGatewayToken, { params: fleet, body: gateway })).token,
+  )
+  plantCredential(
+    'FleetLock key',
+    (await client.api.call(createFleetLockKey, { params: fleet })).key,
+  )
+
+  const invite = async () =>
+    (await owner.api.call(createInvitation, { body: { role: 'viewer' } })).link
+  planted['open invitation'] = codeOf(await invite())
+  const used = await invite()
+  planted['used invitation'] = codeOf(used)
+  const viewer = createTestBrowser(server, client)
+  await acceptLink(viewer, used, 'A viewer')
+  const password = 'mauve gantry wobbles 7 noons'
+  const { secret } = await viewer.api.call(askPassword, {})
+  const app = createTotpApp(secret)
+  planted['password'] = password
+  planted['secret of an authenticator'] = secret
+  planted['secret of an authenticator, raw'] = app.key
+  const code = app.codeAt(systemClock.now())
+  await viewer.api.call(setPassword, { body: { name: 'planted', password, code } })
+  const { codes } = await viewer.api.call(createRecoveryCodes, {})
+  for (const [i, text] of codes.entries()) {
+    // The database finds a code by 40 of its 140 bits.
+    planted[`recovery code ${i}`] = text.slice(-24)
+    planted[`recovery code ${i}, without hyphens`] = text.slice(-24).replaceAll('-', '')
+  }
+  const byPassword = createTestBrowser(server, client)
+  await byPassword.api.call(signInByPassword, {
+    body: { name: 'planted', password, code: codes[0]! },
+  })
+  plantCookies('the viewer', viewer)
+  plantCookies('the viewer, by password', byPassword)
+
+  const begun = await client.api.call(beginPairing, {
+    body: { machine: 'laptop', lifetimeSeconds: 3600 },
+  })
+  planted['code of a pairing'] = begun.deviceCode.slice(-24)
+  const { userCode } = begun
+  const { id } = await viewer.api.call(readPairing, { body: { userCode } })
+  await viewer.api.call(approvePairing, {
+    body: { pairingId: id, userCode, role: 'viewer' },
+  })
+  await waitUntil('the command line has its token', async () => {
+    const { deviceCode } = begun
+    const answer = await client.api.call(fetchPairing, { body: { deviceCode } })
+    if (answer.state === 'paired') plantCredential("command line's token", answer.token)
+    return answer.state === 'paired'
+  })
+
+  planted['client secret'] = provider.clientSecret
+  await owner.api.call(setIdentityProvider, {
+    params,
+    body: {
+      ...{ title: 'Harbour', issuer: provider.issuer, clientId: provider.clientId },
+      ...{ clientSecret: provider.clientSecret, caPem: provider.caPem, groupsClaim: 'groups' },
+      grants: [{ group: 'guests', role: 'viewer' }],
+    },
+  })
+  provider.accounts.set('planted', ['guests'])
+  const guest = createTestBrowser(server, client)
+  const { url } = await guest.api.call(askProviderSignIn, { params })
+  const { searchParams } = await provider.visit(url, 'planted')
+  const answer = { code: searchParams.get('code')!, state: searchParams.get('state')! }
+  const iss = searchParams.get('iss')
+  planted["provider's code"] = answer.code
+  await guest.api.call(signInByProvider, {
+    body: { provider: 'harbour', ...answer, ...(iss === null ? {} : { iss }) },
+  })
+  plantCookies('the guest', guest)
+  return { ...planted, ...(await readOwnSecrets(server)) }
+}
+
+/** What the server keeps for itself: the master key, and what is sealed under it. */
+async function readOwnSecrets(server: TestServer): Promise<PlantedSecrets> {
+  const master = (await readFile(join(server.dataDir, 'master.key'), 'utf8')).trim()
+  const secrets: Record<string, string | Uint8Array> = {
+    'master key': master,
+    'master key, raw': Buffer.from(master, 'hex'),
+  }
+  for (const name of Object.keys(secretPurposes) as SecretName[]) {
+    // The anchor is a hash of what everybody may read; the others have their own rows.
+    if (['trust-anchor', 'totp-secret', 'client-secret'].includes(name)) continue
+    const bytes = await openSecret(server, name)
+    secrets[name] = bytes
+    const key = readPrivateKey(bytes)
+    const scalar = key?.export({ format: 'jwk' }).d
+    if (scalar !== undefined) secrets[`${name}, its number`] = Buffer.from(scalar, 'base64url')
+    // A file of PEM has its Base64 in lines.
+    const pem = key?.export({ format: 'pem', type: 'pkcs8' }).toString().split('\n')[1]
+    if (pem !== undefined) secrets[`${name} in PEM`] = pem
+  }
+  return secrets
+}
+
+function readPrivateKey(bytes: Uint8Array): KeyObject | undefined {
+  for (const form of [
+    { key: Buffer.from(bytes), format: 'pem' },
+    { key: Buffer.from(bytes), format: 'der', type: 'pkcs8' },
+  ] as const) {
+    try {
+      return createPrivateKey(form)
+    } catch {
+      // It is of another form, or no key of a pair.
+    }
+  }
+  return undefined
+}
