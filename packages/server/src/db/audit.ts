@@ -5,6 +5,7 @@
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import { formatInstant } from '@seaworthy/std/time'
+import { bigintsOid } from './arrays.ts'
 import { boundDetail } from './audit-detail.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
@@ -55,7 +56,7 @@ export async function placeEntries(
 ): Promise<void> {
   const rows = await sql`
     update audit_entries a set leaf_index = ${firstIndex} + p.place - 1
-    from unnest(${sql.array([...ids], 20)}) with ordinality as p (id, place)
+    from unnest(${sql.array([...ids], bigintsOid)}) with ordinality as p (id, place)
     where a.id = p.id and a.leaf_index is null`
   if (rows.count !== ids.length) throw new Error('an audit entry was placed twice')
 }

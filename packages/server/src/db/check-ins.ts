@@ -6,6 +6,7 @@
  */
 import type { ReportPosition } from '@seaworthy/fleet/devices'
 import { parseAnyJsonText } from '@seaworthy/std/json'
+import { booleansOid, textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface IdleCheckIn {
@@ -58,9 +59,6 @@ export interface StoredStatement {
   /** The canonical bytes that were signed. */
   readonly report: Uint8Array
 }
-
-const textOid = 25
-const boolOid = 16
 
 type IdleRow = [
   place: number,
@@ -116,7 +114,7 @@ export async function lockReporting(
   devices: readonly string[],
 ): Promise<Map<string, ReportingDevice>> {
   if (devices.length === 0) return new Map()
-  const given = sql.array([...devices], textOid)
+  const given = sql.array([...devices], textsOid)
   // The second query begins when the first one holds the locks: it sees what others have written.
   const [, rows] = await Promise.all([
     sql`select 1 from devices where id = any(${given}) order by id for no key update`,
@@ -150,7 +148,7 @@ export async function listNewestStatements(
   limit: number,
 ): Promise<Map<string, StoredStatement[]>> {
   const rows = await sql<(StoredStatement & { device: string })[]>`
-    select g.device, s.sequence, s.report from unnest(${sql.array([...devices], textOid)}) as g (device)
+    select g.device, s.sequence, s.report from unnest(${sql.array([...devices], textsOid)}) as g (device)
       cross join lateral (
         select sequence, report from device_reports where device = g.device order by sequence desc limit ${limit}
       ) s
@@ -169,10 +167,11 @@ export async function storeReports(
   seenAt: Date,
 ): Promise<Map<string, readonly unknown[]>> {
   if (batch.length === 0) return new Map()
-  const column = (pick: (row: WholeCheckIn) => string | null) => sql.array(batch.map(pick), textOid)
+  const column = (pick: (row: WholeCheckIn) => string | null) =>
+    sql.array(batch.map(pick), textsOid)
   const repeated = sql.array(
     batch.map((c) => c.isRepeated),
-    boolOid,
+    booleansOid,
   )
   const rows = await sql<{ device: string; updates: readonly unknown[] }[]>`
     with given as (

@@ -7,12 +7,15 @@ import type { Log } from '@seaworthy/std/log'
 import type * as driver from 'postgres'
 import type { DatabaseAddress } from './address.ts'
 import { openDatabaseSocket } from './address.ts'
+import type { ArrayElement } from './arrays.ts'
+import { arrayTypes } from './arrays.ts'
 import { postgres } from './driver.ts'
 
 declare const writes: unique symbol
 
-type Sql = driver.Sql<{ bigint: number }>
-type TransactionSql = driver.TransactionSql<{ bigint: number }>
+type Types = Record<keyof typeof arrayTypes, readonly ArrayElement[]> & { bigint: number }
+type Sql = driver.Sql<Types>
+type TransactionSql = driver.TransactionSql<Types>
 
 export interface ReadTx {
   readonly sql: Sql | TransactionSql
@@ -117,7 +120,10 @@ function connect(
     // The driver's own waits grow to 20 s, longer than PostgreSQL needs to come back.
     backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
     onnotice: (notice: driver.Notice) => log.debug('postgresql.notice', { ...notice }),
+    // Array types are known here (`arrays.ts`).
+    fetch_types: false,
     types: {
+      ...arrayTypes,
       // They are counters and sizes, all of which stay below 2^53.
       bigint: { to: 20, from: [20], parse: Number, serialize: String },
     },

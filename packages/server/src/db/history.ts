@@ -2,6 +2,7 @@
  * Time series: how rollouts progressed, and which versions ran in a fleet. Samples are thinned as
  * they age, never rewritten.
  */
+import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { storable } from './connection.ts'
 
@@ -52,7 +53,7 @@ export async function listNewestRolloutSamples(
 ): Promise<RolloutSample[]> {
   return sql<RolloutSample[]>`
     select distinct on (rollout) rollout, at, waves from rollout_samples
-    where rollout = any(${sql.array([...rollouts], 25)}) order by rollout, at desc`
+    where rollout = any(${sql.array([...rollouts], textsOid)}) order by rollout, at desc`
 }
 
 /** Samples, oldest first, evenly thinned to at most `max`; the last one is always among them. */

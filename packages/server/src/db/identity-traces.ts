@@ -3,6 +3,7 @@
  * no row.
  */
 import type { IdentityTrace } from '@seaworthy/fleet/devices'
+import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 interface TraceRow {
@@ -22,7 +23,7 @@ export async function readTraces(
 ): Promise<Map<string, IdentityTrace>> {
   const rows = await sql<TraceRow[]>`
     select device, left_boots as "leftBoots", went_back_at as "wentBackAtMs", shared_since as "sharedSince"
-    from identity_traces where device = any(${sql.array([...devices], 25)})`
+    from identity_traces where device = any(${sql.array([...devices], textsOid)})`
   return new Map(
     rows.map(({ device, leftBoots, wentBackAtMs, sharedSince }) => [
       device,

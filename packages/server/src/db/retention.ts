@@ -2,10 +2,8 @@
  * Deletes what has grown old, a bounded page at a time; each page begins where the one before it
  * ended.
  */
+import { bigintsOid, textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
-
-const textOid = 25
-const bigintOid = 20
 
 export interface OldReports {
   readonly device: string
@@ -88,7 +86,7 @@ export async function deleteReports(
 ): Promise<number> {
   const devices = sql.array(
     old.map(({ device }) => device),
-    textOid,
+    textsOid,
   )
   const locked = await sql<{ id: string }[]>`
     select id from devices where id = any(${devices}) order by id for update skip locked`
@@ -98,15 +96,15 @@ export async function deleteReports(
   const given = sql`unnest(
     ${sql.array(
       present.map(({ device }) => device),
-      textOid,
+      textsOid,
     )},
     ${sql.array(
       present.map(({ upToSequence }) => upToSequence),
-      bigintOid,
+      bigintsOid,
     )},
     ${sql.array(
       present.map(({ beyondSequence }) => beyondSequence),
-      bigintOid,
+      bigintsOid,
     )}
   ) as g (device, up_to, beyond)`
   const gone = await sql`

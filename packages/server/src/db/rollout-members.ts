@@ -3,6 +3,7 @@
  * check-ins.
  */
 import type { MemberFacts, Update } from '@seaworthy/fleet/rollouts'
+import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 /** A device of the fleet, without its update. */
@@ -57,7 +58,7 @@ export async function listMembersCounted(
 ): Promise<Map<string, Date>> {
   const rows = await sql<{ rollout: string; at: Date }[]>`
     select rollout, min(members_counted_at) as at from rollout_waves
-    where rollout = any(${sql.array([...rollouts], 25)})
+    where rollout = any(${sql.array([...rollouts], textsOid)})
     group by rollout having bool_and(members_counted_at is not null)`
   return new Map(rows.map(({ rollout, at }) => [rollout, at]))
 }

@@ -5,6 +5,7 @@
  */
 import type { Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
 import { copyScope } from '@seaworthy/fleet/access'
+import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { storable } from './connection.ts'
 
@@ -32,7 +33,7 @@ async function withWaves({ sql }: ReadTx, rows: readonly RolloutRow[]): Promise<
     select w.rollout, ${waveColumns(sql)} from rollout_waves w
     where w.rollout = any(${sql.array(
       rows.map(({ id }) => id),
-      25,
+      textsOid,
     )}) order by w.rollout, w.wave`
   const byRollout = new Map<string, WaveProgress[]>()
   for (const { rollout, ...wave } of waves) {
@@ -54,7 +55,7 @@ export async function getRollout(tx: ReadTx, id: string): Promise<Rollout | unde
 export async function getRollouts(tx: ReadTx, ids: readonly string[]): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
-    select ${columns(sql)} from rollouts r where r.id = any(${sql.array([...ids], 25)}) order by r.id`
+    select ${columns(sql)} from rollouts r where r.id = any(${sql.array([...ids], textsOid)}) order by r.id`
   return withWaves(tx, rows)
 }
 
@@ -121,7 +122,7 @@ export async function lockRollouts(tx: WriteTx, ids: readonly string[]): Promise
   if (ids.length === 0) return []
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
-    select ${columns(sql)} from rollouts r where r.id = any(${sql.array([...ids], 25)})
+    select ${columns(sql)} from rollouts r where r.id = any(${sql.array([...ids], textsOid)})
     order by r.id for update`
   return withWaves(tx, rows)
 }
@@ -240,5 +241,5 @@ function isSameWave(a: WaveProgress | undefined, b: WaveProgress): boolean {
 /** Tells every worker, the leader's tasks included, that these rollouts have changed. */
 export async function notifyRollouts({ sql }: WriteTx, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
-  await sql`select pg_notify('rollouts', id) from unnest(${sql.array([...ids], 25)}) as ids (id)`
+  await sql`select pg_notify('rollouts', id) from unnest(${sql.array([...ids], textsOid)}) as ids (id)`
 }

@@ -4,11 +4,11 @@
  * with microseconds, arrays and `jsonb` as JSON.
  */
 import { invariant } from '@seaworthy/std/refusal'
+import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { tableChoices } from './exported-tables.ts'
 import { lockFirstStart } from './secrets.ts'
 
-const textOid = 25
 /** How many bytes of rows are in memory at a time, beyond a single row. */
 const batchBytes = 4 * 1024 * 1024
 const batchRowsMax = 5000
@@ -108,7 +108,7 @@ export async function insertRows(
      select ${values} from unnest($1::text[]) with ordinality as l (line, place)
      cross join lateral json_populate_record(null::${quote(table.name)}, l.line::json) r
      order by l.place`,
-    [sql.array([...lines], textOid)],
+    [sql.array([...lines], textsOid)],
   )
   return result.count
 }

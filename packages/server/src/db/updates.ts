@@ -4,9 +4,9 @@
  */
 import type { Update, UpdateState } from '@seaworthy/fleet/rollouts'
 import { isWork } from '@seaworthy/fleet/rollouts'
+import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
-const textOid = 25
 const columns = (sql: ReadTx['sql']) => sql`
   u.rollout as "rolloutId", u.device as "deviceId", u.wave, u.attempt, u.state, u.code, u.offered_at as "offeredAt",
   u.offered_sequence as "offeredSequence", u.has_started as "hasStarted", u.changed_at as "changedAt",
@@ -21,8 +21,8 @@ export async function listUpdates(
 ): Promise<Update[]> {
   return sql<Update[]>`
     select ${columns(sql)} from updates u
-    where u.rollout = any(${sql.array([...wanted.rollouts], textOid)})
-      and u.device = any(${sql.array([...wanted.devices], textOid)})`
+    where u.rollout = any(${sql.array([...wanted.rollouts], textsOid)})
+      and u.device = any(${sql.array([...wanted.devices], textsOid)})`
 }
 
 /**
@@ -58,7 +58,7 @@ export async function lockDeviceUpdates(
 ): Promise<Map<string, { fleet: string; updates: readonly unknown[] }>> {
   const rows = await sql<{ device: string; fleet: string; updates: unknown[] }[]>`
     select s.device, d.fleet, s.updates from device_states s join devices d on d.id = s.device
-    where s.device = any(${sql.array([...devices], textOid)})
+    where s.device = any(${sql.array([...devices], textsOid)})
     order by s.device for no key update of s`
   return new Map(rows.map(({ device, ...rest }) => [device, rest]))
 }
@@ -74,11 +74,11 @@ export async function writeDeviceUpdates(
     from unnest(
       ${sql.array(
         rows.map(({ device }) => device),
-        textOid,
+        textsOid,
       )},
       ${sql.array(
         rows.map(({ updates }) => JSON.stringify(updates)),
-        textOid,
+        textsOid,
       )}
     ) as g (device, updates)
     where s.device = g.device`
@@ -89,7 +89,7 @@ export async function writeUpdates({ sql }: WriteTx, updates: readonly Update[])
   const column = (pick: (update: Update) => string | number | boolean | null) =>
     sql.array(
       updates.map((update) => text(pick(update))),
-      textOid,
+      textsOid,
     )
   await sql`
     insert into updates (rollout, device, wave, attempt, state, code, offered_at, offered_sequence, has_started,
@@ -137,7 +137,7 @@ export async function insertUpdateEvents(
   const column = (pick: (event: UpdateEvent) => string | number | boolean | null) =>
     sql.array(
       events.map((event) => text(pick(event))),
-      textOid,
+      textsOid,
     )
   await sql`
     insert into update_events (rollout, device, attempt, state, code, at)
@@ -188,7 +188,7 @@ export async function listUpdateEvents(
 ): Promise<UpdateEvent[]> {
   return sql<UpdateEvent[]>`
     select rollout as "rolloutId", device as "deviceId", attempt, state, code, at from update_events
-    where device = ${wanted.device} and rollout = any(${sql.array([...wanted.rollouts], textOid)})
+    where device = ${wanted.device} and rollout = any(${sql.array([...wanted.rollouts], textsOid)})
     order by rollout desc, id desc limit ${wanted.limit}`
 }
 

@@ -10,6 +10,8 @@ import { migrate } from '../db/migrate.ts'
 import { layDatabase, startTestCluster } from './prepared-database.ts'
 
 export interface TestDatabase {
+  /** The socket on which PostgreSQL listens. */
+  readonly socketFile: string
   /** Opens another pool of connections. Close it before the database stops. */
   open(): Db
   stop(): Promise<void>
@@ -25,6 +27,7 @@ export async function startTestDatabase(): Promise<TestDatabase> {
   await migrate(db, systemClock.now(), silentLog)
   await db.close()
   return {
+    socketFile,
     open: () => openDb(address, silentLog),
     async stop() {
       await cluster.stop()

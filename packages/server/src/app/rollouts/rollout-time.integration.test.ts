@@ -7,6 +7,7 @@ import { utf8Decode } from '@seaworthy/std/bytes'
 import { newId } from '@seaworthy/std/ids'
 import { systemRandom } from '@seaworthy/std/random'
 import { dayMs, formatInstant, hourMs, ManualClock, minuteMs } from '@seaworthy/std/time'
+import { textsOid } from '../../db/arrays.ts'
 import { anonymous } from '../access/actors.ts'
 import type { App } from '../app.ts'
 import { changeAudited } from '../access/audited.ts'
@@ -82,10 +83,10 @@ async function inFleet(
       insert into devices (id, fleet, key_id, public_key, provisioning_key, platform, agent_version, tags,
         registered_at)
       select id, ${fleet}, id, '{}', 'none', 'linux/amd64', '0', '{}', now()
-      from unnest(${sql.array(ids, 25)}) as d (id)`
+      from unnest(${sql.array(ids, textsOid)}) as d (id)`
     await sql`
       insert into device_states (device, seen_at, reported_at, digest, fleet, tags)
-      select id, now(), now(), '', ${fleet}, '{}' from unnest(${sql.array(ids, 25)}) as d (id)`
+      select id, now(), now(), '', ${fleet}, '{}' from unnest(${sql.array(ids, textsOid)}) as d (id)`
   })
   const releases = [release, newer]
   const random = systemRandom
@@ -375,7 +376,7 @@ test('D3 fault: after an outage no gate opens on the one device that came back f
           update device_states set seen_at = ${clock.now()}
           where device = any(${sql.array(
             numbers.map((number) => `device_outage_${number}`),
-            25,
+            textsOid,
           )})`,
       )
     const recount = async () => {
@@ -482,7 +483,7 @@ test('D5 attack: updates with many events are read in short pages, and one alone
       ({ sql }) => sql`
         insert into update_events (rollout, device, attempt, state, at)
         select r, 'device_pages_1', 1, 'downloading', now()
-        from unnest(${sql.array([rollout, ...Array.from({ length: 2 }, () => second)], 25)}) r,
+        from unnest(${sql.array([rollout, ...Array.from({ length: 2 }, () => second)], textsOid)}) r,
           generate_series(1, 900)`,
     )
     const read = async (after?: string) => {
