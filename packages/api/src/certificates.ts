@@ -38,7 +38,7 @@ export const requestCertificate = defineRoute({
   path: '/v1/server/certificate/request',
   auth: 'actor',
   summary:
-    'A request (PKCS #10) for a certificate from an authority, for the key and the names of the server.',
+    'Make a request (PKCS #10) by which an authority certifies the key and the names of the server.',
   reply: z.object({ requestPem: z.string(), names: z.array(z.string()), pin: z.string() }),
 })
 
@@ -48,7 +48,8 @@ export const addServerName = defineRoute({
   path: '/v1/server/names/:name',
   auth: 'actor',
   stepUp: true,
-  summary: 'Make a new certificate under the same key that has this name or address too.',
+  summary:
+    'Add a name or address to the server’s certificate, which is made anew under the same key.',
   params: z.strictObject({ name: serverName }),
   reply: certificateView,
 })
@@ -59,7 +60,8 @@ export const removeServerName = defineRoute({
   path: '/v1/server/names/:name',
   auth: 'actor',
   stepUp: true,
-  summary: 'Make a new certificate under the same key without this name or address.',
+  summary:
+    'Remove a name or address from the server’s certificate, which is made anew under the same key.',
   params: z.strictObject({ name: serverName }),
   reply: certificateView,
 })

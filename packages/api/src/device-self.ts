@@ -142,7 +142,7 @@ export const checkIn = defineRoute({
   method: 'POST',
   path: '/v1/device/check-in',
   auth: 'device',
-  summary: 'Report what runs, and learn what should run: nothing or exactly one release (D2).',
+  summary: 'Report what runs, and learn what should run: nothing, or exactly one release.',
   body: z.strictObject({
     report: reportField,
     /**

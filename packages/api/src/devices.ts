@@ -185,7 +185,7 @@ export const removeDevice = defineRoute({
   path: '/v1/devices/:deviceId',
   auth: 'actor',
   stepUp: true,
-  summary: 'Remove a device and revoke its credential at once (V4).',
+  summary: 'Remove a device and revoke its credential at once.',
   params: deviceParams,
   reply: nothing,
   status: 204,

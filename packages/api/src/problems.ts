@@ -24,6 +24,9 @@ export const problemSchema = z.object({
 })
 export type Problem = z.output<typeof problemSchema>
 
+/** The `type` of the problem documents with this code. */
+export const problemType = (code: string): string => `https://seaworthy.dev/problems/${code}`
+
 export const problemMediaType = 'application/problem+json'
 
 /** The server's refusal, in its own words. */

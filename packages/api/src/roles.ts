@@ -92,7 +92,7 @@ export const createRole = defineRoute({
   path: '/v1/roles',
   auth: 'actor',
   stepUp: true,
-  summary: 'Make a role of what oneself may do.',
+  summary: 'Make a role out of what the caller may do.',
   body: z.strictObject({
     name: roleName,
     purpose: purposeField,

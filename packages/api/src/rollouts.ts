@@ -200,7 +200,7 @@ export const checkRollout = defineRoute({
   path: '/v1/rollouts/check',
   auth: 'actor',
   summary:
-    'Say whether such a rollout could begin now, with the refusals of rollout.create, and begin none.',
+    'Check whether such a rollout could begin now. It is refused as `rollout.create` would be, and begins nothing.',
   body: wantedRollout,
   reply: z.object({
     waves: z.array(
@@ -325,7 +325,8 @@ export const showRolloutHistory = defineRoute({
   method: 'GET',
   path: '/v1/rollouts/:rolloutId/history',
   auth: 'actor',
-  summary: 'Progress over time, oldest first; thinned to at most 500 samples.',
+  summary:
+    'Show the progress of a rollout over time, oldest first; thinned to at most 500 samples.',
   params: rolloutParams,
   reply: z.object({
     samples: z.array(
@@ -366,7 +367,7 @@ export const explainRollout = defineRoute({
   method: 'GET',
   path: '/v1/rollouts/:rolloutId/why/:deviceId',
   auth: 'actor',
-  summary: 'Why a device does or does not get the release of a rollout.',
+  summary: 'Say why a device does or does not get the release of a rollout.',
   params: rolloutParams.extend({ deviceId: idField('device') }),
   /** The zone for times in the sentence; UTC unless given. */
   query: z.strictObject({ timeZone: timeZoneField.optional() }),

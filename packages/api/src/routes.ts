@@ -31,38 +31,45 @@ import * as trust from './trust.ts'
 import * as updates from './updates.ts'
 import * as variables from './variables.ts'
 
-export const routes: readonly Route[] = [
-  server,
-  certificates,
-  tokens,
-  sessions,
-  people,
-  roles,
-  invitations,
-  passkeys,
-  pairings,
-  passwords,
-  signInPolicy,
-  identityProviders,
-  approvals,
-  grants,
-  accessReviews,
-  trust,
-  proposals,
-  products,
-  releases,
-  fleets,
-  provisioningKeys,
-  rebootLocks,
-  omaha,
-  devices,
-  variables,
-  secrets,
-  rollouts,
-  updates,
-  foreignDevices,
-  deviceSelf,
-].flatMap((resource) => Object.values(resource).filter(isRoute))
+/** The routes of each resource, which is the name of its file here. */
+export const resources: Readonly<Record<string, readonly Route[]>> = {
+  server: routesOf(server),
+  certificates: routesOf(certificates),
+  tokens: routesOf(tokens),
+  sessions: routesOf(sessions),
+  people: routesOf(people),
+  roles: routesOf(roles),
+  invitations: routesOf(invitations),
+  passkeys: routesOf(passkeys),
+  pairings: routesOf(pairings),
+  passwords: routesOf(passwords),
+  'sign-in-policy': routesOf(signInPolicy),
+  'identity-providers': routesOf(identityProviders),
+  approvals: routesOf(approvals),
+  grants: routesOf(grants),
+  'access-reviews': routesOf(accessReviews),
+  trust: routesOf(trust),
+  proposals: routesOf(proposals),
+  products: routesOf(products),
+  releases: routesOf(releases),
+  fleets: routesOf(fleets),
+  'provisioning-keys': routesOf(provisioningKeys),
+  'reboot-locks': routesOf(rebootLocks),
+  omaha: routesOf(omaha),
+  devices: routesOf(devices),
+  variables: routesOf(variables),
+  secrets: routesOf(secrets),
+  rollouts: routesOf(rollouts),
+  updates: routesOf(updates),
+  'foreign-devices': routesOf(foreignDevices),
+  'device-self': routesOf(deviceSelf),
+}
+
+export const routes: readonly Route[] = Object.values(resources).flat()
+
+function routesOf(resource: object): readonly Route[] {
+  return Object.values(resource).filter(isRoute)
+}
 
 function isRoute(value: unknown): value is Route {
   return typeof value === 'object' && value !== null && 'auth' in value && 'bodyBytesMax' in value

@@ -9,7 +9,7 @@ export const showServer = defineRoute({
   method: 'GET',
   path: '/v1/server',
   auth: 'public',
-  summary: 'Version, time, and the verification key of the audit log.',
+  summary: 'Show the version, the time, and the verification key of the audit log.',
   reply: z.object({
     name: z.literal('seaworthy'),
     version: z.string(),
@@ -24,7 +24,7 @@ export const showSelf = defineRoute({
   method: 'GET',
   path: '/v1/whoami',
   auth: 'actor',
-  summary: 'The actor behind the credential of this request.',
+  summary: 'Show who calls: the actor behind the credential of this request.',
   reply: z.object({
     actor: z.string(),
     role: roleName,

@@ -11,7 +11,7 @@ export const showOnlineKeys = defineRoute({
   method: 'GET',
   path: '/v1/trust/online-keys',
   auth: 'actor',
-  summary: 'The public keys of the online roles, to be named by the root.',
+  summary: 'Show the public keys of the online roles, to be named by the root.',
   reply: z.object({ snapshot: z.array(publicKeyField), timestamp: z.array(publicKeyField) }),
 })
 
@@ -22,7 +22,7 @@ export const createOnlineKey = defineRoute({
   auth: 'actor',
   stepUp: true,
   summary:
-    'Make a further key of an online role (T6). It counts once a root names it; then the one it replaces is destroyed.',
+    'Make a further key of an online role. It counts once a root names it; then the one it replaces is destroyed.',
   params: z.strictObject({ role: z.enum(['snapshot', 'timestamp']) }),
   reply: z.object({ snapshot: z.array(publicKeyField), timestamp: z.array(publicKeyField) }),
   status: 201,
@@ -53,6 +53,6 @@ export const showTrustStatus = defineRoute({
   method: 'GET',
   path: '/v1/trust/status',
   auth: 'actor',
-  summary: 'Every role with keys, threshold, lifetime and alarm (T6).',
+  summary: 'Show every role with its keys, threshold, lifetime and alarm.',
   reply: trustStatus,
 })

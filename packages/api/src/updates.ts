@@ -13,7 +13,7 @@ export const explainDevice = defineRoute({
   method: 'GET',
   path: '/v1/devices/:deviceId/why',
   auth: 'actor',
-  summary: 'Why a device gets what it gets next, over everything that could decide it.',
+  summary: 'Say why a device gets what it gets next, over everything that could decide it.',
   params: deviceParams,
   query: z.strictObject({ timeZone: timeZoneField.optional() }),
   reply: whyView,
@@ -55,7 +55,8 @@ export const showFleetVersions = defineRoute({
   method: 'GET',
   path: '/v1/fleets/:fleet/versions',
   auth: 'actor',
-  summary: 'Which versions run in a fleet: now, and over time (oldest first, at most 500 samples).',
+  summary:
+    'Show which versions run in a fleet: now, and over time (oldest first, at most 500 samples).',
   params: z.strictObject({ fleet: nameField }),
   reply: z.object({ now: spread, history: z.array(spread) }),
 })

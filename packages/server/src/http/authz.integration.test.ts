@@ -28,6 +28,7 @@ import {
   createTestBrowser,
   createTestClient,
   makeProvisioningKey,
+  requireListed,
   setUpTrust,
   startTestServer,
 } from '../testing/index.ts'
@@ -294,12 +295,12 @@ async function callRoute(
   const hasBody =
     ending.includes(route.name) || (route.method !== 'GET' && route.method !== 'DELETE')
   const type = { 'content-type': 'application/json' }
-  return classify(
-    await client.send(route.method, path, {
-      headers: hasBody ? { ...headers, ...type } : headers,
-      ...(hasBody ? { body: '{}' } : {}),
-    }),
-  )
+  const answer = await client.send(route.method, path, {
+    headers: hasBody ? { ...headers, ...type } : headers,
+    ...(hasBody ? { body: '{}' } : {}),
+  })
+  await requireListedProblem(route, answer)
+  return classify(answer)
 }
 
 async function callWithin(route: Route, call: ScopedCall, token: string): Promise<string> {
@@ -310,6 +311,7 @@ async function callWithin(route: Route, call: ScopedCall, token: string): Promis
       ? {}
       : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) }),
   })
+  await requireListedProblem(route, answer)
   // Something that does not exist would tell nothing about scopes.
   assert.notEqual(answer.status, 404, `${route.name}: ${utf8Decode(answer.bytes)}`)
   assert.notEqual(answer.status, 400, `${route.name}: ${utf8Decode(answer.bytes)}`)
@@ -321,6 +323,13 @@ async function callWithin(route: Route, call: ScopedCall, token: string): Promis
   if (answer.status === 403) assert.match(code ?? '', /^(out_of_scope|grant_exceeds_own)$/)
   if (answer.status !== 200 || items === undefined) return classify(answer)
   return items.length === 0 ? 'none' : 'some'
+}
+
+async function requireListedProblem(
+  route: Route,
+  { status, json }: { status: number; json: () => unknown },
+): Promise<void> {
+  if (status >= 400) await requireListed(route, (json() as { code: string }).code)
 }
 
 function classify({ status }: { status: number }): string {

@@ -18,14 +18,19 @@ import { createIdleCheckInReader } from './fast-path/index.ts'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
-export function createOwnEndpoints(
-  certificate: ServedCertificate,
-  hasFastPath: boolean,
-): readonly Endpoint[] {
+/** Tells whether an address is one of the server's, whose certificate may change. */
+export function watchOwnOrigin(certificate: ServedCertificate): (origin: string) => boolean {
   let isOwnOrigin = createOriginCheck(certificate.current.certificatePem)
   certificate.onChange((tls) => {
     isOwnOrigin = createOriginCheck(tls.certificatePem)
   })
+  return (origin) => isOwnOrigin(origin)
+}
+
+export function createOwnEndpoints(
+  isOwnOrigin: (origin: string) => boolean,
+  hasFastPath: boolean,
+): readonly Endpoint[] {
   return [
     audited(
       registerDevice,

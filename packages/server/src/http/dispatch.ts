@@ -158,7 +158,7 @@ function methodRefusal(methods: readonly string[]): HttpError {
 }
 
 /** Routes on which nobody is signed in yet. */
-const isForStrangers = ({ auth }: Route) => auth === 'public' || auth === 'pairing'
+export const isForStrangers = ({ auth }: Route): boolean => auth === 'public' || auth === 'pairing'
 
 /** Answers to a wrong secret, key or proof of somebody who is not signed in yet. */
 const guesses: ReadonlySet<string> = new Set<DeviceRefusal | PersonRefusal>([

@@ -4,15 +4,22 @@
  * refuses. The schemas are read here by a small separate reader.
  */
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { describeRoutes } from '@seaworthy/api/openapi'
 import { nothing } from '@seaworthy/api/route'
 import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
+import { describeEndpoints } from './description.ts'
+import { listEndpoints } from './endpoints.ts'
+import { problemCodesOf } from './problem-codes.ts'
+import { workProblems } from './work-problems.ts'
 import { parsePart, readQuery } from './parse-part.ts'
 import { HttpError } from './problems.ts'
 import { parseJson } from './request.ts'
+import { expectGolden } from '../../../../tools/golden.ts'
+import type { ApiDocument } from '../testing/api-pages.ts'
+import { renderApi } from '../testing/api-pages.ts'
 
 interface Schema {
   $ref?: string
@@ -50,16 +57,35 @@ const known = new Set(
 
 interface Operation {
   operationId: string
-  security: object[]
-  parameters: { name: string; in: 'path' | 'query'; required: boolean; schema: Schema }[]
-  requestBody?: { content: { 'application/json': { schema: Schema } } }
+  security: Record<string, string[]>[]
+  parameters: {
+    name: string
+    in: 'path' | 'query'
+    required: boolean
+    schema: Schema
+    example: unknown
+  }[]
+  requestBody?: Content
+  responses: Record<string, { content?: Partial<Content['content']> }>
 }
 
-const document = JSON.parse(JSON.stringify(describeRoutes(routes, '0'))) as {
+interface Content {
+  content: {
+    'application/json': { schema: Schema; example: unknown }
+    'application/problem+json': { examples: Record<string, { $ref: string }> }
+  }
+}
+
+const endpoints = listEndpoints(() => true, true)
+const document = JSON.parse(JSON.stringify(describeEndpoints(endpoints, '0'))) as {
   servers: object[]
   security: object[]
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, Schema>; securitySchemes: object }
+  components: {
+    examples: Record<string, { value: unknown }>
+    schemas: Record<string, Schema>
+    securitySchemes: object
+  }
 }
 const operations = new Map(
   Object.values(document.paths)
@@ -339,4 +365,46 @@ test('openapi names its server, and for every route what must be sent with a req
     for (const name of names) assert.ok(schemes.includes(name))
   }
   for (const one of document.security) assert.ok(schemes.includes(Object.keys(one)[0]!))
+})
+
+test('O1 openapi: every operation shows a request and an answer, which its schemas and the server take', () => {
+  for (const route of routes) {
+    const { parameters, requestBody, responses } = operationOf(route)
+    for (const { name, schema, example } of parameters)
+      assert.ok(isValid(schema, example), `${route.name}: ${name}`)
+    const body = requestBody?.content['application/json']
+    if (body !== undefined) {
+      assert.ok(isValid(body.schema, body.example), `${route.name}: request`)
+      parsePart(route.body, parseJson(JSON.stringify(body.example)), 'body')
+    }
+    const answer = responses[route.status]?.content?.['application/json']
+    assert.equal(answer === undefined, route.status === 204, route.name)
+    if (answer !== undefined) route.reply.parse(answer.example)
+  }
+})
+
+test('O1 A4 openapi: every operation names the permission by which the server decides, and the codes it can refuse with', () => {
+  const { examples, schemas } = document.components
+  for (const { value } of Object.values(examples)) assert.ok(isValid(schemas['Problem']!, value))
+  for (const { route, permission } of endpoints) {
+    const { security, responses } = operationOf(route)
+    for (const one of security) assert.deepEqual(Object.values(one), [[permission]], route.name)
+    const codes = Object.values(responses).flatMap(({ content }) =>
+      Object.keys(content?.['application/problem+json']?.examples ?? {}),
+    )
+    assert.deepEqual(codes.toSorted(), problemCodesOf(route, permission), route.name)
+    for (const code of codes) assert.ok(examples[code], code)
+  }
+  assert.deepEqual(
+    Object.keys(workProblems).toSorted(),
+    routes.map(({ name }) => name).toSorted(),
+    'problems are listed for the routes that there are',
+  )
+})
+
+test('O1 docs/api says what openapi.json says', () => {
+  const folder = new URL('../../../../docs/api/', import.meta.url)
+  const pages = renderApi(document as unknown as ApiDocument)
+  for (const [name, text] of pages) expectGolden(new URL(name, folder), text)
+  assert.deepEqual(readdirSync(folder).toSorted(), [...pages.keys()].toSorted())
 })

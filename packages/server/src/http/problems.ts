@@ -4,6 +4,7 @@
  * to anyone; causes stay in the log.
  */
 import type { ODataRefusal } from '@seaworthy/api/odata'
+import { problemType } from '@seaworthy/api/problems'
 import type { Problem } from '@seaworthy/api/problems'
 import type { AccessRefusal, ApprovalRefusal } from '@seaworthy/fleet/access'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
@@ -101,7 +102,6 @@ const fleetTable = {
   fleet_has_rollouts: no(409, 'Rollouts of the fleet are under way'),
   channel_not_found: no(404, 'No such channel'),
   provisioning_key_not_found: no(404, 'No such provisioning key'),
-  provisioning_key_invalid: no(401, 'The provisioning key is not valid'),
   provisioning_key_used_up: no(403, 'The provisioning key is used up'),
 } satisfies Record<FleetRefusal, Mapped>
 
@@ -363,7 +363,7 @@ const overloadTable = {
   overloaded: no(503, 'Too many check-ins at once'),
 } satisfies Record<OverloadRefusal['code'], Mapped>
 
-const table: Readonly<Record<string, Mapped>> = {
+const knownCodes = {
   ...overloadTable,
   ...trustTable,
   ...keyTable,
@@ -385,6 +385,23 @@ const table: Readonly<Record<string, Mapped>> = {
   ...odataTable,
   ...proposalTable,
 }
+const table: Readonly<Record<string, Mapped>> = knownCodes
+
+/** A code of a problem document; `internal`, which stands for a bug, is none of them. */
+export type KnownCode = keyof typeof knownCodes
+
+/** Status and title of a problem with this code. */
+export const describeProblem = (code: KnownCode): Mapped => knownCodes[code]
+
+/** What the content of a release may be refused for, by whoever reads it. */
+export const contentFaults: readonly KnownCode[] = [
+  ...(Object.keys(contentTable) as ReleaseFault[]),
+  ...(Object.keys(contentCheckTable) as ContentCheckRefusal[]),
+  'release_content_missing',
+  'wrong_length',
+  'wrong_hash',
+  'endless_data',
+]
 
 export interface ProblemReply {
   readonly problem: Problem
@@ -452,5 +469,5 @@ export function problemOf(thrown: unknown): ProblemReply {
 }
 
 function problem(status: number, title: string, code: string, detail: string): Problem {
-  return { type: `https://seaworthy.dev/problems/${code}`, title, status, code, detail }
+  return { type: problemType(code), title, status, code, detail }
 }

@@ -1,16 +1,15 @@
 /** What the server says about itself outside of `/v1`. */
-import { describeRoutes } from '@seaworthy/api/openapi'
-import { routes } from '@seaworthy/api/routes'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { App } from '../app/app.ts'
 import { checkReadiness } from '../app/worker/index.ts'
 import { sendBytes, sendJson } from './request.ts'
-import type { RawHandler } from './endpoint.ts'
+import { describeEndpoints } from './description.ts'
+import type { Endpoint, RawHandler } from './endpoint.ts'
 
 const get = ['GET', 'HEAD'] as const
 
-export function createServerFiles(app: App): readonly RawHandler[] {
-  const openapi = utf8Encode(JSON.stringify(describeRoutes(routes, app.version), null, 2))
+export function createServerFiles(app: App, endpoints: readonly Endpoint[]): readonly RawHandler[] {
+  const openapi = utf8Encode(JSON.stringify(describeEndpoints(endpoints, app.version), null, 2))
   const file = (prefix: string, contentType: string, read: () => Uint8Array): RawHandler => ({
     prefix,
     methods: get,

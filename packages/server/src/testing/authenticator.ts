@@ -23,6 +23,7 @@ import type { SelfView } from '@seaworthy/api/sessions'
 import { base64UrlEncode, concatBytes, joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest } from '@seaworthy/std/http'
 import { systemRandom } from '@seaworthy/std/random'
+import { holdToDescription } from './listed-problems.ts'
 import type { TestClient } from './people.ts'
 import type { TestServer } from './server.ts'
 
@@ -211,7 +212,7 @@ export function createTestBrowser(
     }
     return response
   }
-  const api = createClient({ baseUrl: server.url, transport })
+  const api = holdToDescription(createClient({ baseUrl: server.url, transport }))
   const authenticator = options.authenticator ?? createAuthenticator(origin, options.algorithm)
   return {
     ...{ origin, api, cookies, headers, authenticator },

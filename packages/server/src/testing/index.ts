@@ -21,6 +21,7 @@ export {
   sign,
   submit,
 } from './people.ts'
+export { requireListed } from './listed-problems.ts'
 export type { PushedRelease, TestClient } from './people.ts'
 export {
   addDevice,

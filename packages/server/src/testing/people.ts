@@ -33,6 +33,7 @@ import {
   readCurrentMetadata,
   signProposal,
 } from '@seaworthy/trust/tuf'
+import { holdToDescription } from './listed-problems.ts'
 import type { TestServer } from './server.ts'
 
 export interface Response {
@@ -75,7 +76,8 @@ export function createTestClient(
     idleTimeoutMs: answerMs,
     connectionsMax: 256,
   })
-  const as = (token: string) => createClient({ baseUrl: server.url, transport, token: () => token })
+  const as = (token: string) =>
+    holdToDescription(createClient({ baseUrl: server.url, transport, token: () => token }))
   return {
     transport,
     api: as(server.adminToken),

@@ -27,7 +27,7 @@ import { parseIntent, parseProposal, parseSignatureFile } from '@seaworthy/trust
 import { Readable } from 'node:stream'
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
-import { exampleOf } from '../example.ts'
+import { exampleOf } from '@seaworthy/api/examples'
 import type { FuzzTarget } from '../target.ts'
 import { holds } from '../target.ts'
 

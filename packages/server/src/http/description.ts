@@ -1,0 +1,29 @@
+/**
+ * What openapi.json says of the routes: their contract, and the rules by which this server decides.
+ * Each rule is taken from where the server takes it.
+ */
+import { describeRoutes } from '@seaworthy/api/openapi'
+import type { RouteRules } from '@seaworthy/api/openapi'
+import { resources } from '@seaworthy/api/routes'
+import { isForStrangers } from './dispatch.ts'
+import { guarded } from './effects.ts'
+import type { Endpoint } from './endpoint.ts'
+import { problemCodesOf } from './problem-codes.ts'
+import { describeProblem } from './problems.ts'
+
+export function describeEndpoints(endpoints: readonly Endpoint[], version: string): object {
+  const byName = new Map(endpoints.map((endpoint) => [endpoint.route.name, endpoint]))
+  return describeRoutes(resources, version, ({ name }) => rulesOf(byName.get(name)!))
+}
+
+function rulesOf({ route, permission }: Endpoint): RouteRules {
+  const approvals: Readonly<Record<string, string>> = guarded
+  return {
+    permission: isForStrangers(route) ? null : permission,
+    approval: approvals[route.name] ?? null,
+    problems: problemCodesOf(route, permission).map((code) => ({
+      code,
+      ...describeProblem(code),
+    })),
+  }
+}
