@@ -79,7 +79,6 @@ const fleets = {
     'See `seaworthy product list` for the products and their channels; a channel counts once its proposal is signed (`seaworthy proposal list`).',
   ],
   provisioning_key_not_found: ['notFound', 'See `seaworthy provisioning-key list --fleet NAME`.'],
-  provisioning_key_invalid: ['notAllowed', deviceSays],
   provisioning_key_used_up: ['notAllowed', deviceSays],
 } satisfies Record<FleetRefusal, WithWayOut>
 

@@ -41,5 +41,4 @@ export type FleetRefusal =
   | 'fleet_has_rollouts'
   | 'channel_not_found'
   | 'provisioning_key_not_found'
-  | 'provisioning_key_invalid'
   | 'provisioning_key_used_up'
