@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { openDiskStore } from '@seaworthy/oci/store/disk'
-import { createRegistryHandler } from '@seaworthy/server/testing'
+import { createRegistryHandler, endlessSpace } from '@seaworthy/server/testing'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
@@ -15,6 +15,7 @@ const handler = createRegistryHandler<string>({
   uploadBytesMax: 1e9,
   tokenUrl: () => 'http://127.0.0.1/v2/token',
   roots: async () => [],
+  space: endlessSpace,
   spendChange: async () => undefined,
   onEvent: async () => {},
   authorize: async () => ({ kind: 'allowed', actor: 'bench' }),

@@ -30,11 +30,28 @@ export const channelView = z.object({
 })
 export type ChannelView = z.output<typeof channelView>
 
+/** How much a product may hold; `null` for as much as there is. */
+const quotaBytes = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 50)
+  .nullable()
+
+const storageView = z.object({
+  usedBytes: z.number().int(),
+  /** What is set aside for uploads that have not ended. */
+  uploadingBytes: z.number().int(),
+  quotaBytes,
+})
+
 export const productView = z.object({
   name: productName,
   kind: productKind,
   role: roleView,
   channels: z.array(channelView),
+  /** Bytes in the registry; content that several releases share counts once. */
+  storage: storageView,
 })
 export type ProductView = z.output<typeof productView>
 
@@ -56,4 +73,15 @@ export const showProduct = defineRoute({
   summary: 'Show one product.',
   params: z.strictObject({ product: productName }),
   reply: productView,
+})
+
+export const setProductQuota = defineRoute({
+  name: 'product.set-quota',
+  method: 'PUT',
+  path: '/v1/products/:product/quota',
+  auth: 'actor',
+  summary: 'Set how many bytes a product may hold in the registry.',
+  params: z.strictObject({ product: productName }),
+  body: z.strictObject({ quotaBytes }),
+  reply: z.object({ product: productName, storage: storageView }),
 })

@@ -117,3 +117,14 @@ export function platformOption(text: string): string {
 export function collectPlatforms(text: string, before: readonly string[] | undefined): string[] {
   return collect(platformOption(text), before)
 }
+
+const unitBytes = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const
+
+/** A number of bytes, or `null` for `none`. */
+export function quotaOption(text: string): number | null {
+  if (text === 'none') return null
+  const match = /^(\d{1,7})(B|KiB|MiB|GiB|TiB)$/.exec(text)
+  const bytes = match && Number(match[1]) * unitBytes[match[2] as keyof typeof unitBytes]
+  if (bytes !== null && bytes <= 2 ** 50) return bytes
+  throw new InvalidArgumentError('Not a size such as 50GiB, at most 1024TiB, nor none.')
+}

@@ -58,7 +58,11 @@ import type { FastPath } from './http/fast-path/index.ts'
 import { connectionLimits } from './http/limits.ts'
 import { loadWebFiles } from './http/web.ts'
 import { createContentCheck } from './tasks/check-content.ts'
-import { createAssertionExpiry, createGarbageCollection } from './tasks/collect-garbage.ts'
+import {
+  createAssertionExpiry,
+  createGarbageCollection,
+  createStorageCount,
+} from './tasks/collect-garbage.ts'
 import { createDeviceCounts } from './tasks/device-counts.ts'
 import { createFleetHistory, createHistoryThinning } from './tasks/fleet-history.ts'
 import { startLeaderTasks } from './tasks/leader.ts'
@@ -118,6 +122,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     createLifetimeAlarms(app),
     createContentCheck(app),
     createGarbageCollection(app),
+    createStorageCount(app),
     createAssertionExpiry(app),
     createDeviceCounts(app),
     createRolloutReconciler(app),

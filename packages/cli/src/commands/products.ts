@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { ProductView } from '@seaworthy/api/products'
 import { setOmahaApp } from '@seaworthy/api/omaha'
-import { listProducts, showProduct } from '@seaworthy/api/products'
+import { listProducts, setProductQuota, showProduct } from '@seaworthy/api/products'
 import type { ReleaseKind } from '@seaworthy/trust/tuf'
 import { currentAuthority, releaseKinds } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
@@ -10,8 +10,8 @@ import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import { requireName } from '../names.ts'
-import { collect, oneOf, wholeNumber } from '../options.ts'
-import { formatAgo, harmless } from '../output/format.ts'
+import { collect, oneOf, quotaOption, wholeNumber } from '../options.ts'
+import { formatAgo, formatBytes, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { ProposalOptions } from '../trust/proposing.ts'
@@ -48,6 +48,13 @@ export function addProductCommands(program: Command, ports: CliPorts): void {
       show(createContext(ports, command), name),
     )
   product
+    .command('set <name>')
+    .description('set how much a product may hold in the registry')
+    .requiredOption('--quota <size>', 'such as 50GiB; none for as much as there is', quotaOption)
+    .action(async (name: string, options: { quota: number | null }, command: Command) =>
+      setQuota(createContext(ports, command), name, options.quota),
+    )
+  product
     .command('set-omaha-app <name> <app-id>')
     .description('set the app id by which Omaha clients ask for the product')
     .action(async (name: string, appId: string, _options: object, command: Command) =>
@@ -60,6 +67,29 @@ async function setApp(context: Context, product: string, appId: string): Promise
     const set = await client.call(setOmahaApp, { params: { product }, body: { appId } })
     context.show(set, () => [`Omaha clients ask for ${set.product} as {${harmless(set.appId)}}.`])
   })
+}
+
+async function setQuota(
+  context: Context,
+  product: string,
+  quotaBytes: number | null,
+): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const set = await client.call(setProductQuota, { params: { product }, body: { quotaBytes } })
+    const { usedBytes } = set.storage
+    const isOver = quotaBytes !== null && usedBytes > quotaBytes
+    context.show(set, () => [
+      `${set.product} holds ${formatStorage(set.storage)}.`,
+      ...(isOver ? ['That is more than it may: nothing is removed, and no push is taken.'] : []),
+    ])
+  })
+}
+
+/** `1.5 GiB of 50 GiB`. */
+function formatStorage({ usedBytes, uploadingBytes, quotaBytes }: ProductView['storage']): string {
+  const used = formatBytes(usedBytes)
+  const uploading = uploadingBytes === 0 ? '' : `, ${formatBytes(uploadingBytes)} for open uploads`
+  return `${used}${uploading}${quotaBytes === null ? ' (no quota)' : ` of ${formatBytes(quotaBytes)}`}`
 }
 
 interface CreateOptions extends ProposalOptions {
@@ -135,6 +165,7 @@ async function show(context: Context, product: string): Promise<void> {
         ['keys', view.role.keyIds.join(' ')],
         ['version', String(view.role.version)],
         ['expires', view.role.expiresAt],
+        ['storage', formatStorage(view.storage)],
       ]),
       ...channelTable(context, view),
     ])

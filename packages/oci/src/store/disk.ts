@@ -279,6 +279,7 @@ export async function openDiskStore(
       return found.toSorted()
     },
     listManifests: (repository) => listDigests(join(repositoryPath(repository), '_manifests')),
+    listBlobs: (repository) => listDigests(join(repositoryPath(repository), '_blobs')),
 
     async sweepManifests({ unusedSince, isNeeded }) {
       let count = 0

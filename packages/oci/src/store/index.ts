@@ -143,6 +143,8 @@ export interface RegistryStore extends BlobStore {
   hasRepository(repository: string): Promise<boolean>
   listRepositories(): Promise<string[]>
   listManifests(repository: string): Promise<Digest[]>
+  /** The blobs that the repository links. It does not count as use. */
+  listBlobs(repository: string): Promise<Digest[]>
 
   /**
    * Removes manifests, blob links and content that `isNeeded` denies and that nobody has used since

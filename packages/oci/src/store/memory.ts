@@ -211,6 +211,9 @@ export function createMemoryStore(ports: { clock: Clock; random: Random }): Regi
     async listManifests(repository) {
       return [...(repositories.get(repository)?.manifests.keys() ?? [])].toSorted()
     },
+    async listBlobs(repository) {
+      return [...(repositories.get(repository)?.blobs.keys() ?? [])].toSorted()
+    },
 
     async sweepManifests({ unusedSince, isNeeded }) {
       let count = 0

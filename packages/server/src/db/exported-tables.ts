@@ -130,6 +130,16 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'Ids of applications in the Omaha protocol, by product.',
     plain: 'product app_id changed_at changed_by',
   },
+  product_content: {
+    leftOut: 'It is counted from the content itself, which an export holds.',
+  },
+  product_quotas: {
+    about: 'How many bytes each product may hold in the registry.',
+    plain: 'product bytes changed_at changed_by',
+  },
+  product_uploads: {
+    leftOut: 'Uploads that have not ended are in no export; whoever sends them begins anew.',
+  },
   pairings: {
     leftOut: 'A code waits for ten minutes; whoever waits asks for another.',
   },

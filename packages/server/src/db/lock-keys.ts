@@ -8,6 +8,8 @@ export const lockKeys = {
   metadata: 7_403_003,
   people: 7_403_004,
   pairings: 7_403_005,
+  /** With a second number, which stands for the product whose storage is counted. */
+  storage: 7_403_006,
   /** Held by the worker that does what only one may do. */
   leader: 7_403_010,
 } as const

@@ -232,6 +232,19 @@ people.counts_as text
 people.granted_at timestamp with time zone
 people.granted_by text
 people.denied_by text[] not null default '{}'::text[]
+product_content.product text not null
+product_content.digest text not null
+product_content.bytes bigint not null
+product_content.added_at timestamp with time zone not null
+product_quotas.product text not null
+product_quotas.bytes bigint not null
+product_quotas.changed_at timestamp with time zone not null
+product_quotas.changed_by text not null
+product_uploads.id text not null
+product_uploads.product text not null
+product_uploads.actor text not null
+product_uploads.bytes bigint not null
+product_uploads.used_at timestamp with time zone not null
 proposals.id text not null
 proposals.kind text not null
 proposals.title text not null
@@ -507,6 +520,12 @@ people: CHECK (((role <> 'owner'::text) OR ((products IS NULL) AND (fleets IS NU
 people: FOREIGN KEY (granted_by_provider) REFERENCES identity_providers(name)
 people: CHECK (((role <> 'owner'::text) OR (denied_by = '{}'::text[])))
 people: PRIMARY KEY (id)
+product_content: CHECK ((bytes >= 0))
+product_content: PRIMARY KEY (product, digest)
+product_quotas: CHECK ((bytes >= 0))
+product_quotas: PRIMARY KEY (product)
+product_uploads: CHECK ((bytes >= 0))
+product_uploads: PRIMARY KEY (id)
 proposals: PRIMARY KEY (id)
 proposals: CHECK ((cardinality(roles) > 0))
 proposals: CHECK ((state = ANY (ARRAY['open'::text, 'applied'::text, 'rejected'::text, 'outdated'::text])))
@@ -632,6 +651,12 @@ CREATE UNIQUE INDEX passkeys_pkey ON public.passkeys USING btree (id)
 CREATE UNIQUE INDEX passwords_name_key ON public.passwords USING btree (name)
 CREATE UNIQUE INDEX passwords_pkey ON public.passwords USING btree (person_id)
 CREATE UNIQUE INDEX people_pkey ON public.people USING btree (id)
+CREATE UNIQUE INDEX product_content_pkey ON public.product_content USING btree (product, digest)
+CREATE UNIQUE INDEX product_quotas_pkey ON public.product_quotas USING btree (product)
+CREATE INDEX product_uploads_by_actor ON public.product_uploads USING btree (actor)
+CREATE INDEX product_uploads_by_product ON public.product_uploads USING btree (product)
+CREATE INDEX product_uploads_by_use ON public.product_uploads USING btree (used_at)
+CREATE UNIQUE INDEX product_uploads_pkey ON public.product_uploads USING btree (id)
 CREATE INDEX proposals_open ON public.proposals USING btree (id) WHERE (state = 'open'::text)
 CREATE INDEX proposals_open_roles ON public.proposals USING gin (roles) WHERE (state = 'open'::text)
 CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)

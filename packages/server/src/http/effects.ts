@@ -91,6 +91,7 @@ export const unguarded = {
   'It marks what a person has looked at.': ['access-review.create'],
   'It changes nothing.': ['rollout.check'],
   'It stops what was begun: that must wait for nobody.': ['rollout.abort', 'rollout.pause'],
+  'It bounds what builders may push; what devices run is as it was.': ['product.set-quota'],
   'It names a product to clients; devices stay in their fleets.': ['omaha-app.set'],
   'It changes by which names clients find the server, not what devices install.': [
     'certificate.add-name',

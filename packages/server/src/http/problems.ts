@@ -16,7 +16,7 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import { ApprovalNeededRefusal, ClockRefusal } from '../app/access/index.ts'
-import type { ContentCheckRefusal } from '../app/content/index.ts'
+import type { ContentCheckRefusal, StorageRefusal } from '../app/content/index.ts'
 import type {
   CertificateRefusal,
   ConfigurationRefusal,
@@ -174,6 +174,11 @@ const contentCheckTable = {
   content_checks_waiting: no(429, 'Too much content waits to be read'),
   caller_left: no(408, 'The caller went away'),
 } satisfies Record<ContentCheckRefusal, Mapped>
+
+const storageTable = {
+  quota_exceeded: no(413, 'The product may hold no more'),
+  uploads_too_many: no(429, 'Too many uploads have not ended'),
+} satisfies Record<StorageRefusal, Mapped>
 
 const rolloutTable = {
   rollout_not_found: no(404, 'No such rollout'),
@@ -376,6 +381,7 @@ const knownCodes = {
   ...releaseTable,
   ...contentTable,
   ...contentCheckTable,
+  ...storageTable,
   ...rolloutTable,
   ...serverTable,
   ...certificateTable,

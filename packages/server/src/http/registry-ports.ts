@@ -13,6 +13,7 @@ import {
   spendRegistryChange,
   tradeCredential,
 } from '../app/access/index.ts'
+import * as content from '../app/content/index.ts'
 import { listNeededDigests } from '../app/trust/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { bearerOf, callerOf } from './authenticate.ts'
@@ -21,8 +22,10 @@ import { HttpError } from './problems.ts'
 import type {
   AuthorizeResult,
   IssueResult,
+  OpenUpload,
   RegistryAccess,
   RegistryPorts,
+  RegistrySpace,
   TokenRequest,
 } from './registry/index.ts'
 
@@ -42,12 +45,29 @@ export function createRegistryPorts(app: App, limiter: AttemptLimiter): Registry
     authorize: (request, access) => authorize(app, limiter, request, access),
     issueToken: (request) => issueToken(app, limiter, request),
     spendChange: async (actor) => secondsOf(await spendRegistryChange(app, actor)),
+    space: createSpace(app),
     onEvent: ({ kind, actor, repository, ...event }) => {
       const { isRepeated, ...facts } = { isRepeated: false, ...event }
       return recordRegistryChange(app, { kind, actor, repository, facts, isRepeated })
     },
     roots: () => listNeededDigests(app),
     tokenUrl: (request) => `https://${request.headers.host || 'localhost'}/v2/token`,
+  }
+}
+
+function createSpace(app: App): RegistrySpace<Actor> {
+  const rowOf = ({ id, repository, actor }: OpenUpload<Actor>) => ({
+    ...{ id, product: repository },
+    actor: spenderOf(actor),
+  })
+  return {
+    begin: (upload) => content.beginUpload(app, rowOf(upload)),
+    setAside: (upload, bytes) => content.setAside(app, rowOf(upload), bytes),
+    giveBackRest: (upload, bytes) => content.giveBackRest(app, rowOf(upload), bytes),
+    keep: (upload, blob) => content.keepUpload(app, rowOf(upload), blob),
+    drop: (uploadId) => content.dropUpload(app, uploadId),
+    add: (repository, added) => content.addContent(app, repository, added),
+    remove: (repository, digest) => content.removeContent(app, repository, digest),
   }
 }
 

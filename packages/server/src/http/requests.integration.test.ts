@@ -1,6 +1,6 @@
 /** The edges of HTTP: TLS, limits, problem documents, tokens. */
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { request } from 'node:https'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import type { Socket } from 'node:net'
 import { connect } from 'node:tls'
 import { ProblemError, problemMediaType } from '@seaworthy/api/problems'
 import { createFleet } from '@seaworthy/api/fleets'
+import { setProductQuota, showProduct } from '@seaworthy/api/products'
 import { routes } from '@seaworthy/api/routes'
 import { showSelf } from '@seaworthy/api/server'
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
@@ -17,7 +18,13 @@ import { digestOf } from '@seaworthy/oci/digests'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { TestClient, TestServer } from '../testing/index.ts'
-import { createTestClient, pushBlob, setUpTrust, startTestServer } from '../testing/index.ts'
+import {
+  askApart,
+  createTestClient,
+  pushBlob,
+  setUpTrust,
+  startTestServer,
+} from '../testing/index.ts'
 
 let server: TestServer
 let client: TestClient
@@ -500,4 +507,84 @@ test('A9 slow body: whoever drips a body at any door, without a credential, is s
     async () => `these connections end: ${open().join(', ')}`,
     () => open().length === 0,
   )
+})
+
+interface Answered {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  json(): unknown
+}
+
+test('A9 attack: uploads at once through all workers, of announced and of unknown length, hold no more than the quota together; what does not fit is refused before it is read, and is given back', async () => {
+  await setUpTrust(client)
+  const token = server.adminToken
+  const params = { product: 'acme' } as const
+  const mebi = 2 ** 20
+  const storage = async () => (await client.api.call(showProduct, { params })).storage
+  const setQuota = (quotaBytes: number | null) =>
+    client.api.call(setProductQuota, { params, body: { quotaBytes } })
+  const bytesOf = (n: number) => randomBytes(n)
+  const push = (body: Uint8Array, isAnnounced = true): Promise<Answered> =>
+    askApart(server, (one) =>
+      one.send('POST', `/v2/acme/blobs/uploads/?digest=${digestOf(body)}`, {
+        token,
+        body,
+        headers: isAnnounced ? { 'content-length': String(body.length) } : {},
+      }),
+    )
+  const requireDenied = (answer: Answered) => {
+    assert.equal(answer.status, 413)
+    const [{ code, message }] = (answer.json() as { errors: [{ code: string; message: string }] })
+      .errors
+    assert.equal(code, 'DENIED')
+    assert.match(message, /acme holds \d+ bytes, .* of the \d+ that it may hold: .*--quota SIZE/)
+  }
+  await setQuota(null)
+  const { usedBytes } = await storage()
+  const quotaBytes = usedBytes + 4 * mebi
+  await setQuota(quotaBytes)
+  const sent = Array.from({ length: 12 }, (_, i) => push(bytesOf(mebi), i % 2 === 0))
+  const answers = await Promise.all(sent)
+  for (const answer of answers) if (answer.status !== 201) requireDenied(answer)
+  const stored = answers.filter(({ status }) => status === 201).length
+  assert.ok(stored >= 1 && stored <= 4, String(stored))
+  assert.deepEqual(await storage(), {
+    usedBytes: usedBytes + stored * mebi,
+    uploadingBytes: 0,
+    quotaBytes,
+  })
+  // What no quota would ever hold is refused by its announced length alone.
+  const announced = { token, headers: { 'content-length': String(5 * mebi) } }
+  const path = `/v2/acme/blobs/uploads/?digest=${digestOf(bytesOf(1))}`
+  requireDenied(await client.send('POST', path, { ...announced, body: bytesOf(5 * mebi) }))
+  // Content that the product has counts once.
+  await setQuota(usedBytes + 8 * mebi)
+  const layer = bytesOf(mebi)
+  for (const isAnnounced of [true, false]) {
+    assert.equal((await push(layer, isAnnounced)).status, 201)
+    assert.equal((await storage()).usedBytes, usedBytes + (stored + 1) * mebi)
+  }
+  // An upload that has not ended counts with what it has, until it is cancelled.
+  const begun = await client.send('POST', '/v2/acme/blobs/uploads/', { token })
+  const location = begun.headers['location']!
+  const chunk = await client.send('PATCH', location, { token, body: bytesOf(mebi) })
+  assert.equal(chunk.status, 202)
+  assert.equal((await storage()).uploadingBytes, mebi)
+  assert.equal((await client.send('DELETE', location, { token })).status, 204)
+  assert.equal((await storage()).uploadingBytes, 0)
+  // Bytes that do not have their digest are given back, and so is what is deleted.
+  const wrong = await client.send('POST', path, { token, body: bytesOf(mebi) })
+  assert.equal(wrong.status, 400)
+  const gone = await client.send('DELETE', `/v2/acme/blobs/${digestOf(layer)}`, { token })
+  assert.equal(gone.status, 202)
+  assert.deepEqual(
+    { ...(await storage()), quotaBytes: 0 },
+    { usedBytes: usedBytes + stored * mebi, uploadingBytes: 0, quotaBytes: 0 },
+  )
+  // A quota below what is held removes nothing, and takes nothing.
+  await setQuota(usedBytes)
+  requireDenied(await push(bytesOf(1)))
+  requireDenied(await client.send('POST', '/v2/acme/blobs/uploads/', { token }))
+  await setQuota(null)
+  assert.equal((await push(bytesOf(mebi))).status, 201)
 })

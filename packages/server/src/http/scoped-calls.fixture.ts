@@ -291,6 +291,7 @@ export async function makeScopedCalls(
         }),
       ],
     ],
+    ['product.set-quota', [() => ({ params: { product: 'acme' }, body: { quotaBytes: 2 ** 40 } })]],
     ['omaha-app.set', [() => ({ params: { product: 'acme' }, body: { appId: 'acme-app' } })]],
     ['devices.list', [() => ({})]],
     ['devices.count', [() => ({})]],

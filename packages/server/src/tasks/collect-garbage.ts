@@ -2,6 +2,7 @@
 import { collectGarbage } from '@seaworthy/oci/store/collect'
 import { dayMs, hourMs, minuteMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
+import { recountStorage } from '../app/content/index.ts'
 import { listNeededDigests } from '../app/trust/index.ts'
 import { forgetExpiredAssertions } from '../app/devices/index.ts'
 import type { Task } from './leader.ts'
@@ -30,6 +31,23 @@ export function createGarbageCollection(
         graceMs: dayMs,
       })
       app.log.info('garbage.collected', { ...result })
+    },
+  }
+}
+
+/**
+ * Counts anew what products hold, after what nothing needs was removed, and for content that came
+ * in without being counted.
+ */
+export function createStorageCount(app: Pick<App, 'clock' | 'db' | 'log' | 'store'>): Task {
+  return {
+    name: 'count-storage',
+    everyMs: hourMs,
+    async run() {
+      // The store keeps an upload for a day after its last use.
+      const unusedSince = new Date(app.clock.now().getTime() - 2 * dayMs)
+      const counts = await recountStorage(app, unusedSince)
+      if (counts.addedCount + counts.removedCount > 0) app.log.info('storage.counted', counts)
     },
   }
 }

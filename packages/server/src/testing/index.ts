@@ -2,6 +2,7 @@
  * A real server as processes, and people and devices that use it. Only for tests, not for
  * production code.
  */
+export { endlessSpace } from './registry-space.ts'
 export { startTestServer } from './server.ts'
 export type { TestServer, TestServerOptions } from './server.ts'
 export {

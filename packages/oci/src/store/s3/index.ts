@@ -339,6 +339,7 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
       return found.filter(isRepositoryName).toSorted()
     },
     listManifests: (repository) => listDigests(`${repositoryKey(repository)}/_manifests/`),
+    listBlobs: (repository) => listDigests(`${repositoryKey(repository)}/_blobs/`),
 
     sweepManifests: (options) => sweepLinks('_manifests', options),
     sweepBlobs: (options) => sweepLinks('_blobs', options),

@@ -9,5 +9,17 @@ export { openBlobStore } from './blob-store.ts'
 export { describeContent, verifyClaims } from './content.ts'
 export { describeMissing, findMissingContent } from './missing-content.ts'
 export { createReleaseFileLists, findReleaseFiles, measureReleaseFiles } from './release-files.ts'
+export {
+  addContent,
+  beginUpload,
+  dropUpload,
+  giveBackRest,
+  keepUpload,
+  recountStorage,
+  removeContent,
+  setAside,
+  setQuota,
+} from './storage.ts'
+export type { StorageRefusal } from './storage.ts'
 export type { ContentCheckRefusal } from './content-checks.ts'
 export { createContentChecks } from './content-checks.ts'

@@ -26,11 +26,17 @@ import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { listProvisioningKeys, revokeProvisioningKey } from '@seaworthy/api/provisioning-keys'
 import { listSecrets, sealSecret, setSecret } from '@seaworthy/api/secrets'
 import { setVariable } from '@seaworthy/api/variables'
+import { digestOf } from '@seaworthy/oci/digests'
+import { putBlob } from '@seaworthy/oci/store'
+import { createMemoryStore } from '@seaworthy/oci/store/memory'
 import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
 import { dayMs, ManualClock, systemClock } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { Signer } from '@seaworthy/trust/keys'
+import { readStorage } from '../../db/storage.ts'
+import { addContent, beginUpload, dropUpload, recountStorage } from '../content/index.ts'
 import { writeSignedReports } from '../../db/check-ins.ts'
 import { deleteReports } from '../../db/retention.ts'
 import { firstCursor, forgetOldRecords } from '../retention.ts'
@@ -796,3 +802,53 @@ test('D1 D5 any filter over devices leaves exactly those for which each of its p
     )
   }
 })
+
+test('A9 attack: uploads that are begun and never ended are counted for the token, whatever their product, until they are removed', async () => {
+  const app = { db }
+  const upload = (id: string, actor: string) => ({ id, product: 'begun', actor })
+  await db.write(async (tx) => {
+    await tx.sql`
+      insert into product_uploads (id, product, actor, bytes, used_at)
+      select 'begun-' || n, 'p' || n, 'token_hoarder', 0, now() from generate_series(1, 999) n`
+  })
+  await beginUpload(app, upload('begun-last', 'token_hoarder'))
+  await assert.rejects(beginUpload(app, upload('begun-more', 'token_hoarder')), {
+    code: 'uploads_too_many',
+  })
+  await beginUpload(app, upload('begun-other', 'token_other'))
+  await dropUpload(app, 'begun-1')
+  await beginUpload(app, upload('begun-more', 'token_hoarder'))
+  await recountStorage({ db, store: createMemoryStore(ports) }, new Date(Date.now() + dayMs))
+  await beginUpload(app, upload('begun-again', 'token_hoarder'))
+  await dropUpload(app, 'begun-again')
+})
+
+test('A9 fault: content that came in uncounted, and what was removed without being counted, are counted anew', async () => {
+  const store = createMemoryStore(ports)
+  const app = { db, store }
+  const product = 'counted'
+  const blob = (text: string) => {
+    const bytes = utf8Encode(text)
+    return { digest: digestOf(bytes), size: bytes.length, bytes }
+  }
+  const [kept, imported, removed] = [blob('kept'), blob('imported!'), blob('removed')]
+  for (const { bytes, ...expected } of [kept, imported]) {
+    await putBlob(
+      store,
+      product,
+      expected,
+      (async function* () {
+        yield bytes
+      })(),
+    )
+  }
+  for (const one of [kept, removed]) await addContent(app, product, one)
+  const used = async () => (await readStorage(db.reader, product)).usedBytes
+  assert.equal(await used(), kept.size + removed.size)
+  await recountStorage(app, new Date(0))
+  assert.equal(await used(), kept.size + imported.size)
+  await recountStorage(app, new Date(0))
+  assert.equal(await used(), kept.size + imported.size)
+})
+
+const ports = { clock: systemClock, random: systemRandom }

@@ -22,7 +22,13 @@ export type { OnlineRole } from './online-keys.ts'
 export { addOnlineKey, newestOnlineKeys, openOnlineKeys } from './online-keys.ts'
 export type { OnlineSecrets } from './online-secrets.ts'
 export { loadOnlineSecrets } from './online-secrets.ts'
-export { findProduct, findProductKind, listProducts, listPublished } from './products.ts'
+export {
+  findProduct,
+  findProductKind,
+  listProducts,
+  listPublished,
+  requireKnownProduct,
+} from './products.ts'
 export { describeProposalFacts, listProposals, viewProposal } from './proposal-views.ts'
 export {
   addSignatures,

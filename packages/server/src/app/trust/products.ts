@@ -5,6 +5,7 @@ import { newestRelease } from '@seaworthy/fleet/releases'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Published } from '../../db/odata/index.ts'
 import { newestReleaseKind } from '../../db/releases.ts'
+import { readStorage } from '../../db/storage.ts'
 import type { Actor } from '../access/index.ts'
 import { grantOf, requireProduct } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
@@ -94,7 +95,11 @@ async function describe(
   state: TrustState,
   product: string,
 ): Promise<ProductView> {
-  return viewProduct(state, product, await newestReleaseKind(app.db.reader, product))
+  const kind = await newestReleaseKind(app.db.reader, product)
+  return {
+    ...viewProduct(state, product, kind),
+    storage: await readStorage(app.db.reader, product),
+  }
 }
 
 /**
@@ -105,7 +110,7 @@ function viewProduct(
   state: TrustState,
   product: string,
   registeredKind: ProductView['kind'] | undefined,
-): ProductView {
+): Omit<ProductView, 'storage'> {
   const channels = delegatedNames(state.roles.get(product)).toSorted()
   const releases = channels.flatMap((role) => state.releases.get(role) ?? [])
   const newest = newestRelease(releases)

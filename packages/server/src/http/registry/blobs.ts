@@ -11,11 +11,13 @@ import { hasBody, readPieces } from '../bodies.ts'
 import { bodyLimits } from '../limits.ts'
 import { challenge, pullOf } from './challenges.ts'
 import { RegistryError, requireChange } from './errors.ts'
-import type { RegistryPorts } from './ports.ts'
+import type { OpenUpload, RegistryPorts } from './ports.ts'
 import { parseByteRange, parseChunkRange, parseMount, requireDigest } from './requests.ts'
 
 export interface RegistryCall<Actor> {
   ports: RegistryPorts<Actor>
+  /** Who began the request. */
+  actor: Actor
   /**
    * The actor, if it may still do this: a change calls it after the last byte of the body, which
    * may come long after the head, and records the actor that it returns.
@@ -96,6 +98,7 @@ export async function deleteBlob<Actor>(call: RegistryCall<Actor>, digest: Diges
   if (!(await store.deleteBlob(repository, digest))) {
     throw new RegistryError(404, 'BLOB_UNKNOWN', 'the repository has no such blob')
   }
+  await ports.space.remove(repository, digest)
   await ports.onEvent({ kind: 'blob_deleted', actor, repository, digest })
   response.writeHead(202, { 'content-length': 0 }).end()
 }
@@ -113,21 +116,25 @@ export async function startUpload<Actor>(call: RegistryCall<Actor>): Promise<voi
     if (access.kind === 'unauthorized') {
       throw challenge(ports, request, [{ repository, action: 'push' }, source])
     }
-    if (access.kind === 'allowed' && (await store.mountBlob(repository, digest, from))) {
-      return sendCreated(call, digest)
+    if (access.kind === 'allowed') {
+      const blob = await store.statBlob(from, digest)
+      if (blob !== undefined) await ports.space.add(repository, blob)
+      if (await store.mountBlob(repository, digest, from)) return sendCreated(call, digest)
     }
     // A client that may not read the source uploads the blob like any other.
   }
   const wanted = query.get('digest')
   const digest = wanted === null ? undefined : requireDigest(wanted)
   const uploadId = await store.createUpload(repository)
-  if (digest === undefined) return sendProgress(call, 202, uploadId, 0)
   try {
+    await ports.space.begin(uploadOf(call, uploadId))
+    if (digest === undefined) return sendProgress(call, 202, uploadId, 0)
     await append(call, uploadId, 0, digest)
     await call.stillMay()
-    await store.commitUpload(repository, uploadId, digest)
+    await commit(call, uploadId, digest)
   } catch (error) {
     await store.cancelUpload(repository, uploadId)
+    await ports.space.drop(uploadId)
     throw error
   }
   sendCreated(call, digest)
@@ -147,12 +154,29 @@ export async function finishUpload<Actor>(
   call: RegistryCall<Actor>,
   uploadId: string,
 ): Promise<void> {
-  const { ports, repository, query } = call
-  const digest = requireDigest(query.get('digest'))
+  const digest = requireDigest(call.query.get('digest'))
   await receive(call, uploadId, digest)
   await call.stillMay()
-  await ports.store.commitUpload(repository, uploadId, digest)
+  await commit(call, uploadId, digest)
   sendCreated(call, digest)
+}
+
+/** The store removes an upload whose bytes do not have the digest. */
+async function commit<Actor>(
+  call: RegistryCall<Actor>,
+  uploadId: string,
+  digest: Digest,
+): Promise<void> {
+  const { ports, repository } = call
+  try {
+    const blob = await ports.store.commitUpload(repository, uploadId, digest)
+    await ports.space.keep(uploadOf(call, uploadId), blob)
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'digest_mismatch') {
+      await ports.space.drop(uploadId)
+    }
+    throw error
+  }
 }
 
 export async function sendUploadStatus<Actor>(
@@ -170,6 +194,7 @@ export async function cancelUpload<Actor>(
   const { ports, repository, response } = call
   await ports.store.uploadSize(repository, uploadId)
   await ports.store.cancelUpload(repository, uploadId)
+  await ports.space.drop(uploadId)
   response.writeHead(204).end()
 }
 
@@ -208,18 +233,62 @@ async function receive<Actor>(
   }
 }
 
-function append<Actor>(
-  { ports, request, repository }: RegistryCall<Actor>,
+const uploadOf = <Actor>(
+  { repository, actor }: RegistryCall<Actor>,
+  id: string,
+): OpenUpload<Actor> => ({ id, repository, actor })
+
+/** How much is set aside at once for a body of unknown length. */
+const asideBytes = 16 * 1024 * 1024
+
+/**
+ * Appends the body. Its bytes are set aside before they are read: all of them at once where the
+ * request says how many will come.
+ */
+async function append<Actor>(
+  call: RegistryCall<Actor>,
   uploadId: string,
   offset: number,
   digest: Digest | undefined,
 ): Promise<number> {
-  return ports.store.appendUpload(repository, uploadId, {
-    offset,
-    source: readPieces(request, { ...bodyLimits.upload, bytesMax: ports.uploadBytesMax }, ports),
-    sizeMax: ports.uploadBytesMax,
-    ...(digest === undefined ? {} : { algorithm: digestAlgorithm(digest) }),
+  const { ports, request, repository } = call
+  const upload = uploadOf(call, uploadId)
+  const announced = announcedLength(request)
+  let aside = await ports.space.setAside(upload, {
+    needed: offset + (announced ?? 1),
+    wanted: offset + (announced ?? asideBytes),
   })
+  const body = readPieces(request, { ...bodyLimits.upload, bytesMax: ports.uploadBytesMax }, ports)
+  const source = async function* () {
+    let end = offset
+    for await (const piece of body) {
+      end += piece.length
+      if (end > aside) {
+        aside = await ports.space.setAside(upload, { needed: end, wanted: end + asideBytes })
+      }
+      yield piece
+    }
+  }
+  try {
+    const size = await ports.store.appendUpload(repository, uploadId, {
+      offset,
+      source: source(),
+      sizeMax: ports.uploadBytesMax,
+      ...(digest === undefined ? {} : { algorithm: digestAlgorithm(digest) }),
+    })
+    if (size < aside) await ports.space.giveBackRest(upload, size)
+    return size
+  } catch (error) {
+    // What came until then may have been kept.
+    const kept = await ports.store.uploadSize(repository, uploadId).catch(() => offset)
+    if (kept < aside) await ports.space.giveBackRest(upload, kept)
+    throw error
+  }
+}
+
+function announcedLength({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length']
+  return length === undefined ? undefined : Number(length)
 }
 
 function progressHeaders(

@@ -22,6 +22,7 @@ import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { findProgram, skipWithout } from '@seaworthy/std/testing/programs'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
+import { endlessSpace } from '../../testing/registry-space.ts'
 import { createRegistryHandler } from './index.ts'
 
 describe('registry clients', () => {
@@ -43,6 +44,7 @@ describe('registry clients', () => {
       uploadBytesMax: 1e9,
       tokenUrl: () => `http://${host}/v2/token`,
       roots: async () => [],
+      space: endlessSpace,
       spendChange: async () => undefined,
       onEvent: async () => {},
       authorize: async (request) =>

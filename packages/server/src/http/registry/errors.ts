@@ -8,6 +8,8 @@ import type { ManifestRefusal } from '@seaworthy/oci/manifests'
 import type { StoreRefusal } from '@seaworthy/oci/store'
 import { ObjectStoreError } from '@seaworthy/oci/store/s3'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import type { StorageRefusal } from '../../app/content/index.ts'
+import { TooOftenRefusal } from '../../app/worker/index.ts'
 import type { HttpRefusal } from '../problems.ts'
 import { HttpError } from '../problems.ts'
 import type { RegistryPorts } from './ports.ts'
@@ -48,9 +50,11 @@ export class RegistryError extends Error {
   }
 }
 
-type Mapped = ManifestRefusal | StoreRefusal | ContentFault
+type Mapped = ManifestRefusal | StoreRefusal | ContentFault | StorageRefusal
 
 const answers = {
+  quota_exceeded: [413, 'DENIED'],
+  uploads_too_many: [429, 'TOOMANYREQUESTS'],
   manifest_too_large: [413, 'SIZE_INVALID'],
   manifest_not_json: [400, 'MANIFEST_INVALID'],
   manifest_malformed: [400, 'MANIFEST_INVALID'],
@@ -115,7 +119,9 @@ export function toRegistryError(error: unknown): RegistryError | undefined {
   if (!(error instanceof Refusal) && !(error instanceof TrustError)) return undefined
   if (!Object.hasOwn(answers, error.code)) return undefined
   const [status, code] = answers[error.code as Mapped]
-  return new RegistryError(status, code, error.message, { cause: error })
+  const headers: Record<string, string> =
+    error instanceof TooOftenRefusal ? { 'retry-after': String(error.retryAfterSeconds) } : {}
+  return new RegistryError(status, code, error.message, { headers, cause: error })
 }
 
 export function sendRegistryError(response: ServerResponse, error: RegistryError): void {

@@ -28,8 +28,10 @@ import { answerTokenRequest } from './tokens.ts'
 export type {
   AuthorizeResult,
   IssueResult,
+  OpenUpload,
   RegistryAccess,
   RegistryPorts,
+  RegistrySpace,
   TokenRequest,
 } from './ports.ts'
 
@@ -87,8 +89,8 @@ async function answer<Actor>(
   const mount = resource.kind === 'uploads' ? parseMount(query) : undefined
   const alsoNeeded = mount === undefined ? [] : [pullOf(mount.from)]
   const stillMay = () => requireAccess(ports, request, { repository, action }, alsoNeeded)
-  await stillMay()
-  const call: RegistryCall<Actor> = { ports, stillMay, request, response, repository, query }
+  const actor = await stillMay()
+  const call: RegistryCall<Actor> = { ports, actor, stillMay, request, response, repository, query }
   const { method } = request
   switch (resource.kind) {
     case 'blob':

@@ -64,12 +64,20 @@ export async function putManifest<Actor>(
   const tagged = tag === undefined ? undefined : await ports.store.resolveTag(repository, tag)
   const isRepeated = known?.isWhole === true && (tag === undefined || tagged === known.digest)
   if (!isRepeated) await requireChange(ports, actor)
-  const { digest, manifest } = await ports.store.putManifest(repository, {
-    bytes,
-    mediaType: mediaType === '' ? undefined : mediaType,
-    digest: parsed.kind === 'digest' ? parsed.digest : known?.digest,
-    tag,
-  })
+  const named = parsed.kind === 'digest' ? parsed.digest : known?.digest
+  const content = { digest: named ?? digestOf(bytes), size: bytes.length }
+  if (known === undefined) await ports.space.add(repository, content)
+  const { digest, manifest } = await ports.store
+    .putManifest(repository, {
+      bytes,
+      mediaType: mediaType === '' ? undefined : mediaType,
+      digest: named,
+      tag,
+    })
+    .catch(async (error: unknown) => {
+      if (known === undefined) await ports.space.remove(repository, content.digest)
+      throw error
+    })
   const event: RegistryEvent<Actor> = {
     kind: 'manifest_put',
     actor,
@@ -161,6 +169,7 @@ export async function deleteManifest<Actor>(
     const actor = await call.stillMay()
     await requireChange(ports, actor)
     if (!(await store.deleteManifest(repository, digest))) throw unknown()
+    await ports.space.remove(repository, digest)
     await ports.onEvent({ kind: 'manifest_deleted', actor, repository, digest })
   }
   response.writeHead(202, { 'content-length': 0 }).end()

@@ -1,7 +1,7 @@
 /** What the registry's HTTP layer needs from the server. */
 import type { IncomingMessage } from 'node:http'
 import type { Digest } from '@seaworthy/oci/digests'
-import type { RegistryStore } from '@seaworthy/oci/store'
+import type { RegistryStore, StoredBlob } from '@seaworthy/oci/store'
 import type { Log } from '@seaworthy/std/log'
 import type { Clock, Sleep } from '@seaworthy/std/time'
 
@@ -64,6 +64,37 @@ export type IssueResult =
   /** A token for all these scopes would be longer than the server accepts: 400. */
   | { kind: 'too_long'; bytes: number; bytesMax: number }
 
+/** An upload that has not ended. */
+export interface OpenUpload<Actor> {
+  readonly id: string
+  readonly repository: string
+  readonly actor: Actor
+}
+
+/**
+ * How much repositories hold, and may hold. Whatever does not fit is refused before it is read:
+ * throws the refusals `quota_exceeded` and `uploads_too_many`.
+ */
+export interface RegistrySpace<Actor> {
+  begin(upload: OpenUpload<Actor>): Promise<void>
+  /**
+   * Sets bytes aside for an upload: `wanted` in all if there is room, and at least `needed`.
+   * Answers how many are.
+   */
+  setAside(
+    upload: OpenUpload<Actor>,
+    bytes: { readonly needed: number; readonly wanted: number },
+  ): Promise<number>
+  /** Keeps aside what the upload has, and no more. */
+  giveBackRest(upload: OpenUpload<Actor>, bytes: number): Promise<void>
+  /** The upload has become a blob. */
+  keep(upload: OpenUpload<Actor>, blob: StoredBlob): Promise<void>
+  drop(uploadId: string): Promise<void>
+  /** Counts a manifest, or a blob that is mounted. */
+  add(repository: string, content: StoredBlob): Promise<void>
+  remove(repository: string, digest: Digest): Promise<void>
+}
+
 export interface RegistryPorts<Actor> {
   store: RegistryStore
   /** Called after the name was checked and before anything is looked up. */
@@ -75,6 +106,7 @@ export interface RegistryPorts<Actor> {
    * where its budget is spent.
    */
   spendChange(actor: Actor): Promise<number | undefined>
+  space: RegistrySpace<Actor>
   /** Awaited before the change is acknowledged. */
   onEvent(event: RegistryEvent<Actor>): Promise<void>
   /** Indexes of the signed releases: what they need cannot be deleted. */

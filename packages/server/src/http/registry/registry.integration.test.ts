@@ -30,6 +30,7 @@ import { silentLog } from '@seaworthy/std/log'
 import { waitUntil } from '@seaworthy/std/testing'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import type { RegistryEvent } from './ports.ts'
+import { endlessSpace } from '../../testing/registry-space.ts'
 import { createRegistryHandler } from './index.ts'
 import { parseBasic, parseScopes } from './tokens.ts'
 
@@ -62,6 +63,7 @@ async function serve(store: RegistryStore): Promise<World> {
     uploadBytesMax: 50_000_000,
     tokenUrl: () => `${world.url}/v2/token`,
     roots: async () => world.roots,
+    space: endlessSpace,
     spendChange: async () => (world.changesLeft-- > 0 ? undefined : 3),
     onEvent: async (event) => void world.events.push(event),
     async authorize(request, access) {
