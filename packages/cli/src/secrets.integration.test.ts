@@ -489,7 +489,16 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
   assert.deepEqual(await readSettings(second), { TOKEN: 'two' })
 
   // A device that was removed is shown as still there, and one that was moved away as back.
-  await ann.ok('device', 'remove', first.device.id)
+  const read = await ann.ok('secret', 'known-to', first.device.id)
+  assert.match(read, /TOKEN +the fleet/)
+  assert.match(read, /could read these secrets of harbour: TOKEN\. .*set each anew/)
+  const removal = await ann.json<{ known: { fleet: string; secrets: { name: string }[] }[] }>(
+    ...['device', 'remove', first.device.id],
+  )
+  assert.deepEqual(
+    removal.known.map(({ fleet, secrets }) => [fleet, secrets.map(({ name }) => name)]),
+    [['harbour', ['TOKEN']]],
+  )
   await ann.ok('device', 'set', second.device.id, '--fleet', 'lab')
   const sealed: string[] = []
   fake = ({ method, url, body }) => {

@@ -23,6 +23,8 @@ import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
+import type { KnownSecrets } from '../readers/known-secrets.ts'
+import { describeRotation, findKnownIfAllowed } from '../readers/known-secrets.ts'
 import { endAsReader } from '../readers/choose.ts'
 import { describeStanding } from '../readers/words.ts'
 import { readRecord } from '../readers/file.ts'
@@ -337,12 +339,17 @@ async function remove(context: Context, given: readonly string[]): Promise<void>
     await context.confirm(
       `Remove ${formatCount(ids.length, 'device')} (${ids.join(', ')}) and end their credentials?`,
     )
+    const known: KnownSecrets[] = []
     for (const deviceId of ids) {
+      const before = await findKnownIfAllowed(session, deviceId)
       await client.call(removeDevice, { params: { deviceId } })
       await endAsReader(context, session, deviceId)
       context.say(`Removed ${deviceId}.`)
+      if (before === undefined) continue
+      known.push(before)
+      for (const line of describeRotation(before)) context.say(line)
     }
-    if (context.options.json) context.show({ removed: ids }, () => [])
+    if (context.options.json) context.show({ removed: ids, known }, () => [])
   })
 }
 

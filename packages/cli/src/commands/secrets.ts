@@ -15,6 +15,7 @@ import type { CliPorts } from '../ports.ts'
 import type { SecretArrival } from '../readers/arrivals.ts'
 import { followSecret, isSealedTo } from '../readers/arrivals.ts'
 import { describeArrivals } from '../readers/arrival-table.ts'
+import { describeRotation, findKnownSecrets } from '../readers/known-secrets.ts'
 import type { ReaderChoice } from '../readers/choose.ts'
 import { chooseReaders, judgeFleet } from '../readers/choose.ts'
 import { nameDevice } from '../readers/words.ts'
@@ -47,6 +48,14 @@ export function addSecretCommands(program: Command, ports: CliPorts): void {
     .description('show how far a secret has come to how many devices; never its value')
     .action(async (name: string, options: SettingOptions, command: Command) =>
       show(createContext(ports, command), name, options),
+    )
+  secret
+    .command('known-to <device-id>')
+    .description(
+      'list the secrets that were sealed to a device: what it, or a thief of it, can read',
+    )
+    .action(async (device: string, _options: object, command: Command) =>
+      listKnownTo(createContext(ports, command), device),
     )
   addSealOptions(secret.command('seal'))
     .description('seal all that is missing to devices that came later')
@@ -272,6 +281,25 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
         ['set', `${formatAgo(secret.setAt, context.ports.clock.now())} by ${secret.setBy}`],
       ]),
       ...describeArrivals(context, devices, arrivals),
+    ])
+  })
+}
+
+/** The device is named by its id, since devices say their names themselves. */
+async function listKnownTo(context: Context, deviceId: string): Promise<void> {
+  await withSession(context, async (session) => {
+    const known = await findKnownSecrets(session, deviceId)
+    context.show(known, () => [
+      ...context.table<(typeof known.secrets)[number]>(
+        [
+          { title: 'name', text: (s) => s.name },
+          { title: 'of', text: (s) => (s.isOfFleet ? 'the fleet' : 'the device') },
+          { title: 'version', text: (s) => String(s.version), align: 'right' },
+        ],
+        known.secrets,
+        'No secret was ever sealed to it.',
+      ),
+      ...describeRotation(known),
     ])
   })
 }
