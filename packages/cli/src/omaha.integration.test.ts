@@ -97,12 +97,12 @@ test('D6 the steps of the guide lead to an offer at the address of update.conf, 
   await t.test('A9 how much a product may hold is set, shown and lifted', async () => {
     const set = await ann.ok('product', 'set', 'os', '--quota', '50GiB')
     assert.match(set, /^os holds [\d.]+ (?:B|KiB|MiB) of 50\.0 GiB\.\n$/)
-    assert.match(await ann.ok('product', 'show', 'os'), /storage +[\d.]+ \w+ of 50\.0 GiB\n/)
+    assert.match(await ann.ok('product', 'show', 'os'), /storage: +[\d.]+ \w+ of 50\.0 GiB\n/)
     const over = await ann.ok('product', 'set', 'os', '--quota', '1B')
     assert.match(over, /more than it may: nothing is removed, and no push is taken\.\n$/)
     await ann.fails(2, 'product', 'set', 'os', '--quota', '50GB')
     await ann.ok('product', 'set', 'os', '--quota', 'none')
-    assert.match(await ann.ok('product', 'show', 'os'), /storage .* \(no quota\)\n/)
+    assert.match(await ann.ok('product', 'show', 'os'), /storage: .* \(no quota\)\n/)
   })
 
   await t.test('a product or channel that does not exist is named with those that do', async () => {
