@@ -293,11 +293,12 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     }
   })
 
-  it('OPERATIONS: the agent for a device, the review of access, approvals, and what Prometheus needs', async () => {
+  it('OPERATIONS: the agent for a device, the review of access, approvals, quotas, and what Prometheus needs', async () => {
     await runBlock('docs/OPERATIONS.md', 'seaworthy-node packages/agent')
     await runBlock('docs/OPERATIONS.md', 'seaworthy access report')
     await runBlock('docs/OPERATIONS.md', 'seaworthy role list')
     await runBlock('docs/OPERATIONS.md', 'seaworthy approval policy')
+    await runBlock('docs/OPERATIONS.md', 'seaworthy product set')
     await runBlock('docs/OPERATIONS.md', 'seaworthy token create')
     assert.match(readFileSync(file('prometheus', 'seaworthy-ca.crt'), 'utf8'), /BEGIN CERTIFICATE/)
   })
