@@ -30,8 +30,11 @@ export interface Prompt {
 }
 
 export interface TransportOptions {
-  /** `sha256:<base64url>` of the server's SPKI; without it the system's CAs decide. */
-  pin?: string
+  /**
+   * `sha256:<base64url>` of the server's SPKI, or what gives those that count now; without it the
+   * system's CAs decide.
+   */
+  pin?: string | (() => readonly string[])
   /**
    * Whether `http:` is allowed too, for repositories that are verified only by their signatures.
    */

@@ -15,14 +15,16 @@ import { connect } from 'node:tls'
 import { base64UrlEncode } from '@seaworthy/std/bytes'
 import type { HttpRequest, HttpResponse, Transport } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
+import { isPin } from '@seaworthy/std/pins'
 import { describeSystemError } from '@seaworthy/std/system-errors'
 
 export interface HttpsTransportOptions {
   /**
    * Trusts exactly the certificate with this public key, `sha256:<base64url of SHA-256 of the SPKI
-   * DER>`, whatever its name, issuer and dates.
+   * DER>`, whatever its name, issuer and dates. A function gives those that count at the time of a
+   * connection: any of them will do.
    */
-  pin?: string
+  pin?: string | (() => readonly string[])
   /** Trusts these CA certificates (PEM) instead of the system's. Not used together with `pin`. */
   ca?: string | readonly string[]
   /** Allows `http:` too. It is for loopback and tests only, because the peer is not checked. */
@@ -39,27 +41,24 @@ export interface ClosableTransport {
   close: () => void
 }
 
-const pinForm = /^sha256:[A-Za-z0-9_-]{43}$/
-
-export function isPin(text: string): boolean {
-  return pinForm.test(text)
-}
-
 /** The pin of a public key in SPKI DER form. */
 export function pinOf(spki: Uint8Array): string {
   return `sha256:${base64UrlEncode(createHash('sha256').update(spki).digest())}`
 }
 
-function checkPin(socket: TLSSocket, pin: string): void {
+/** The one of the pins that the peer has. Throws `TransportError<'pin_mismatch'>`. */
+function checkPin(socket: TLSSocket, pins: readonly string[]): string {
   const certificate = socket.getPeerX509Certificate()
   const actual = certificate && pinOf(certificate.publicKey.export({ type: 'spki', format: 'der' }))
-  if (
-    actual === undefined ||
-    actual.length !== pin.length ||
-    !timingSafeEqual(Buffer.from(actual), Buffer.from(pin))
-  ) {
+  const found = pins.find((pin) => actual !== undefined && isSame(actual, pin))
+  if (found === undefined) {
     throw new TransportError('pin_mismatch', 'the server does not have the pinned public key')
   }
+  return found
+}
+
+function isSame(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 }
 
 /**
@@ -67,13 +66,19 @@ function checkPin(socket: TLSSocket, pin: string): void {
  * one.
  */
 class PinnedAgent extends TlsAgent {
-  readonly #pin: string
+  readonly #pins: () => readonly string[]
+  readonly #accepted = new WeakMap<Socket, string>()
   readonly #handshakeTimeoutMs: number
 
-  constructor(pin: string, handshakeTimeoutMs: number, options: AgentOptions) {
+  constructor(pins: () => readonly string[], handshakeTimeoutMs: number, options: AgentOptions) {
     super(options)
-    this.#pin = pin
+    this.#pins = pins
     this.#handshakeTimeoutMs = handshakeTimeoutMs
+  }
+
+  /** The pin under which the connection was accepted. */
+  acceptedPin(socket: Socket): string | undefined {
+    return this.#accepted.get(socket)
   }
 
   override createConnection(
@@ -106,7 +111,7 @@ class PinnedAgent extends TlsAgent {
       socket.off('error', fail)
       socket.setTimeout(0)
       try {
-        checkPin(socket, this.#pin)
+        this.#accepted.set(socket, checkPin(socket, this.#pins()))
       } catch (error) {
         return fail(error as Error)
       }
@@ -118,7 +123,8 @@ class PinnedAgent extends TlsAgent {
 
 /** Throws `TypeError` for a malformed pin. */
 export function httpsTransport(options: HttpsTransportOptions): ClosableTransport {
-  if (options.pin !== undefined && !isPin(options.pin)) throw new TypeError('not a pin sha256:…')
+  const { pin } = options
+  if (typeof pin === 'string' && !isPin(pin)) throw new TypeError('not a pin sha256:…')
   const shared = {
     keepAlive: true,
     maxSockets: options.connectionsMax ?? 8,
@@ -131,10 +137,18 @@ export function httpsTransport(options: HttpsTransportOptions): ClosableTranspor
     ...(options.ca === undefined ? {} : { ca: [options.ca].flat() }),
   }
   const tls =
-    options.pin === undefined
+    pin === undefined
       ? new TlsAgent(tlsOptions)
-      : new PinnedAgent(options.pin, options.idleTimeoutMs, tlsOptions)
+      : new PinnedAgent(
+          typeof pin === 'string' ? () => [pin] : pin,
+          options.idleTimeoutMs,
+          tlsOptions,
+        )
   const plain = new PlainAgent(shared)
+  const terms: Terms = {
+    idleTimeoutMs: options.idleTimeoutMs,
+    acceptedPin: (socket) => (tls instanceof PinnedAgent ? tls.acceptedPin(socket) : undefined),
+  }
 
   const transport: Transport = (request) => {
     const url = new URL(request.url)
@@ -145,7 +159,7 @@ export function httpsTransport(options: HttpsTransportOptions): ClosableTranspor
     if (isPlain && options.allowPlain !== true) {
       throw new TransportError('tls', 'an unencrypted connection is not allowed')
     }
-    return exchange(request, options.idleTimeoutMs, (settings, onResponse) =>
+    return exchange(request, terms, (settings, onResponse) =>
       isPlain
         ? requestPlain(url, { ...settings, agent: plain }, onResponse)
         : requestTls(url, { ...settings, agent: tls }, onResponse),
@@ -165,9 +179,15 @@ type StartRequest = (
   onResponse: (response: IncomingMessage) => void,
 ) => ReturnType<typeof requestPlain>
 
+interface Terms {
+  readonly idleTimeoutMs: number
+  /** The pin under which a connection was accepted. */
+  readonly acceptedPin: (socket: Socket) => string | undefined
+}
+
 function exchange(
   { method, headers, body, signal }: HttpRequest,
-  idleTimeoutMs: number,
+  { idleTimeoutMs, acceptedPin }: Terms,
   start: StartRequest,
 ): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
@@ -189,7 +209,9 @@ function exchange(
         reject(refusal)
         return
       }
-      resolve({ status, headers: answered, body: readIncoming(incoming, explain) })
+      const pin = acceptedPin(incoming.socket)
+      const body = readIncoming(incoming, explain)
+      resolve({ status, headers: answered, body, ...(pin === undefined ? {} : { pin }) })
     })
     outgoing.on('timeout', () => {
       timedOut = new TransportError('timed_out', 'nothing came for too long')

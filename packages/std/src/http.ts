@@ -19,6 +19,8 @@ export interface HttpResponse {
   headers: Readonly<Record<string, string>>
   /** Hostile bytes of any length. Leaving the loop early closes the connection. */
   body: AsyncIterable<Uint8Array>
+  /** The pin under which the peer was accepted, where the caller gave pins. */
+  pin?: string
 }
 
 /** Rejects with `TransportError` when there is no whole response head. */
