@@ -10,6 +10,7 @@ import {
   idField,
   instant,
   nameField,
+  pinField,
   platformField,
   productKind,
   productName,
@@ -231,4 +232,16 @@ export const readOwnConfiguration = defineRoute({
       )
       .max(100),
   }),
+})
+
+export const confirmNextPin = defineRoute({
+  name: 'device.confirm-pin',
+  method: 'PUT',
+  path: '/v1/device/next-pin',
+  auth: 'device',
+  summary:
+    'Say that the device keeps the pin that the server announces in the header seaworthy-next-pin.',
+  body: z.strictObject({ pin: pinField }),
+  reply: nothing,
+  status: 204,
 })

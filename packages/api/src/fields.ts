@@ -49,6 +49,8 @@ export const versionField = z
 /** `YYYY-MM-DDTHH:MM:SSZ` */
 export const instant = z.iso.datetime({ precision: 0 })
 export const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/)
+/** The pin of a server's key: SHA-256 of its SubjectPublicKeyInfo in DER form, in Base64url. */
+export const pinField = z.string().regex(/^sha256:[A-Za-z0-9_-]{43}$/)
 export const digestField = z.string().regex(/^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/)
 export const platformField = z.string().regex(/^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9]+)?$/)
 export const idField = <K extends string>(kind: K) =>

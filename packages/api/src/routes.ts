@@ -2,6 +2,7 @@
 import * as accessReviews from './access-reviews.ts'
 import * as approvals from './approvals.ts'
 import * as certificates from './certificates.ts'
+import * as serverKeys from './server-keys.ts'
 import * as deviceSelf from './device-self.ts'
 import * as devices from './devices.ts'
 import * as fleets from './fleets.ts'
@@ -35,6 +36,7 @@ import * as variables from './variables.ts'
 export const resources: Readonly<Record<string, readonly Route[]>> = {
   server: routesOf(server),
   certificates: routesOf(certificates),
+  'server-keys': routesOf(serverKeys),
   tokens: routesOf(tokens),
   sessions: routesOf(sessions),
   people: routesOf(people),

@@ -89,6 +89,8 @@ export interface App extends Ports {
 /** The certificate that this worker shows. */
 export interface ServedCertificate {
   readonly current: ServerTls
+  /** The pin of the next key, which every answer announces; `null` where there is none. */
+  readonly nextPin: string | null
   /** Whether it comes from files of the operator's, and not from the database. */
   readonly isOwn: boolean
   /** Why the files of an own certificate are not served as they are now. */

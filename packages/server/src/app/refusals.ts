@@ -53,6 +53,8 @@ export type CertificateRefusal =
   | 'server_name_needed'
   | 'server_names_too_many'
   | 'certificate_from_files'
+  | 'pin_not_announced'
+  | 'pin_unconfirmed'
 
 /** Why people are refused who sign in, or who decide who may. */
 export type PersonRefusal =

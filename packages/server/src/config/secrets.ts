@@ -13,6 +13,7 @@ import { UsageError } from './env.ts'
 
 export const secretPurposes = {
   'tls-key': 'tls.server',
+  'tls-key-next': 'tls.server-next',
   'snapshot-key': 'tuf.snapshot',
   'timestamp-key': 'tuf.timestamp',
   'log-key': 'log.checkpoint',

@@ -110,6 +110,10 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
       'id name email person_id role products fleets created_at created_by expires_at used_at revoked_at denied_by',
     hashes: 'code_sha256',
   },
+  kept_pins: {
+    about: 'Which devices keep the pin of the next key of the server.',
+    plain: 'device pin kept_at',
+  },
   last_reports: {
     about: 'The newest report of each device.',
     plain: 'device report',

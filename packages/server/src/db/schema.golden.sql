@@ -163,6 +163,9 @@ invitations.expires_at timestamp with time zone not null
 invitations.used_at timestamp with time zone
 invitations.revoked_at timestamp with time zone
 invitations.denied_by text[] not null default '{}'::text[]
+kept_pins.device text not null
+kept_pins.pin text not null
+kept_pins.kept_at timestamp with time zone not null
 last_reports.device text not null
 last_reports.report jsonb not null
 lifetime_alarms.role text not null
@@ -497,6 +500,8 @@ identity_traces: PRIMARY KEY (device)
 invitations: UNIQUE (code_sha256)
 invitations: FOREIGN KEY (person_id) REFERENCES people(id)
 invitations: PRIMARY KEY (id)
+kept_pins: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+kept_pins: PRIMARY KEY (device)
 last_reports: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 last_reports: PRIMARY KEY (device)
 lifetime_alarms: PRIMARY KEY (role, version, level)
@@ -637,6 +642,7 @@ CREATE UNIQUE INDEX identity_traces_pkey ON public.identity_traces USING btree (
 CREATE INDEX identity_traces_shared ON public.identity_traces USING btree (device) WHERE (shared_since IS NOT NULL)
 CREATE UNIQUE INDEX invitations_code_sha256_key ON public.invitations USING btree (code_sha256)
 CREATE UNIQUE INDEX invitations_pkey ON public.invitations USING btree (id)
+CREATE UNIQUE INDEX kept_pins_pkey ON public.kept_pins USING btree (device)
 CREATE UNIQUE INDEX last_reports_pkey ON public.last_reports USING btree (device)
 CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)

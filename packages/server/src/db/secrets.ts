@@ -61,6 +61,10 @@ export async function setFact({ sql }: WriteTx, name: string, value: string): Pr
     on conflict (name) do update set value = excluded.value`
 }
 
+export async function deleteFact({ sql }: WriteTx, name: string): Promise<void> {
+  await sql`delete from server_facts where name = ${name}`
+}
+
 /** Every worker of every server shows the new certificate. */
 export async function notifyCertificate({ sql }: WriteTx): Promise<void> {
   await sql`select pg_notify('certificate', '')`

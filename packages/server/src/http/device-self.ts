@@ -1,5 +1,6 @@
 import {
   checkIn,
+  confirmNextPin,
   createDeviceToken,
   readOwnApplication,
   readOwnConfiguration,
@@ -13,7 +14,7 @@ import { readDeviceConfiguration } from '../app/configuration/index.ts'
 import { changeOwnMetadata, checkIn as takeCheckIn } from '../app/devices/index.ts'
 import * as devices from '../app/devices/index.ts'
 import { slowedPollSeconds } from '../app/worker/index.ts'
-import { findProductKind } from '../app/trust/index.ts'
+import * as trust from '../app/trust/index.ts'
 import { createIdleCheckInReader } from './fast-path/index.ts'
 import { audited, read, recordedElsewhere } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -45,7 +46,7 @@ export function createOwnEndpoints(
             fleet: fleet.name,
             product: fleet.product,
             channel: fleet.channel,
-            kind: await findProductKind(app, fleet.product),
+            kind: await trust.findProductKind(app, fleet.product),
             serverTime: formatInstant(now),
           },
           subject: device.id,
@@ -86,6 +87,14 @@ export function createOwnEndpoints(
         }
       },
     ),
+    audited(
+      confirmNextPin,
+      { permission: 'device-self:update', subject: (call) => call.actor.id },
+      async (_app, tx, { actor, body }) => {
+        const isChanged = await trust.confirmNextPin(tx, actor.id, body.pin)
+        return { reply: undefined, detail: { pin: body.pin }, isUnchanged: !isChanged }
+      },
+    ),
     read(readOwnConfiguration, 'device-self:configuration', (app, { actor }) =>
       readDeviceConfiguration(app, actor.id),
     ),
@@ -95,7 +104,7 @@ export function createOwnEndpoints(
         fleet: fleet.name,
         product: fleet.product,
         channel: fleet.channel,
-        kind: await findProductKind(app, fleet.product),
+        kind: await trust.findProductKind(app, fleet.product),
         pollSeconds: fleet.pollSeconds,
       }
     }),

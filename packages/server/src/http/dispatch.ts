@@ -7,6 +7,7 @@ import { checkIn } from '@seaworthy/api/device-self'
 import type { Route } from '@seaworthy/api/route'
 import { nothing } from '@seaworthy/api/route'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import { nextPinHeader } from '@seaworthy/std/pins'
 import { Refusal } from '@seaworthy/std/refusal'
 import {
   requirePermission,
@@ -124,6 +125,8 @@ export function createDispatcher(
   }
 
   return (req, res) => {
+    const { nextPin } = app.certificate
+    if (nextPin !== null) res.setHeader(nextPinHeader, nextPin)
     answer(req, res).catch((error: unknown) => {
       const reply = explainFailure(app, error, req)
       if (res.headersSent) {

@@ -74,7 +74,11 @@ export const unguarded = {
     'trust.create-online-key',
   ],
   'It stores what no device runs before holders have signed it.': ['release.create'],
-  'The device says it of itself, by its own key.': ['device.register', 'device.set-metadata'],
+  'The device says it of itself, by its own key.': [
+    'device.confirm-pin',
+    'device.register',
+    'device.set-metadata',
+  ],
   'The fleet has no device yet; each move into it counts.': ['fleet.create'],
   'Only devices that are new come in by it.': [
     'foreign-device.create',
@@ -96,6 +100,10 @@ export const unguarded = {
   'It changes by which names clients find the server, not what devices install.': [
     'certificate.add-name',
     'certificate.remove-name',
+  ],
+  'It changes by which key clients know the server, not what devices install.': [
+    'server-key.announce',
+    'server-key.use-next',
   ],
   'It changes values that an application reads, not what is installed.': [
     'secret.remove',

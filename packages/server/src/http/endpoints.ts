@@ -23,6 +23,7 @@ import { rebootLockEndpoints } from './reboot-locks.ts'
 import { releaseEndpoints } from './releases.ts'
 import { roleEndpoints } from './roles.ts'
 import { rolloutEndpoints } from './rollouts.ts'
+import { serverKeyEndpoints } from './server-keys.ts'
 import { secretEndpoints } from './secrets.ts'
 import { serverEndpoints } from './server.ts'
 import { sessionEndpoints } from './sessions.ts'
@@ -43,6 +44,7 @@ export function listEndpoints(
   const endpoints = [
     ...serverEndpoints,
     ...certificateEndpoints,
+    ...serverKeyEndpoints,
     ...tokenEndpoints,
     ...sessionEndpoints,
     ...personEndpoints,

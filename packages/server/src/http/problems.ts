@@ -232,6 +232,8 @@ const certificateTable = {
   server_name_needed: no(409, 'The name is needed'),
   server_names_too_many: no(409, 'Too many names'),
   certificate_from_files: no(409, 'The certificate comes from files'),
+  pin_not_announced: no(409, 'The pin is not announced'),
+  pin_unconfirmed: no(409, 'Devices have not confirmed the next key'),
 } satisfies Record<CertificateRefusal, Mapped>
 
 const personTable = {

@@ -151,6 +151,9 @@ export async function makeScopedCalls(
     ['certificate.show', [() => ({})]],
     ['certificate.request', [() => ({})]],
     ['certificate.add-name', [() => ({ params: { name: `${newName()}.example` } })]],
+    ['server-key.show', [() => ({})]],
+    ['server-key.announce', [() => ({ body: {} })]],
+    ['server-key.use-next', [() => ({ body: { pin: `sha256:${'A'.repeat(43)}` } })]],
     ['certificate.remove-name', [() => ({ params: { name: 'absent.example' } })]],
     [
       'token.create',

@@ -16,6 +16,7 @@ export {
   removeServerName,
   viewCertificate,
 } from './server-names.ts'
+export { announceNextKey, confirmNextPin, useNextKey, viewServerKey } from './server-keys.ts'
 export { isNamedBy, loadServerTls, namesOf } from './server-tls.ts'
 export { raiseLifetimeAlarms } from './lifetime-alarms.ts'
 export type { OnlineRole } from './online-keys.ts'

@@ -43,7 +43,9 @@ export function viewCertificate(
 
 /** For the key that the server has made, whatever it shows now. */
 export async function makeCertificateRequest(app: Deps) {
-  const { keyPem, certificatePem, pin } = await loadServerTls(app.db.reader, app.masterKey)
+  const { keyPem, certificatePem, pin } = await app.db.readSnapshot((tx) =>
+    loadServerTls(tx, app.masterKey),
+  )
   const { requestFor } = await import('./certificates.ts')
   const names = namesOf(certificatePem).filter((name) => !alwaysNamed.includes(name))
   if (names.length === 0) {

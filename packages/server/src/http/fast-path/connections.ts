@@ -7,6 +7,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { problemMediaType } from '@seaworthy/api/problems'
+import { nextPinHeader } from '@seaworthy/std/pins'
 import type { Clock } from '@seaworthy/std/time'
 import type { Actor } from '../../app/access/index.ts'
 import { requirePermission, identifyDevice } from '../../app/access/index.ts'
@@ -94,11 +95,13 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
       return
     }
     const length = Buffer.byteLength(text)
+    const { nextPin } = app.certificate
+    const announced = nextPin === null ? '' : `${nextPinHeader}: ${nextPin}\r\n`
     const stay = isDraining
       ? 'connection: close'
       : `connection: keep-alive\r\nkeep-alive: timeout=${keepAliveMs / 1000}`
     socket.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}date: ${readDate()}\r\ncontent-length: ${length}\r\n${stay}\r\n\r\n${text}`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}${announced}date: ${readDate()}\r\ncontent-length: ${length}\r\n${stay}\r\n\r\n${text}`,
       length === text.length ? 'latin1' : 'utf8',
     )
     end(route.name, status)
