@@ -237,7 +237,7 @@ async function bootAgent(ports: DevicePorts, machine: Machine, builtAt: Date): P
   const gateway = createGateway({
     sleep,
     log,
-    settings: { fetchFolder: layout.fetch, sources },
+    settings: () => ({ fetchFolder: layout.fetch, sources }),
   })
   const [installerEnd, fetcherEnd] = createPipes()
   void gateway.attach(installerEnd).catch((error: unknown) => log.error('gateway', { error }))
@@ -253,6 +253,7 @@ async function bootAgent(ports: DevicePorts, machine: Machine, builtAt: Date): P
           disk,
           limits: rateLimits,
           transports: settings.sources.map(() => transport),
+          acceptPins() {},
         },
         settings,
         emit,

@@ -4,6 +4,7 @@
  */
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { jsonLog } from '@seaworthy/std/log'
+import type { Pins } from '@seaworthy/std/pins'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { serveRequests } from '../handover/link.ts'
 import type { SourceSettings } from '../handover/messages.ts'
@@ -15,12 +16,12 @@ import { serveStatus } from '../device/status-socket.ts'
 const idleTimeoutMs = 30_000
 const loopback = /^http:\/\/(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?$/
 
-function transportOf({ url, pin, ca }: SourceSettings) {
+function transportOf({ url, ca }: SourceSettings, pins: (() => Pins) | undefined) {
   return httpsTransport({
     idleTimeoutMs,
     connectionsMax: 2,
     allowPlain: loopback.test(url),
-    ...(pin === undefined ? {} : { pin }),
+    ...(pins === undefined ? {} : { pin: pins }),
     ...(ca === undefined ? {} : { ca }),
   }).transport
 }
@@ -37,6 +38,11 @@ export async function runFetcher(): Promise<number> {
     pipe: { incoming: process.stdin, write: (bytes) => process.stdout.write(bytes) },
     log,
     create: async (settings, emit) => {
+      let accepted = settings.sources.find(({ isServer }) => isServer)?.pins
+      const pinsOf = ({ isServer, pins }: SourceSettings) => {
+        if (pins === undefined) return undefined
+        return isServer ? () => accepted ?? pins : () => pins
+      }
       const fetcher = createFetcher(
         {
           clock: systemClock,
@@ -44,7 +50,10 @@ export async function runFetcher(): Promise<number> {
           log,
           disk: createDisk(syncNothing),
           limits: rateLimits,
-          transports: settings.sources.map(transportOf),
+          transports: settings.sources.map((source) => transportOf(source, pinsOf(source))),
+          acceptPins(pins) {
+            accepted = pins
+          },
         },
         settings,
         emit,

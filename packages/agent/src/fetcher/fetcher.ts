@@ -6,6 +6,7 @@
 import { createClient, MalformedReplyError } from '@seaworthy/api/client'
 import {
   checkIn,
+  confirmNextPin,
   createDeviceToken,
   readOwnConfiguration,
   registerDevice,
@@ -15,6 +16,8 @@ import { digestHex, digestOf } from '@seaworthy/oci/digests'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import type { Log } from '@seaworthy/std/log'
+import type { HeardPins, Pins } from '@seaworthy/std/pins'
+import { heardPinsOf } from '@seaworthy/std/pins'
 import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { FetcherPort } from '../handover/link.ts'
 import type {
@@ -40,6 +43,8 @@ export interface FetcherPorts {
   limits: RateLimits
   /** A transport for each source, in order. */
   transports: readonly Transport[]
+  /** The pins under which new connections to the server are accepted from now on. */
+  acceptPins(pins: Pins): void
 }
 
 /** This leaves room in the same message for what the fetcher adds to a reply. */
@@ -53,6 +58,8 @@ export function createFetcher(
   const { disk } = ports
   let token: string | undefined
   let status: Readonly<Record<string, unknown>> = {}
+  /** What the newest answer of the server said of pins. No mirror is heard. */
+  let heardPins: HeardPins | undefined
 
   /** The typed client of the server, the only source that ever sees a credential. */
   const serverWith = (credential: string | undefined) => {
@@ -60,7 +67,11 @@ export function createFetcher(
     if (index === -1) throw new FetchError('not_found')
     return createClient({
       baseUrl: settings.sources[index]!.url,
-      transport: ports.transports[index]!,
+      transport: async (request) => {
+        const response = await ports.transports[index]!(request)
+        heardPins = heardPinsOf(response)
+        return response
+      },
       token: () => credential,
       replyBytesMax,
     })
@@ -204,8 +215,20 @@ export function createFetcher(
         const reply = await serverWith(token).call(checkIn, {
           body: request.body,
         })
-        const { assignment, pollSeconds, configVersion, acknowledgedSequence } = reply
-        return { assignment, pollSeconds, configVersion, acknowledgedSequence }
+        const { assignment, acknowledgedSequence, pollSeconds, configVersion } = reply
+        return {
+          ...{ assignment, pollSeconds, configVersion, acknowledgedSequence },
+          ...(heardPins === undefined ? {} : { heardPins }),
+        }
+      }
+      case 'pins': {
+        ports.acceptPins(request.pins)
+        const [, ...announced] = request.pins
+        const pin = announced.at(-1)
+        if (pin === undefined) return {}
+        if (token === undefined) throw new FetchError('token_needed')
+        await serverWith(token).call(confirmNextPin, { body: { pin } })
+        return {}
       }
       case 'configuration': {
         if (token === undefined) throw new FetchError('token_needed')

@@ -47,7 +47,7 @@ function createHostilePipe(hostile: (request: number) => string) {
 }
 
 async function askHostile(hostile: (request: number) => string): Promise<unknown> {
-  const gateway = createGateway({ sleep: systemSleep, log: silentLog, settings })
+  const gateway = createGateway({ sleep: systemSleep, log: silentLog, settings: () => settings })
   const pipe = createHostilePipe(hostile)
   const attached = gateway.attach(pipe)
   attached.catch(() => {})
@@ -105,7 +105,7 @@ test('T7 attack: a fetcher that never answers for content is waited for as long 
   ] as const) {
     const slept: number[] = []
     const sleep = async (ms: number) => void slept.push(ms)
-    const gateway = createGateway({ sleep, log: silentLog, settings })
+    const gateway = createGateway({ sleep, log: silentLog, settings: () => settings })
     const pipe = createHostilePipe(() => '')
     const attached = gateway.attach(pipe)
     const wanted = { path: '/v2/a', sha256: 'a'.repeat(64), size, isHurried }
@@ -188,14 +188,17 @@ async function withServer(
     return { status, headers, body: piecesOf(utf8Encode(body)) }
   }
   const ports = { clock: systemClock, sleep: systemSleep, log: silentLog }
-  const gateway = createGateway({ ...ports, settings: { fetchFolder: '/fetch', sources } })
+  const gateway = createGateway({ ...ports, settings: () => ({ fetchFolder: '/fetch', sources }) })
   const [toFetcher, toInstaller] = [new PassThrough(), new PassThrough()]
   const serving = serveRequests({
     pipe: { incoming: toFetcher, write: (bytes) => toInstaller.write(bytes) },
     log: silentLog,
     create: async (given, emit) =>
       createFetcher(
-        { ...ports, disk: undefined as never, limits: rateLimits, transports: [transport] },
+        {
+          ...{ ...ports, disk: undefined as never, limits: rateLimits, transports: [transport] },
+          acceptPins() {},
+        },
         given,
         emit,
       ),

@@ -46,7 +46,8 @@ export interface GatewayLink extends Gateway {
 export function createGateway(ports: {
   sleep: Sleep
   log: Log
-  settings: FetcherSettings
+  /** What each life of a fetcher begins with. */
+  settings: () => FetcherSettings
 }): GatewayLink {
   let pipe: Pipe | undefined
   let lastNumber = 0
@@ -103,7 +104,7 @@ export function createGateway(ports: {
       return () => listeners.delete(listener)
     },
     async attach(next) {
-      next.write(encodeMessage({ settings: ports.settings }))
+      next.write(encodeMessage({ settings: ports.settings() }))
       next.write(encodeMessage({ status }))
       pipe = next
       for (const wake of attached) wake()

@@ -9,6 +9,8 @@ import type { BodyInputOf } from '@seaworthy/api/route'
 import type { FetchFailure } from '../refusals.ts'
 import { fetchFailures } from '../refusals.ts'
 import { base64Form } from '@seaworthy/std/bytes'
+import type { HeardPins, Pins } from '@seaworthy/std/pins'
+import { isPin } from '@seaworthy/std/pins'
 import { refusalAs } from '@seaworthy/std/refusal'
 import type { HandoverRefusal } from '../refusals.ts'
 
@@ -21,10 +23,10 @@ export const messageBytesMax = 256 * 1024
 export interface SourceSettings {
   url: string
   /**
-   * Certificate pin `sha256:…` or CA in PEM; a mirror may have neither and is then checked by the
-   * machine's CAs.
+   * Certificate pins `sha256:…`, any of which will do, or a CA in PEM; a mirror may have neither
+   * and is then checked by the machine's CAs.
    */
-  pin?: string
+  pins?: Pins
   ca?: string
   isServer: boolean
 }
@@ -61,6 +63,11 @@ export type FetcherRequest =
   | { kind: 'token'; assertion: string }
   | { kind: 'check-in'; body: BodyInputOf<typeof checkIn> }
   | { kind: 'configuration' }
+  /**
+   * What the installer keeps as pins of the server. The fetcher accepts these from now on, and
+   * tells the server of the one that it announced.
+   */
+  | { kind: 'pins'; pins: Pins }
 
 export type RequestKind = FetcherRequest['kind']
 export type FetcherRequestOf<K extends RequestKind> = Extract<FetcherRequest, { kind: K }>
@@ -90,9 +97,12 @@ export interface FetcherReplies {
     pollSeconds: number
     configVersion: number
     acknowledgedSequence: number | null
+    /** What the answer said of pins; absent where the server is not pinned. */
+    heardPins?: HeardPins
   }
   /** Variables and secrets of the application, the secrets sealed. */
   configuration: { version: number; fleet: string; entries: ConfigurationEntry[] }
+  pins: Record<never, never>
 }
 
 export interface ConfigurationEntry {
@@ -216,6 +226,14 @@ function parseEntries(value: unknown): ConfigurationEntry[] {
   return value.map(parseEntry)
 }
 
+function parseHeardPins(value: unknown): { heardPins?: HeardPins } {
+  if (value === undefined) return {}
+  const { under, next } = asMembers(value)
+  if (typeof under !== 'string' || !isPin(under)) return refuseForm('under')
+  if (next !== null && (typeof next !== 'string' || !isPin(next))) return refuseForm('next')
+  return { heardPins: { under, next } }
+}
+
 const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K] } = {
   metadata: (m) => (m['absent'] === true ? { absent: true } : { file: text(m, 'file', fileName) }),
   content: (m) => ({
@@ -238,12 +256,14 @@ const replyParsers: { [K in RequestKind]: (members: Members) => FetcherReplies[K
       m['acknowledgedSequence'] === null
         ? null
         : whole(m, 'acknowledgedSequence', 0, Number.MAX_SAFE_INTEGER),
+    ...parseHeardPins(m['heardPins']),
   }),
   configuration: (m) => ({
     version: whole(m, 'version', 0, 2 ** 31 - 1),
     fleet: text(m, 'fleet', label),
     entries: parseEntries(m['entries']),
   }),
+  pins: () => ({}),
 }
 
 /**

@@ -16,13 +16,15 @@ import { isTrustError } from '@seaworthy/trust/tuf'
 import type { AgentConfig } from '../config.ts'
 import type { GatewayLink } from '../handover/link.ts'
 import { createGateway } from '../handover/link.ts'
-import type { Gateway } from '../handover/messages.ts'
+import type { Gateway, SourceSettings } from '../handover/messages.ts'
 import { sourcesOf } from './sources.ts'
 import type { Disk, InstallerPorts } from '../ports.ts'
 import type { ConfigRefusal } from '../refusals.ts'
+import { openServerPins } from '../state/server-pins.ts'
 import type { Layout } from '../state/layout.ts'
 import { layoutOf } from '../state/layout.ts'
 import { replaceFile } from '../state/replace-file.ts'
+import { followPins } from './follow-pins.ts'
 import type { Installer } from './installer.ts'
 import { openInstaller } from './installer.ts'
 import { runUnreadable } from './unreadable.ts'
@@ -87,15 +89,25 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   }
 
   const disk = createDisk(process.permission === undefined ? syncByCall : syncByProgram)
+  const serverPins = await openServerPins(disk, layout, config.pin)
   const sources = await sourcesOf(config, async (path) => readPem(path))
+  const withKeptPins = (source: SourceSettings): SourceSettings =>
+    source.isServer && serverPins.kept !== undefined ? { ...source, pins: serverPins.kept } : source
   const anchor = await loadAnchor(config, layout, disk)
   const ports = { clock: systemClock, sleep: systemSleep, random: systemRandom, log }
   const end = new AbortController()
   const link = createGateway({
     ...ports,
-    settings: { fetchFolder: layout.fetch, socketPath: `${config.runDir}/agent.sock`, sources },
+    settings: () => ({
+      fetchFolder: layout.fetch,
+      socketPath: `${config.runDir}/agent.sock`,
+      sources: sources.map(withKeptPins),
+    }),
   })
-  const gateway: Gateway = { ...link, publishStatus: publishTo(link, layout.statusFile) }
+  const gateway: Gateway = {
+    ...followPins(link, serverPins, log),
+    publishStatus: publishTo(link, layout.statusFile),
+  }
   const fetching = superviseLives(ports, 'fetcher', end.signal, () =>
     liveFetcher(
       fetcherCommand(layout.fetch, config.runDir, accounts?.fetcher),

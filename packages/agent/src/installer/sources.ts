@@ -23,7 +23,7 @@ export async function sourcesOf(
     places.map(async ({ url, pin, ca, isServer }) => ({
       url,
       isServer,
-      ...(pin === undefined ? {} : { pin }),
+      ...(pin === undefined ? {} : { pins: [pin] as const }),
       ...(ca === undefined ? {} : { ca: await readPem(ca) }),
     })),
   )

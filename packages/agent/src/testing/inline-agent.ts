@@ -99,7 +99,7 @@ export async function startInlineAgent(
     disk,
   }
   const settings = { fetchFolder: layout.fetch, sources }
-  const gateway = createGateway({ ...ports, settings })
+  const gateway = createGateway({ ...ports, settings: () => settings })
   const [toFetcher, toInstaller] = [new PassThrough(), new PassThrough()]
   const { transport, close } = httpsTransport({ idleTimeoutMs: 5000, allowPlain: true })
   void serveRequests({
@@ -111,6 +111,7 @@ export async function startInlineAgent(
           ...ports,
           limits: options.limits ?? rateLimits,
           transports: sources.map(() => transport),
+          acceptPins() {},
         },
         given,
         emit,
