@@ -3,7 +3,11 @@
  * before anything is believed.
  */
 import { LogError } from '@seaworthy/trust/tlog'
+import type { ClosableTransport } from '@seaworthy/oci/transport'
 import type { Transport } from '@seaworthy/std/http'
+import type { Pins } from '@seaworthy/std/pins'
+import { heardPinsOf, keepPins } from '@seaworthy/std/pins'
+import { describeSystemError } from '@seaworthy/std/system-errors'
 import type { ApiClient } from '@seaworthy/api/client'
 import { createClient } from '@seaworthy/api/client'
 import type { Context } from './context.ts'
@@ -13,6 +17,7 @@ import type { PairedServer } from './state/config.ts'
 import { chooseServer, configFolder, readConfig, serverFolder } from './state/config.ts'
 import type { LogCheck, LogSettings } from './state/audit-log.ts'
 import { checkLog } from './state/audit-log.ts'
+import { hearServerPins, readServerPins } from './state/server-pins.ts'
 import { readToken } from './state/token.ts'
 
 export interface Session {
@@ -96,9 +101,7 @@ export async function withPaired<T>(
   const { name, server } = chooseServer(await readConfig(base), context.options.server)
   const folder = serverFolder(base, name)
   const token = await readToken(folder, name)
-  const { transport, close } = ports.createTransport(
-    server.pin === undefined ? {} : { pin: server.pin },
-  )
+  const { transport, close, pins } = await openTransport(context, folder, server.pin)
   try {
     const client = createClient({
       baseUrl: server.url,
@@ -108,7 +111,11 @@ export async function withPaired<T>(
     const patient = askingApproval(context, client, server.url)
     return await act({
       name,
-      server,
+      // The pin that counts now: the server may just have shown its next key.
+      get server() {
+        const [pin] = pins() ?? []
+        return pin === undefined ? server : { ...server, pin }
+      },
       folder,
       configFolder: base,
       client: patient,
@@ -117,6 +124,33 @@ export async function withPaired<T>(
     })
   } finally {
     close()
+  }
+}
+
+/** A transport to the paired server, which keeps the pins that the server announces. */
+async function openTransport(
+  { ports, warn }: Context,
+  folder: string,
+  configured: string | undefined,
+): Promise<ClosableTransport & { pins: () => Pins | undefined }> {
+  if (configured === undefined) return { ...ports.createTransport({}), pins: () => undefined }
+  let pins = await readServerPins(folder, configured)
+  const { transport, close } = ports.createTransport({ pin: () => pins })
+  return {
+    async transport(request) {
+      const response = await transport(request)
+      const heard = heardPinsOf(response)
+      if (heard === undefined || keepPins(pins, heard) === pins) return response
+      try {
+        pins = await hearServerPins(folder, configured, heard, ports.random)
+      } catch (error) {
+        if (describeSystemError(error) === undefined) throw error
+        warn(`The pin of the server’s next key cannot be kept: ${describeSystemError(error)}.`)
+      }
+      return response
+    },
+    close,
+    pins: () => pins,
   }
 }
 

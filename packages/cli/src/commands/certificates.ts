@@ -12,9 +12,13 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import type { CliPorts } from '../ports.ts'
 import { withSession } from '../session.ts'
+import { addServerKeyCommands } from './server-keys.ts'
 
 export function addServerCommands(program: Command, ports: CliPorts): void {
-  const server = program.command('server').description('the server’s own names and certificate')
+  const server = program
+    .command('server')
+    .description('the server’s own names, certificate and key')
+  addServerKeyCommands(server, ports)
   const certificate = server
     .command('certificate')
     .description('the certificate by which clients know the server')

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { createClient } from '@seaworthy/api/client'
 import { showSelf, showServer } from '@seaworthy/api/server'
-import { isPin } from '@seaworthy/oci/transport'
+import { isPin } from '@seaworthy/std/pins'
 import { LogError, parseNoteKey } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
@@ -27,6 +27,7 @@ import {
   writeConfig,
 } from '../state/config.ts'
 import { makePrivateFolder } from '../state/files.ts'
+import { forgetServerPins } from '../state/server-pins.ts'
 import { anchorRoot, parseRootOption } from '../trust/anchor.ts'
 
 export function addLoginCommands(program: Command, ports: CliPorts): void {
@@ -121,6 +122,7 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
     }
     const anchored = await anchorRoot({ context, server, folder, transport, expected: rootDigest })
     const paired = anchored === undefined ? server : { ...server, rootDigest: anchored }
+    await forgetServerPins(folder)
     await storeToken(folder, token, ports)
     await writeConfig(
       base,
