@@ -133,7 +133,7 @@ describe('the key of the server', () => {
     assert.match(refused.err, /\(pin_mismatch\)/)
     assert.equal(refused.exitCode, 3)
     await agent.stop()
-    // As if it had never heard of the next key.
+    // The device is one that never heard of the next key.
     rmSync(join(agent.stateDir, 'trust', 'server-pins'))
     agent.log.length = 0
     agent.start()

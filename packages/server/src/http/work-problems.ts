@@ -319,7 +319,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'proposal.reject': ['out_of_scope', 'proposal_closed', 'proposal_not_found'],
   'proposal.show': ['out_of_scope', 'proposal_not_found'],
   'product.list': ['not_initialized'],
-  'product.set-quota': ['out_of_scope', 'product_not_found'],
+  'product.set-quota': ['not_initialized', 'out_of_scope', 'product_not_found'],
   'product.show': ['not_initialized', 'out_of_scope', 'product_not_found'],
   'release.create': [...contentFaults, 'out_of_scope', 'product_not_found', 'release_exists'],
   'release.list': ['out_of_scope', 'product_not_found'],
