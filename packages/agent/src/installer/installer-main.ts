@@ -15,16 +15,15 @@ import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { isTrustError } from '@seaworthy/trust/tuf'
 import type { AgentConfig } from '../config.ts'
 import type { GatewayLink } from '../handover/link.ts'
-import { createGateway } from '../handover/link.ts'
 import type { Gateway, SourceSettings } from '../handover/messages.ts'
 import { sourcesOf } from './sources.ts'
 import type { Disk, InstallerPorts } from '../ports.ts'
 import type { ConfigRefusal } from '../refusals.ts'
-import { openServerPins } from '../state/server-pins.ts'
 import type { Layout } from '../state/layout.ts'
 import { layoutOf } from '../state/layout.ts'
 import { replaceFile } from '../state/replace-file.ts'
-import { followPins } from './follow-pins.ts'
+import { createFollowingGateway } from './follow-pins.ts'
+import { openServerPins } from '../state/server-pins.ts'
 import type { Installer } from './installer.ts'
 import { openInstaller } from './installer.ts'
 import { runUnreadable } from './unreadable.ts'
@@ -96,7 +95,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const anchor = await loadAnchor(config, layout, disk)
   const ports = { clock: systemClock, sleep: systemSleep, random: systemRandom, log }
   const end = new AbortController()
-  const link = createGateway({
+  const link = createFollowingGateway(serverPins, {
     ...ports,
     settings: () => ({
       fetchFolder: layout.fetch,
@@ -104,10 +103,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
       sources: sources.map(withKeptPins),
     }),
   })
-  const gateway: Gateway = {
-    ...followPins(link, serverPins, log),
-    publishStatus: publishTo(link, layout.statusFile),
-  }
+  const gateway: Gateway = { ...link, publishStatus: publishTo(link, layout.statusFile) }
   const fetching = superviseLives(ports, 'fetcher', end.signal, () =>
     liveFetcher(
       fetcherCommand(layout.fetch, config.runDir, accounts?.fetcher),
