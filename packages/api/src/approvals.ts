@@ -109,6 +109,8 @@ export const approvalRules = z.strictObject({
    */
   releaseDevicesAbove: z.number().int().min(0).max(100_000_000).nullable(),
   deviceRemoval: z.boolean(),
+  /** Each lease of a stored credential. */
+  credentialLease: z.boolean(),
 })
 
 const policyView = z.object({

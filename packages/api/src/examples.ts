@@ -13,6 +13,7 @@ const hex = 'a'.repeat(64)
  * may stand for several things.
  */
 const byName: Readonly<Record<string, readonly unknown[]>> = {
+  about: ['The console of the crane.'],
   account: ['vera@example.org'],
   action: ['fleet.set'],
   actor: [idOf('token')],
@@ -40,6 +41,7 @@ const byName: Readonly<Record<string, readonly unknown[]>> = {
   content: ['AAAA'],
   counter: [12],
   createdBy: [idOf('person')],
+  credential: ['crane-console'],
   deniedBy: ['no-secrets'],
   denies: ['secret:write'],
   deviceCode: [`${'A'.repeat(43)}`],
@@ -73,6 +75,7 @@ const byName: Readonly<Record<string, readonly unknown[]>> = {
   logVerifierKey: ['ship.example+00000000+AAAA'],
   machine: ['gateway-0017'],
   membersCount: [12],
+  memberOf: ['readers'],
   messages: ['the download was cut off'],
   metadata: [{ root: 3, timestamp: 41, snapshot: 17, targets: 5 }],
   name: ['gateway-0017', 'harbour', 'ANALYTICS_URL'],
@@ -123,6 +126,7 @@ const byName: Readonly<Record<string, readonly unknown[]>> = {
   subject: ['harbour'],
   successPercentMin: [99],
   tag: ['region=north'],
+  target: ['db.example:5432/stock'],
   tags: ['north'],
   targetPath: ['gateway/1.4.0.json'],
   threshold: [2],
@@ -147,12 +151,14 @@ const byResource: Readonly<Record<string, Readonly<Record<string, readonly unkno
   grants: { name: ['Vera Viewer'] },
   'identity-providers': { name: ['login', 'Login of the harbour'] },
   invitations: { name: ['Vera Viewer'] },
+  leases: { account: ['seaworthy_lease_0123456789abcdef0123'], value: ['AAAA'] },
   passkeys: { name: ['Key of the safe'] },
   passwords: { name: ['vera'], title: ['Vera Viewer'] },
   people: { name: ['Vera Viewer'], role: ['viewer'] },
   products: { name: ['gateway', 'stable'], title: ['The gateway of the quay'] },
   roles: { name: ['dispatcher'], role: ['dispatcher'] },
   sessions: { name: ['Vera Viewer'] },
+  'stored-credentials': { name: ['crane-console'], kind: ['value'] },
   tokens: { name: ['reporting'], role: ['viewer'] },
 }
 
@@ -170,7 +176,7 @@ const texts = [
   ...[
     ...['device', 'fleet', 'proposal', 'token', 'provisioning', 'rollout', 'release'],
     ...['gateway', 'lock', 'fleetlock', 'person', 'session', 'passkey', 'invitation'],
-    ...['pairing', 'approval', 'review'],
+    ...['pairing', 'approval', 'review', 'lease'],
   ].map((kind) => `${kind}_${ulid}`),
   `sw_${ulid}_${hex}`,
   `https://ship.example:8443/invitation#${hex}`,

@@ -11,6 +11,7 @@ import * as grants from './grants.ts'
 import * as foreignDevices from './foreign-devices.ts'
 import * as identityProviders from './identity-providers.ts'
 import * as invitations from './invitations.ts'
+import * as leases from './leases.ts'
 import * as omaha from './omaha.ts'
 import * as passwords from './passwords.ts'
 import * as signInPolicy from './sign-in-policy.ts'
@@ -27,6 +28,7 @@ import type { Route } from './route.ts'
 import * as secrets from './secrets.ts'
 import * as server from './server.ts'
 import * as sessions from './sessions.ts'
+import * as storedCredentials from './stored-credentials.ts'
 import * as tokens from './tokens.ts'
 import * as trust from './trust.ts'
 import * as updates from './updates.ts'
@@ -61,6 +63,8 @@ export const resources: Readonly<Record<string, readonly Route[]>> = {
   devices: routesOf(devices),
   variables: routesOf(variables),
   secrets: routesOf(secrets),
+  'stored-credentials': routesOf(storedCredentials),
+  leases: routesOf(leases),
   rollouts: routesOf(rollouts),
   updates: routesOf(updates),
   'foreign-devices': routesOf(foreignDevices),

@@ -82,6 +82,18 @@ export const upOptions = [
     text: 'the key that seals online secrets (default: in the data folder)',
   },
   {
+    name: 'credential-key-file',
+    value: 'file',
+    variable: 'SEAWORTHY_CREDENTIAL_KEY_FILE',
+    text: 'the key of stored credentials, which must not be in the data folder (default: none are stored)',
+  },
+  {
+    name: 'credential-key-command',
+    value: 'program',
+    variable: 'SEAWORTHY_CREDENTIAL_KEY_COMMAND',
+    text: 'a program that holds that key instead, and wraps and unwraps with it (docs/CREDENTIALS.md)',
+  },
+  {
     name: 'ready-file',
     value: 'file',
     text: 'write url, pin, pid, tokenFile and ownerLinkFile as JSON here once the server answers',

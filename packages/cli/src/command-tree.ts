@@ -29,6 +29,7 @@ import { addRoleCommands } from './commands/roles.ts'
 import { addRolloutCommands } from './commands/rollouts/index.ts'
 import { addSessionCommands } from './commands/sessions.ts'
 import { addSignInPolicyCommands } from './commands/sign-in-policy.ts'
+import { addStoredCredentialCommands } from './commands/stored-credentials.ts'
 import { addTokenCommands } from './commands/tokens.ts'
 import { addTransferCommands } from './commands/transfers.ts'
 import { addTrustCommands } from './commands/trust.ts'
@@ -58,6 +59,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addVariableCommands,
   addSecretCommands,
   addReaderCommands,
+  addStoredCredentialCommands,
   addGatewayTokenCommands,
   addRolloutCommands,
   addDeviceCommands,

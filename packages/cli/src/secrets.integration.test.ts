@@ -4,16 +4,19 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { EnrolmentView } from '@seaworthy/api/devices'
-import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { base64Decode, base64Encode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { EnrolmentKey } from '@seaworthy/trust/enrolment'
 import { enrol, parseEnrolmentKey } from '@seaworthy/trust/enrolment'
 import { generateReceivingKey } from '@seaworthy/trust/hpke'
 import { createSecretEnvelope } from '@seaworthy/trust/secrets'
+import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
@@ -41,7 +44,12 @@ let answer: boolean | undefined
 const asked: string[] = []
 
 before(async () => {
-  server = await startServer(scope)
+  const held = await mkdtemp(join(tmpdir(), 'seaworthy-held-'))
+  scope.after(() => rm(held, { recursive: true }))
+  const keyFile = join(held, 'credential.key')
+  await writeFile(keyFile, hexEncode(systemRandom.bytes(32)), { mode: 0o600 })
+  const env = { ...process.env, SEAWORTHY_CREDENTIAL_KEY_FILE: keyFile }
+  server = await startServer(scope, { env })
   ann = await createCliUser(scope, 'ann', {
     createTransport: lyingTransport(
       () => lie,
@@ -641,4 +649,32 @@ test('V8 a secret is read from standard input, byte for byte', async (t) => {
   run.child.stdin!.end(word)
   assert.match((await run).stdout, /Sealed TOKEN, version \d+, to 1 device of ponds/)
   assert.deepEqual(await readSettings(receiver), { TOKEN: word })
+})
+
+test('A8 a credential is stored, asked for, lent once and given back by commands, and is nowhere in the files of a stolen server', async () => {
+  const value = `open-${hexEncode(systemRandom.bytes(8))}`
+  await writeFile(ann.file('console.txt'), `${value}\n`)
+  const add = ['credential', 'add', 'console', '--file', ann.file('console.txt')]
+  assert.match(await ann.ok(...add, '--about', 'the crane'), /Stored console\. Whoever needs it/)
+  assert.match(await ann.fails(2, ...add, '--member-of', 'readers'), /without --postgresql/)
+  await ann.fails(3, ...add)
+  assert.match(await ann.ok('credential', 'list'), /console +the crane +1 +0/)
+  const request = ['credential', 'request', 'console', '--reason', 'a test', '--for', '5m']
+  const { id } = await ann.json<{ id: string }>(...request)
+  assert.equal(await ann.ok('credential', 'lease', id), `${value}\n`)
+  assert.match(await ann.fails(3, 'credential', 'lease', id), /open already/)
+  assert.match(await ann.ok('credential', 'show', 'console'), /open +5m 00s/)
+  assert.match(await ann.ok('credential', 'revoke', id), /has ended\.\nWhoever has seen console/)
+
+  await writeFile(ann.file('console.bin'), Uint8Array.of(0, 255))
+  await ann.ok('credential', 'replace', 'console', '--file', ann.file('console.bin'))
+  const next = await ann.json<{ id: string }>(...request)
+  await ann.fails(1, 'credential', 'lease', next.id, '-o', ann.file('console.txt'))
+  const file = ann.file('console.out')
+  await ann.ok('credential', 'lease', next.id, '-o', file)
+  assert.deepEqual([...(await readFile(file))], [0, 255])
+  assert.match(await ann.ok('credential', 'leases'), /a test/)
+  await ann.ok('credential', 'remove', 'console')
+  await ann.fails(5, 'credential', 'show', 'console')
+  assert.deepEqual(await searchServer(server, { credential: value }), [])
 })

@@ -13,6 +13,7 @@ import type { OwnCertificate } from './app/trust/index.ts'
 import { prepareServer } from './app/trust/index.ts'
 import { readCertificateFiles, watchCertificateFiles } from './certificate-files.ts'
 import type { Config } from './config/config.ts'
+import { loadCredentialKey } from './config/credential-key.ts'
 import { addressOf, holdDataDir, startEmbedded } from './data-folder.ts'
 import type { DatabaseAddress } from './db/address.ts'
 import { openDb } from './db/connection.ts'
@@ -53,12 +54,13 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     await checkPort(config.listen)
     const own = config.tls === null ? null : await readCertificateFiles(config.tls)
     await openDataDir(config.dataDir, machine.uid)
-    // A fault of the store or of the pages is reported here once, and not by every worker.
+    // A fault of the store, a key or the pages is reported here once, and not by every worker.
     const open = () => openBlobStore(config.blobs, options.blobCredentials, ports)
     const blobs = await (config.blobs.kind === 'folder'
       ? useFolder('--blobs', config.blobs.folder, open)
       : open())
     blobs.close()
+    await loadCredentialKey(config, ports)
     if (config.webFolder !== null) await loadWebFiles(config.webFolder)
     cluster = config.databaseUrl === null ? await startEmbedded(options) : undefined
     const database = await addressOf(config)

@@ -50,6 +50,7 @@ import {
 import type { BankAccess } from './app/worker/index.ts'
 import { createBudgets, createCallerLog } from './app/worker/index.ts'
 import type { Config } from './config/config.ts'
+import { loadCredentialKey } from './config/credential-key.ts'
 import { loadMasterKey } from './config/secrets.ts'
 import type { DatabaseAddress } from './db/address.ts'
 import { openDb } from './db/connection.ts'
@@ -66,6 +67,7 @@ import {
 import { createDeviceCounts } from './tasks/device-counts.ts'
 import { createFleetHistory, createHistoryThinning } from './tasks/fleet-history.ts'
 import { startLeaderTasks } from './tasks/leader.ts'
+import { createLeaseSweep } from './tasks/leases.ts'
 import { createLogMemory, watchLog } from './tasks/log-memory.ts'
 import { createLogSequencer } from './tasks/log-sequencer.ts'
 import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
@@ -130,6 +132,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     createFleetHistory(app),
     createHistoryThinning(app),
     createRebootLockWatch(app),
+    createLeaseSweep(app),
     createRetention(app),
   ]
   const tasks = startLeaderTasks(app, observeTasks(app, listed))
@@ -244,6 +247,7 @@ async function createApp(
     db,
     store: blobs.store,
     masterKey,
+    credentialKey: await loadCredentialKey(config, ports),
     secrets,
     certificate: await createServedCertificate(
       { db, masterKey },

@@ -468,7 +468,7 @@ test('A2 A4 attack: a stolen token of one person removes devices: the command li
     const { link } = await olive.api.call(createInvitation, { body })
     const oscar = createTestBrowser(server, client)
     await acceptLink(oscar, link, 'Oscar Owner')
-    const rules = { releaseDevicesAbove: null, deviceRemoval: true }
+    const rules = { releaseDevicesAbove: null, deviceRemoval: true, credentialLease: false }
     await olive.stepUp()
     await olive.api.call(setApprovalPolicy, { body: rules })
     const commandLineOf = async (browser: typeof olive, name: string) => {

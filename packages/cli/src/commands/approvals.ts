@@ -129,7 +129,7 @@ async function withdraw(context: Context, approvalId: string): Promise<void> {
 async function policy(context: Context): Promise<void> {
   await withSession(context, async ({ client, server }) => {
     const view = await client.call(showApprovalPolicy, {})
-    const { releaseDevicesAbove: above, deviceRemoval } = view.rules
+    const { releaseDevicesAbove: above, deviceRemoval, credentialLease } = view.rules
     context.show(view, () => [
       ...context.fields([
         [
@@ -139,6 +139,7 @@ async function policy(context: Context): Promise<void> {
             : `for more than ${formatCount(above, 'device')} by one person within 24 hours`,
         ],
         ['removal of a device', deviceRemoval ? 'yes' : 'no'],
+        ['lease of a credential', credentialLease ? 'yes' : 'no'],
         ['these rules', view.since === null ? 'no' : 'yes'],
         ['since', view.since ?? undefined],
       ]),

@@ -35,7 +35,8 @@ const ownLaunch: Launch = {
 }
 
 /** Starts `seaworthy up` through a launcher, on a folder that goes with the test. */
-export async function startServer(t: Scope, launch = ownLaunch): Promise<TestedServer> {
+export async function startServer(t: Scope, given: Partial<Launch> = {}): Promise<TestedServer> {
+  const launch = { ...ownLaunch, ...given }
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-server-'))
   // When root runs the test, PostgreSQL runs under another account, which has to get through here.
   await chmod(folder, 0o711)

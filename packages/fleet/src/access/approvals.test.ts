@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Refusal } from '@seaworthy/std/refusal'
-import type { ApprovalRules, Grant, NeededRight } from './index.ts'
+import type { ApprovalRules, Grant, Guarded, NeededRight } from './index.ts'
 import {
   builtInRoles,
   hasApprovalRules,
@@ -19,18 +19,20 @@ import {
 const anyRules: fc.Arbitrary<ApprovalRules> = fc.record({
   releaseDevicesAbove: fc.option(fc.nat(10), { nil: null }),
   deviceRemoval: fc.boolean(),
+  credentialLease: fc.boolean(),
 })
 
 test('A2 a rule holds for every number of devices above it, and where the number is unknown', () => {
   fc.assert(
     fc.property(anyRules, fc.nat(12), fc.nat(12), (rules, devicesMax, before) => {
-      const asks = (kind: 'release' | 'device-removal' | 'approval-rules', count: number | null) =>
+      const asks = (kind: Guarded['kind'], count: number | null) =>
         needsApproval(rules, { kind, devicesMax: count }, before)
       const { releaseDevicesAbove: above } = rules
       const together = devicesMax === 0 ? 0 : devicesMax + before
       assert.equal(asks('release', devicesMax), above !== null && together > above)
       assert.equal(asks('release', null), above !== null)
       assert.equal(asks('device-removal', devicesMax), rules.deviceRemoval)
+      assert.equal(asks('credential-lease', null), rules.credentialLease)
       assert.equal(asks('approval-rules', null), hasApprovalRules(rules))
     }),
   )
@@ -40,7 +42,7 @@ test('A2 a rule holds for every number of devices above it, and where the number
 test('A2 attack: many devices are brought another release few at a time (property)', () => {
   fc.assert(
     fc.property(fc.nat(10), fc.array(fc.nat(4)), (releaseDevicesAbove, steps) => {
-      const rules = { releaseDevicesAbove, deviceRemoval: false }
+      const rules = { ...noApprovalRules, releaseDevicesAbove }
       let passed = 0
       for (const devicesMax of steps) {
         const isFree = !needsApproval(rules, { kind: 'release', devicesMax }, passed)

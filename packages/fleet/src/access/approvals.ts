@@ -9,11 +9,17 @@ export interface ApprovalRules {
   /** What may bring another release to more devices than this; `null`: never. */
   readonly releaseDevicesAbove: number | null
   readonly deviceRemoval: boolean
+  /** Whether a stored credential is handed out only after another person has agreed. */
+  readonly credentialLease: boolean
 }
 
-export const noApprovalRules: ApprovalRules = { releaseDevicesAbove: null, deviceRemoval: false }
+export const noApprovalRules: ApprovalRules = {
+  releaseDevicesAbove: null,
+  deviceRemoval: false,
+  credentialLease: false,
+}
 
-export type GuardedKind = 'release' | 'device-removal' | 'approval-rules'
+export type GuardedKind = 'release' | 'device-removal' | 'credential-lease' | 'approval-rules'
 
 /** What is asked of the rules about one call. */
 export interface Guarded {
@@ -23,8 +29,12 @@ export interface Guarded {
 }
 
 /** Whether there are rules: then a change of them needs an approval, too. */
-export function hasApprovalRules({ releaseDevicesAbove, deviceRemoval }: ApprovalRules): boolean {
-  return releaseDevicesAbove !== null || deviceRemoval
+export function hasApprovalRules({
+  releaseDevicesAbove,
+  deviceRemoval,
+  credentialLease,
+}: ApprovalRules): boolean {
+  return releaseDevicesAbove !== null || deviceRemoval || credentialLease
 }
 
 /**
@@ -44,6 +54,8 @@ export function needsApproval(
     }
     case 'device-removal':
       return rules.deviceRemoval
+    case 'credential-lease':
+      return rules.credentialLease
     case 'approval-rules':
       return hasApprovalRules(rules)
   }

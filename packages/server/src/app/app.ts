@@ -23,6 +23,7 @@ import type {
   TargetsSigned,
   TimestampSigned,
 } from '@seaworthy/trust/tuf'
+import type { CredentialKey } from '../config/credential-key.ts'
 import type { MasterKey } from '../config/secrets.ts'
 import type { SignedSequence } from '@seaworthy/fleet/devices'
 import type { KnownDevice, SignedReportWrite } from '../db/check-ins.ts'
@@ -55,6 +56,8 @@ export interface App extends Ports {
   readonly db: Db
   readonly store: RegistryStore
   readonly masterKey: MasterKey
+  /** `null` where no credentials are stored. */
+  readonly credentialKey: CredentialKey | null
   readonly secrets: OnlineSecrets
   readonly certificate: ServedCertificate
   readonly readDeviceToken: TokenReader

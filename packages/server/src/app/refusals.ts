@@ -115,6 +115,23 @@ export type PersonRefusal =
   | 'group_missing'
   | 'confirmation_stale'
 
+/** Why stored credentials are not kept, or not lent. */
+export type LeaseRefusal =
+  | 'credential_key_missing'
+  | 'credential_key_wrong'
+  | 'stored_credential_malformed'
+  | 'stored_credential_exists'
+  | 'stored_credential_not_found'
+  | 'stored_credential_changed'
+  | 'stored_credential_held'
+  | 'stored_credentials_too_many'
+  | 'lease_not_found'
+  | 'lease_not_own'
+  | 'lease_closed'
+  | 'lease_needs_rule'
+  | 'lease_target_failed'
+  | 'leases_too_many'
+
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
 /** Why people are refused who set variables and secrets. */

@@ -35,6 +35,8 @@ export interface Config {
   /** Whether idle check-ins are answered without Node's HTTP (`http/fast-path`). */
   readonly hasFastPath: boolean
   readonly masterKeyFile: string
+  /** What holds the key of stored credentials; `null` where there are none. */
+  readonly credentialKey: { readonly kind: 'file' | 'command'; readonly path: string } | null
   readonly readyFile: string | null
   /** The folder with the pages that browsers get; `null` when none are served. */
   readonly webFolder: string | null
@@ -86,6 +88,7 @@ export function checkConfig(env: Env, machine: Machine): Config {
       env.masterKeyFile === undefined
         ? join(dataDir, 'master.key')
         : resolve(machine.cwd, env.masterKeyFile),
+    credentialKey: parseCredentialKey(env, machine.cwd),
     readyFile: env.readyFile === undefined ? null : resolve(machine.cwd, env.readyFile),
     webFolder: env.webFolder === undefined ? null : resolve(machine.cwd, env.webFolder),
     traces: parseTraces(env),
@@ -104,6 +107,19 @@ function parseTls({ tlsCertificate, tlsKey, renewsCertificate }: Env, cwd: strin
   }
   const keyFile = tlsKey === undefined ? null : resolve(cwd, tlsKey)
   return { certificateFile: resolve(cwd, tlsCertificate), keyFile }
+}
+
+function parseCredentialKey(
+  { credentialKeyFile: file, credentialKeyCommand: command }: Env,
+  cwd: string,
+): Config['credentialKey'] {
+  if (file !== undefined && command !== undefined) {
+    throw new UsageError(
+      '--credential-key-file and --credential-key-command are two places for one key: give one',
+    )
+  }
+  if (file !== undefined) return { kind: 'file', path: resolve(cwd, file) }
+  return command === undefined ? null : { kind: 'command', path: resolve(cwd, command) }
 }
 
 function parseBlobs(env: Env, { cwd, dataDir }: { cwd: string; dataDir: string }): BlobLocation {

@@ -22,6 +22,8 @@ export interface Env {
   readonly workers: string | undefined
   readonly logLevel: string | undefined
   readonly masterKeyFile: string | undefined
+  readonly credentialKeyFile: string | undefined
+  readonly credentialKeyCommand: string | undefined
   readonly readyFile: string | undefined
   readonly webFolder: string | undefined
   readonly otlpEndpoint: string | undefined
@@ -90,6 +92,8 @@ export function readEnv(
     workers: read('workers'),
     logLevel: read('log-level'),
     masterKeyFile: read('master-key-file'),
+    credentialKeyFile: read('credential-key-file'),
+    credentialKeyCommand: read('credential-key-command'),
     readyFile: read('ready-file'),
     webFolder: read('web-folder'),
     otlpEndpoint: read('otlp-endpoint'),

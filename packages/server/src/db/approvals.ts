@@ -13,20 +13,21 @@ export interface ApprovalPolicyRow extends ApprovalRules {
 export async function readApprovalPolicy({ sql }: ReadTx): Promise<ApprovalPolicyRow | undefined> {
   const [row] = await sql<ApprovalPolicyRow[]>`
     select release_devices_above as "releaseDevicesAbove", device_removal as "deviceRemoval",
-      set_at as "setAt", set_by as "setBy"
+      credential_lease as "credentialLease", set_at as "setAt", set_by as "setBy"
     from approval_policy`
   return row
 }
 
 export async function writeApprovalPolicy(
   { sql }: RightsTx,
-  { releaseDevicesAbove, deviceRemoval, setAt, setBy }: ApprovalPolicyRow,
+  { releaseDevicesAbove, deviceRemoval, credentialLease, setAt, setBy }: ApprovalPolicyRow,
 ): Promise<void> {
   await sql`
-    insert into approval_policy (release_devices_above, device_removal, set_at, set_by)
-    values (${releaseDevicesAbove}, ${deviceRemoval}, ${setAt}, ${setBy})
+    insert into approval_policy (release_devices_above, device_removal, credential_lease, set_at, set_by)
+    values (${releaseDevicesAbove}, ${deviceRemoval}, ${credentialLease}, ${setAt}, ${setBy})
     on conflict (only_row) do update set release_devices_above = excluded.release_devices_above,
-      device_removal = excluded.device_removal, set_at = excluded.set_at, set_by = excluded.set_by`
+      device_removal = excluded.device_removal,
+      credential_lease = excluded.credential_lease, set_at = excluded.set_at, set_by = excluded.set_by`
 }
 
 export async function deleteApprovalPolicy({ sql }: RightsTx): Promise<void> {

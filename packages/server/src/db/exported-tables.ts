@@ -26,7 +26,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   },
   approval_policy: {
     about: 'Which acts need the approval of another person.',
-    plain: 'only_row release_devices_above device_removal set_at set_by',
+    plain: 'only_row release_devices_above device_removal set_at set_by credential_lease',
   },
   approvals: {
     about: 'Requests to approve such acts, and what became of them.',
@@ -117,6 +117,11 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   last_reports: {
     about: 'The newest report of each device.',
     plain: 'device report',
+  },
+  leases: {
+    about: 'Who asked for stored credentials, why, and had them until when.',
+    plain:
+      'id credential credential_id reason seconds requested_by requested_at version opened_at expires_at ended_at ended_by end_reason account account_made_at account_gone_at account_failed_at',
   },
   lifetime_alarms: {
     about: 'Alarms about roles that expire, each raised once.',
@@ -258,6 +263,11 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   sign_in_policy: {
     about: 'Which roles need a passkey.',
     plain: 'only_row passkey_roles',
+  },
+  stored_credentials: {
+    about: 'Credentials of other systems, without which nobody gets in there.',
+    plain: 'id name kind version about target member_of created_at created_by set_at set_by',
+    sealed: 'wrapped sealed',
   },
   tokens: {
     about: 'Tokens of people and services.',

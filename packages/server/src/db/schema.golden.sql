@@ -9,6 +9,7 @@ approval_policy.release_devices_above integer
 approval_policy.device_removal boolean not null
 approval_policy.set_at timestamp with time zone not null
 approval_policy.set_by text not null
+approval_policy.credential_lease boolean not null default false
 approvals.id text not null
 approvals.state text not null
 approvals.action text not null
@@ -168,6 +169,23 @@ kept_pins.pin text not null
 kept_pins.kept_at timestamp with time zone not null
 last_reports.device text not null
 last_reports.report jsonb not null
+leases.id text not null
+leases.credential text not null
+leases.credential_id text not null
+leases.reason text not null
+leases.seconds integer not null
+leases.requested_by text not null
+leases.requested_at timestamp with time zone not null
+leases.version integer
+leases.opened_at timestamp with time zone
+leases.expires_at timestamp with time zone
+leases.ended_at timestamp with time zone
+leases.ended_by text
+leases.end_reason text
+leases.account text
+leases.account_made_at timestamp with time zone
+leases.account_gone_at timestamp with time zone
+leases.account_failed_at timestamp with time zone
 lifetime_alarms.role text not null
 lifetime_alarms.version integer not null
 lifetime_alarms.level integer not null
@@ -402,6 +420,19 @@ settings.sealed_at timestamp with time zone
 settings.sealed_by text
 sign_in_policy.only_row boolean not null default true
 sign_in_policy.passkey_roles text[] not null
+stored_credentials.id text not null
+stored_credentials.name text not null
+stored_credentials.kind text not null
+stored_credentials.version integer not null
+stored_credentials.about text not null
+stored_credentials.target text
+stored_credentials.member_of text
+stored_credentials.wrapped bytea not null
+stored_credentials.sealed bytea not null
+stored_credentials.created_at timestamp with time zone not null
+stored_credentials.created_by text not null
+stored_credentials.set_at timestamp with time zone not null
+stored_credentials.set_by text not null
 tokens.id text not null
 tokens.name text not null
 tokens.role text not null
@@ -504,6 +535,8 @@ kept_pins: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 kept_pins: PRIMARY KEY (device)
 last_reports: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 last_reports: PRIMARY KEY (device)
+leases: UNIQUE (account)
+leases: PRIMARY KEY (id)
 lifetime_alarms: PRIMARY KEY (role, version, level)
 log_state: CHECK (only_row)
 log_state: PRIMARY KEY (only_row)
@@ -591,6 +624,10 @@ settings: FOREIGN KEY (fleet) REFERENCES fleets(name) ON DELETE CASCADE
 settings: PRIMARY KEY (id)
 sign_in_policy: CHECK (only_row)
 sign_in_policy: PRIMARY KEY (only_row)
+stored_credentials: CHECK (((kind = 'postgresql'::text) = ((target IS NOT NULL) AND (member_of IS NOT NULL))))
+stored_credentials: CHECK ((kind = ANY (ARRAY['value'::text, 'postgresql'::text])))
+stored_credentials: UNIQUE (name)
+stored_credentials: PRIMARY KEY (id)
 tokens: PRIMARY KEY (id)
 tuf_metadata: PRIMARY KEY (role, version)
 tuf_metadata: CHECK ((version > 0))
@@ -644,6 +681,11 @@ CREATE UNIQUE INDEX invitations_code_sha256_key ON public.invitations USING btre
 CREATE UNIQUE INDEX invitations_pkey ON public.invitations USING btree (id)
 CREATE UNIQUE INDEX kept_pins_pkey ON public.kept_pins USING btree (device)
 CREATE UNIQUE INDEX last_reports_pkey ON public.last_reports USING btree (device)
+CREATE UNIQUE INDEX leases_account_key ON public.leases USING btree (account)
+CREATE INDEX leases_by_credential ON public.leases USING btree (credential, id)
+CREATE INDEX leases_by_requester ON public.leases USING btree (requested_by, id)
+CREATE INDEX leases_open ON public.leases USING btree (expires_at) WHERE ((ended_at IS NULL) OR ((account IS NOT NULL) AND (account_gone_at IS NULL)))
+CREATE UNIQUE INDEX leases_pkey ON public.leases USING btree (id)
 CREATE UNIQUE INDEX lifetime_alarms_pkey ON public.lifetime_alarms USING btree (role, version, level)
 CREATE UNIQUE INDEX log_state_pkey ON public.log_state USING btree (only_row)
 CREATE UNIQUE INDEX log_tiles_pkey ON public.log_tiles USING btree (level, index)
@@ -701,6 +743,8 @@ CREATE INDEX settings_device ON public.settings USING btree (device) WHERE (devi
 CREATE UNIQUE INDEX settings_fleet_device_name_key ON public.settings USING btree (fleet, device, name) NULLS NOT DISTINCT
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (id)
 CREATE UNIQUE INDEX sign_in_policy_pkey ON public.sign_in_policy USING btree (only_row)
+CREATE UNIQUE INDEX stored_credentials_name_key ON public.stored_credentials USING btree (name)
+CREATE UNIQUE INDEX stored_credentials_pkey ON public.stored_credentials USING btree (id)
 CREATE INDEX tokens_holder ON public.tokens USING btree (holder)
 CREATE INDEX tokens_line ON public.tokens USING btree (line)
 CREATE INDEX tokens_maker ON public.tokens USING btree (created_by)

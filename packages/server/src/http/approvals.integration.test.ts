@@ -63,7 +63,7 @@ let oscar: Joined
 let otto: Joined
 const devices: string[] = []
 
-const rules = { releaseDevicesAbove: 1, deviceRemoval: true }
+const rules = { releaseDevicesAbove: 1, deviceRemoval: true, credentialLease: true }
 
 before(async () => {
   server = await startTestServer({ workers: 1 })
@@ -249,7 +249,7 @@ test('A2 attack: whoever asks approves by a second token, an account that they i
 })
 
 test('A2 attack: rules for approvals are changed, or their second owner is sent away, by one owner alone', async () => {
-  const none = { releaseDevicesAbove: null, deviceRemoval: false }
+  const none = { releaseDevicesAbove: null, deviceRemoval: false, credentialLease: false }
   const id = await requestOf(setRules(oscar, none))
   assert.match((await show(olive.browser.api, id)).effect.join('\n'), /nothing needs an approval/)
   await assert.rejects(approve(oscar, id), refused('approval_own'))

@@ -56,6 +56,8 @@ const params: Readonly<Record<string, string>> = {
   invitationId: `invitation_${'0'.repeat(26)}`,
   approvalId: `approval_${'0'.repeat(26)}`,
   name: 'no_name_of_a_server',
+  credential: 'absent',
+  leaseId: `lease_${'0'.repeat(26)}`,
 }
 
 /**

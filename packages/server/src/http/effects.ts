@@ -17,10 +17,11 @@ export const guarded = {
   'devices.remove': 'device-removal',
   'foreign-device.rotate': 'device-removal',
   'gateway-token.revoke': 'device-removal',
+  'lease.open': 'credential-lease',
   'approval-policy.set': 'approval-rules',
 } as const satisfies Readonly<Record<string, Kind>>
 
-/** Routes that neither bring a release to devices nor end one, by the reason. */
+/** Routes that do nothing which rules name, by the reason. */
 export const unguarded = {
   'It changes who may do what, and devices keep what they have.': [
     'first-owner.create',
@@ -104,6 +105,13 @@ export const unguarded = {
   'It changes by which key clients know the server, not what devices install.': [
     'server-key.announce',
     'server-key.use-next',
+  ],
+  'It hands nothing out: that is what opening a lease does.': [
+    'lease.end',
+    'lease.request',
+    'stored-credential.add',
+    'stored-credential.remove',
+    'stored-credential.replace',
   ],
   'It changes values that an application reads, not what is installed.': [
     'secret.remove',

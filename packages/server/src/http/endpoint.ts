@@ -103,7 +103,11 @@ type Options<R extends Changing, Ahead> = CommonOptions<R, Ahead> &
     : { readonly effect?: never })
 
 export interface Done<R extends Route> extends Change {
-  readonly reply: ReplyInputOf<R>
+  /**
+   * A function makes the reply after the commit, where that takes a part of the world which no
+   * transaction takes back. Its refusals are recorded like those of the work.
+   */
+  readonly reply: ReplyInputOf<R> | (() => Promise<ReplyInputOf<R>>)
   /** Set once the change is committed. */
   readonly cookies?: readonly Cookie[]
 }
@@ -186,7 +190,11 @@ function changing<R extends Route, Tx extends WriteTx, Ahead>(
       },
     )
     for (const cookie of cookies) call.browser.setCookie(cookie)
-    return reply
+    if (typeof reply !== 'function') return reply
+    return (reply as () => Promise<unknown>)().catch(async (error: unknown) => {
+      await recordRefusal(app, error, attempt)
+      throw error
+    })
   }
   return { route, permission, run, [sealed]: true }
 }

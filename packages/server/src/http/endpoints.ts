@@ -11,6 +11,7 @@ import { foreignDeviceEndpoints } from './foreign-devices.ts'
 import { grantEndpoints } from './grants.ts'
 import { identityProviderEndpoints } from './identity-providers.ts'
 import { invitationEndpoints } from './invitations.ts'
+import { leaseEndpoints } from './leases.ts'
 import { omahaAppEndpoints } from './omaha-apps.ts'
 import { pairingEndpoints } from './pairings.ts'
 import { passkeyEndpoints } from './passkeys.ts'
@@ -28,6 +29,7 @@ import { secretEndpoints } from './secrets.ts'
 import { serverEndpoints } from './server.ts'
 import { sessionEndpoints } from './sessions.ts'
 import { signInPolicyEndpoints } from './sign-in-policy.ts'
+import { storedCredentialEndpoints } from './stored-credentials.ts'
 import { tokenEndpoints } from './tokens.ts'
 import { trustEndpoints } from './trust.ts'
 import { updateEndpoints } from './updates.ts'
@@ -69,6 +71,8 @@ export function listEndpoints(
     ...deviceEndpoints,
     ...variableEndpoints,
     ...secretEndpoints,
+    ...storedCredentialEndpoints,
+    ...leaseEndpoints,
     ...rolloutEndpoints,
     ...updateEndpoints,
     ...foreignDeviceEndpoints,

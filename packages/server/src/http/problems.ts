@@ -21,6 +21,7 @@ import type {
   CertificateRefusal,
   ConfigurationRefusal,
   PersonRefusal,
+  LeaseRefusal,
   RebootLockRefusal,
   RoleRefusal,
   ServerRefusal,
@@ -306,6 +307,23 @@ const odataTable = {
   odata_not_found: no(404, 'No such entity'),
 } satisfies Record<ODataRefusal, Mapped>
 
+const leaseTable = {
+  credential_key_missing: no(409, 'There is no key for stored credentials'),
+  credential_key_wrong: no(409, 'The credential cannot be encrypted or opened'),
+  stored_credential_malformed: no(422, 'The credential is not of the agreed form'),
+  stored_credential_exists: no(409, 'A credential of that name exists already'),
+  stored_credential_not_found: no(404, 'No such credential'),
+  stored_credential_changed: no(409, 'The credential was replaced meanwhile'),
+  stored_credential_held: no(409, 'Accounts depend on the credential'),
+  stored_credentials_too_many: no(409, 'Too many credentials'),
+  lease_not_found: no(404, 'No such lease'),
+  lease_not_own: no(403, 'Somebody else’s lease'),
+  lease_closed: no(409, 'The lease is open or over'),
+  lease_needs_rule: no(403, 'Nobody has to agree to leases'),
+  lease_target_failed: no(409, 'No account was made'),
+  leases_too_many: no(429, 'Too many leases'),
+} satisfies Record<LeaseRefusal, Mapped>
+
 const rebootLockTable = {
   reboot_lock_not_found: no(404, 'No such restart slot'),
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
@@ -389,6 +407,7 @@ const knownCodes = {
   ...certificateTable,
   ...personTable,
   ...configurationTable,
+  ...leaseTable,
   ...rebootLockTable,
   ...odataTable,
   ...proposalTable,

@@ -20,7 +20,9 @@ import type { Signer } from '@seaworthy/trust/keys'
 import type { ProposalIntent } from '@seaworthy/trust/tuf'
 import { formatProposal } from '@seaworthy/trust/tuf'
 import { insertApproval } from '../db/approvals.ts'
+import { insertLease } from '../db/leases.ts'
 import { insertLock, lockRebootGroup } from '../db/reboot-locks.ts'
+import { insertStoredCredential } from '../db/stored-credentials.ts'
 import type { TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
@@ -83,6 +85,8 @@ export async function makeScopedCalls(
   })
   await submit(client, growing)
 
+  const leaseId = await storeCredential(server)
+  const stored = { credential: 'vault' }
   const fleet = { fleet: 'shops' }
   const deviceId = { deviceId: device!.id }
   let variables = 0
@@ -346,6 +350,18 @@ export async function makeScopedCalls(
         },
       ],
     ],
+    ['stored-credential.list', [() => ({})]],
+    ['stored-credential.show', [() => ({ params: stored })]],
+    [
+      'stored-credential.add',
+      [() => ({ body: { name: newName(), kind: 'value', value: 'AAAA' } })],
+    ],
+    ['stored-credential.replace', [() => ({ params: stored, body: { value: 'AAAA' } })]],
+    ['stored-credential.remove', [() => ({ params: stored })]],
+    ['lease.list', [() => ({})]],
+    ['lease.request', [() => ({ body: { ...stored, reason: 'a test', seconds: 60 } })]],
+    ['lease.open', [() => ({ params: { leaseId } })]],
+    ['lease.end', [() => ({ params: { leaseId } })]],
     ['devices.show', [() => ({ params: deviceId })]],
     ['devices.enrolments', [() => ({ params: fleet })]],
     [
@@ -408,6 +424,33 @@ export async function makeScopedCalls(
 
 async function newDevice(server: TestServer, client: TestClient): Promise<string> {
   return (await addDevice(client, server.url, await makeProvisioningKey(client, 1))).id
+}
+
+/** Stores the credential `vault`, which nothing opens, and asks for it; answers the lease. */
+async function storeCredential(server: TestServer): Promise<string> {
+  const at = systemClock.now()
+  const credentialId = newId('credential', at, systemRandom)
+  const id = newId('lease', at, systemRandom)
+  const bytes = new Uint8Array(60)
+  const db = server.openDatabase()
+  try {
+    await db.write(async (tx) => {
+      await insertStoredCredential(tx, {
+        ...{ id: credentialId, name: 'vault', kind: 'value', version: 1, about: '' },
+        ...{ target: null, memberOf: null, wrapped: bytes, sealed: bytes },
+        ...{ createdAt: at, createdBy: 'server', setAt: at, setBy: 'server' },
+      })
+      await insertLease(tx, {
+        ...{ id, credential: 'vault', credentialId, reason: 'a test', seconds: 60 },
+        ...{ requestedBy: 'server', requestedAt: at, version: null, openedAt: null },
+        ...{ expiresAt: null, endedAt: null, endedBy: null, endReason: null, account: null },
+        ...{ accountMadeAt: null, accountGoneAt: null, accountFailedAt: null },
+      })
+    })
+  } finally {
+    await db.close()
+  }
+  return id
 }
 
 /** Takes a slot as a FleetLock client of the fleet would hold it. */

@@ -48,7 +48,8 @@ export function RulesSection({ mayChange }: { readonly mayChange: boolean }) {
   )
 }
 
-function describe({ releaseDevicesAbove: above, deviceRemoval }: Rules): string[] {
+function describe(rules: Rules): string[] {
+  const { releaseDevicesAbove: above, deviceRemoval, credentialLease } = rules
   return [
     ...(above === null
       ? []
@@ -56,6 +57,7 @@ function describe({ releaseDevicesAbove: above, deviceRemoval }: Rules): string[
           `Another release for more than ${above.toLocaleString()} devices, by one person within 24 hours`,
         ]),
     ...(deviceRemoval ? ['The removal of a device, or cutting it off in another way'] : []),
+    ...(credentialLease ? ['Each lease of a stored credential'] : []),
     'A change of these rules, by another owner',
   ]
 }
@@ -109,6 +111,11 @@ function ChangeDialog(props: { readonly before: Rules; readonly onClose: () => v
         label="The removal of a device, or cutting it off in another way"
         checked={rules.deviceRemoval}
         onChange={(event) => setRules({ ...rules, deviceRemoval: event.currentTarget.checked })}
+      />
+      <Checkbox
+        label="Each lease of a stored credential"
+        checked={rules.credentialLease}
+        onChange={(event) => setRules({ ...rules, credentialLease: event.currentTarget.checked })}
       />
     </ActionDialog>
   )

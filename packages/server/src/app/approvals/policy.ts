@@ -22,10 +22,10 @@ export async function showPolicy(tx: ReadTx): Promise<PolicyView> {
   return { rules: rulesOf(row), since: formatInstant(row.setAt), setBy: row.setBy }
 }
 
-const rulesOf = ({ releaseDevicesAbove, deviceRemoval }: ApprovalRules): ApprovalRules => ({
-  releaseDevicesAbove,
-  deviceRemoval,
-})
+const rulesOf = (of: ApprovalRules): ApprovalRules => {
+  const { releaseDevicesAbove, deviceRemoval, credentialLease } = of
+  return { releaseDevicesAbove, deviceRemoval, credentialLease }
+}
 
 /**
  * Sets the rules. All people there are count as persons of their own from then on, which is part of
@@ -75,7 +75,8 @@ export async function policyEffect(
   }
 }
 
-function describeRules({ releaseDevicesAbove, deviceRemoval }: ApprovalRules): string[] {
+function describeRules(rules: ApprovalRules): string[] {
+  const { releaseDevicesAbove, deviceRemoval, credentialLease } = rules
   const lines = [
     ...(releaseDevicesAbove === null
       ? []
@@ -83,6 +84,7 @@ function describeRules({ releaseDevicesAbove, deviceRemoval }: ApprovalRules): s
           `another release for more than ${releaseDevicesAbove} devices by one person within 24 hours`,
         ]),
     ...(deviceRemoval ? ['the removal of a device, or what else cuts it off'] : []),
+    ...(credentialLease ? ['each lease of a stored credential'] : []),
     'a change of these rules',
   ]
   return lines.length === 1 ? ['nothing needs an approval.'] : lines.map((line) => `${line}.`)
