@@ -182,10 +182,9 @@ export const setOwnMetadata = defineRoute({
   method: 'PATCH',
   path: '/v1/device/metadata',
   auth: 'device',
-  summary: "Change the device's own name and tags.",
+  summary: "Change the device's own name. Its tags are for people: waves and windows go by them.",
   body: z.strictObject({
     name: text(128, 1).optional(),
-    tags: tagMap.optional(),
   }),
   reply: nothing,
   status: 204,

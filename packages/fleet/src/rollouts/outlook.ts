@@ -5,7 +5,7 @@
 import { bakedMs, isApproved, successOf } from './planner.ts'
 import type { Gate, Rollout } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
-import { contradictionOf, countsOf, verdictsOf } from './wave-counts.ts'
+import { contradictionOf, countsOf, isUntried, verdictsOf } from './wave-counts.ts'
 import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts'
 
 /** The facts of a sentence, by name. */
@@ -42,7 +42,12 @@ export type Outlook = {
   readonly nextAt: Date | null
 } & (
   | { readonly nextCode: 'due' | 'starts_later' }
-  | { readonly nextCode: 'approval_missing'; readonly notBefore: Date | null }
+  | {
+      readonly nextCode: 'approval_missing'
+      readonly notBefore: Date | null
+      /** The wave by tag before it, where no device belongs to that. */
+      readonly untriedWave: number | null
+    }
   | ({
       readonly nextCode: 'gate_not_passed'
       readonly needsApproval: boolean
@@ -70,6 +75,7 @@ export function nextWave(rollout: Rollout, now: Date): Outlook {
   const what = { nextWave: isLast ? null : next + 1, wavesCount: rollout.waves.length }
   const missing = (notBefore: Date | null): Outlook => ({
     ...{ ...what, nextCode: 'approval_missing', notBefore, nextAt: null },
+    untriedWave: isUntried(rollout, last) ? last + 1 : null,
   })
   if (last < 0) {
     const isDue = at.getTime() >= rollout.startAt.getTime()
@@ -128,7 +134,10 @@ export function sayOutlook(outlook: Outlook, when: (at: Date) => string): string
       return `${what} at ${at}`
     case 'approval_missing': {
       const start = outlook.notBefore === null ? '' : `, not before ${when(outlook.notBefore)}`
-      return `${what} when a person has approved it${start}`
+      const { untriedWave: untried } = outlook
+      const why =
+        untried === null ? '' : `, because no device with the tag of wave ${untried} takes part`
+      return `${what} when a person has approved it${start}${why}`
     }
     case 'gate_not_passed': {
       const { gateWave, bakeSeconds, needsApproval } = outlook

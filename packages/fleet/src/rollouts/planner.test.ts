@@ -226,6 +226,34 @@ test('D3 fault: devices that are off hold up no wave of 1, 4 or 12, and none ope
   )
 })
 
+test('D3 attack: a wave by tag that lost all its devices opens nothing until a person approves it', () => {
+  const policy = thenAll(canaries)
+  const emptied = rolloutOf(policy, {}, { waitingCount: 0, silentCount: 0 })
+  const baked = run(emptied, 9)
+  assert.equal(baked.wavesOpenCount, 1)
+  assert.equal(
+    describeNext(baked, secondsOn(9)).sentence,
+    'Wave 2 of 2 opens when a person has approved it, because no device with the tag of wave 1 takes part.',
+  )
+  const approved = approveWave(baked, 1, 'person_b', secondsOn(10))
+  assert.deepEqual(plan(approved, 10), ['open_wave 1'])
+  // Devices that left without a verdict are no evidence; a verdict that is there stays one.
+  const left = { waitingCount: 0, silentCount: 0, supersededCount: 3 }
+  assert.deepEqual(plan(rolloutOf(policy, {}, left), 9), ['note_success 0'])
+  assert.deepEqual(plan(rolloutOf(policy, {}, { ...left, healthyCount: 1 }), 9), [
+    'note_success 0',
+    'open_wave 1',
+  ])
+  // Once a device has the tag, the wave is judged by it, and nobody is asked.
+  const tagged = progress(baked, 0, { membersCount: 1 })
+  assert.deepEqual(plan(tagged, 10), ['lose_success 0'])
+  assert.throws(() => approveWave(tagged, 1, 'person_b', secondsOn(10)), /waits for no approval/)
+  // The last wave opens nothing.
+  const [only] = policy.waves!
+  const single = rolloutOf({ waves: [only!] }, {}, { waitingCount: 0, silentCount: 0 })
+  assert.deepEqual(plan(single, 9), ['note_success 0', 'finish'])
+})
+
 test('D3 fault: healthy devices that left the fleet open no gate for those under way', () => {
   const ofMembers = thenAll({ kind: 'percent', percent: 50 }, { successOf: 'members' })
   // Five were offered it: three are healthy and gone, and the two that are left have not ended.

@@ -7,7 +7,7 @@ import { judgeFailures } from './failures.ts'
 import type { Rollout } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import { withdraw } from './transitions.ts'
-import { contradictionOf, countsOf, membersMaxOf, verdictsOf } from './wave-counts.ts'
+import { contradictionOf, countsOf, membersMaxOf, needsPerson, verdictsOf } from './wave-counts.ts'
 
 export type Step =
   | { readonly kind: 'open_wave'; readonly wave: number }
@@ -81,7 +81,7 @@ function isSuccess(rollout: Rollout, wave: number): boolean {
  * The wave's share of healthy devices by its gate; `null` while it cannot be said. Both parts of
  * the share are of one set, which is taken to be as large as it may be, so that no gate opens too
  * early. Nothing can be said of a wave that has devices but no verdict. A wave without devices has
- * nobody to wait for.
+ * nobody to wait for; the one after a wave by tag then waits for a person (`needsPerson`).
  */
 export function successOf(
   rollout: Rollout,
@@ -145,5 +145,5 @@ export function bakedMs(rollout: Rollout, wave: number, successSince: Date): num
 }
 
 export function isApproved(rollout: Rollout, wave: number): boolean {
-  return !rollout.policy.waves[wave]!.needsApproval || rollout.waves[wave]!.approvedAt !== null
+  return !needsPerson(rollout, wave) || rollout.waves[wave]!.approvedAt !== null
 }

@@ -15,7 +15,7 @@ import type { UpdateChange } from './settle.ts'
 import { endUpdates, settleRollouts } from './settle.ts'
 import { approveWave, createRollout, pause, resume } from './transitions.ts'
 import { readActivity, counterOf, isGivenUp, isUnderWay } from './update-states.ts'
-import { contradictionOf } from './wave-counts.ts'
+import { contradictionOf, needsPerson } from './wave-counts.ts'
 import { isWindowOpen } from './windows.ts'
 import { explain } from './why.ts'
 import { createZones } from './zones.ts'
@@ -322,7 +322,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
    * counted as waiting.
    */
   let gatesCount = 0
-  const checkGate = (rollout: Rollout, wave: number) => {
+  const checkGate = (rollout: Rollout, wave: number, mayBeUntried = true) => {
     gatesCount += 1
     const since = heardSince(rollout.policy)
     if (since !== null && since.getTime() > 0 && rollout.policy.silentAfterSeconds !== null) {
@@ -346,6 +346,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
       .slice(0, room)
     if (of.length === underWay) {
       assert.deepEqual([of.length, waiting.length], [0, 0], 'opened with nothing known')
+      assert.ok(members.kind !== 'tag' || mayBeUntried, 'opened by a tag that no device has')
       if (members.kind === 'count') assert.ok(left.every((one) => one.wave !== null))
       // A device that is heard from is in it, however small the share.
       const isFirstShare = members.kind === 'percent' && wave === 0
@@ -497,7 +498,10 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
         let planned = known
         for (const step of planRollout(known, now, facts)) {
           if (step.kind === 'note_success') checkGate(planned, step.wave)
-          if (step.kind === 'open_wave' && step.wave > 0) checkGate(planned, step.wave - 1)
+          if (step.kind === 'open_wave' && step.wave > 0) {
+            const isApproved = planned.waves[step.wave]!.approvedAt !== null
+            checkGate(planned, step.wave - 1, isApproved)
+          }
           if (step.kind === 'finish') checkGate(planned, planned.waves.length - 1)
           planned = applyStep(planned, step, now)
         }
@@ -519,7 +523,7 @@ function createWorld(fleet: FleetPolicy, made: readonly Rollout[]) {
         return
       case 'approve': {
         const wave = pick % rollout.waves.length
-        if (rollout.state !== 'active' || !rollout.policy.waves[wave]!.needsApproval) return
+        if (rollout.state !== 'active' || !needsPerson(rollout, wave)) return
         if (rollout.waves[wave]!.approvedAt !== null) return
         rollouts.set(rollout.id, approveWave(rollout, wave, 'person_b', now))
       }

@@ -5,6 +5,7 @@ import { checkRelease } from './release-checks.ts'
 import type { RolloutRefusal } from './refusals.ts'
 import type { Rollout, RolloutPolicy, StopCode, WaveProgress } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
+import { needsPerson } from './wave-counts.ts'
 
 export interface NewRollout {
   readonly id: string
@@ -135,7 +136,7 @@ export function withdraw(rollout: Rollout, now: Date): Rollout {
 export function approveWave(rollout: Rollout, wave: number, actorId: string, now: Date): Rollout {
   requireNotEnded(rollout)
   const progress = rollout.waves[wave]
-  if (progress === undefined || rollout.policy.waves[wave]?.needsApproval !== true) {
+  if (progress === undefined || !needsPerson(rollout, wave)) {
     throw new Refusal<RolloutRefusal>(
       'wave_needs_no_approval',
       `wave ${wave + 1} waits for no approval`,

@@ -53,6 +53,21 @@ export function membersMaxOf(counts: WaveCounts): number | null {
   return waiting && verdictsOf(counts) + underWay + waiting.max + silent
 }
 
+/**
+ * Whether the wave opens only once a person has approved it: the policy says so, or no device with
+ * the tag of the wave before it has said anything of the release and none will. Such a wave was
+ * meant to try the release first, so that without a device it shows nothing.
+ */
+export function needsPerson(rollout: Rollout, wave: number): boolean {
+  return rollout.policy.waves[wave]!.needsApproval || isUntried(rollout, wave - 1)
+}
+
+/** Whether the wave is by tag, no device belongs to it, and none that did has a verdict. */
+export function isUntried(rollout: Rollout, wave: number): boolean {
+  if (rollout.policy.waves[wave]?.members.kind !== 'tag') return false
+  return membersMaxOf(countsOf(rollout, wave)) === 0
+}
+
 /** All devices of the wave as far as is known, for people; `null` until they were counted. */
 export function membersOf(rollout: Rollout, wave: number): number | null {
   const counts = countsOf(rollout, wave)

@@ -224,15 +224,15 @@ export async function countDevices(tx: ReadTx, wanted: DeviceSelection): Promise
 }
 
 /**
- * Locks the device, and answers what it may change of itself and the time up to which its allowance
- * for changes is used.
+ * Locks the device, and answers what it may change of itself, its name, and the time up to which
+ * its allowance for changes is used.
  */
 export async function lockOwnMetadata(
   { sql }: WriteTx,
   id: string,
-): Promise<(Pick<DeviceRow, 'name' | 'tags'> & { usedUntil: Date | null }) | undefined> {
-  const [row] = await sql<(Pick<DeviceRow, 'name' | 'tags'> & { usedUntil: Date | null })[]>`
-    select name, tags, own_changes_used_until as "usedUntil" from devices
+): Promise<(Pick<DeviceRow, 'name'> & { usedUntil: Date | null }) | undefined> {
+  const [row] = await sql<(Pick<DeviceRow, 'name'> & { usedUntil: Date | null })[]>`
+    select name, own_changes_used_until as "usedUntil" from devices
     where id = ${id} for no key update`
   return row
 }

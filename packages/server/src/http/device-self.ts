@@ -82,7 +82,7 @@ export function createOwnEndpoints(
         const isChanged = await changeOwnMetadata(tx, actor.id, body)
         return {
           reply: undefined,
-          detail: { name: body.name ?? null, tags: body.tags ?? null },
+          detail: { name: body.name ?? null },
           isUnchanged: !isChanged,
         }
       },

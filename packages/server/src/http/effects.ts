@@ -75,11 +75,9 @@ export const unguarded = {
     'trust.create-online-key',
   ],
   'It stores what no device runs before holders have signed it.': ['release.create'],
-  'The device says it of itself, by its own key.': [
-    'device.confirm-pin',
-    'device.register',
-    'device.set-metadata',
-  ],
+  'A device says which pin of the server it keeps.': ['device.confirm-pin'],
+  'The device comes in by a provisioning key that people made.': ['device.register'],
+  'A device changes its own name, by which nothing is decided.': ['device.set-metadata'],
   'The fleet has no device yet; each move into it counts.': ['fleet.create'],
   'Only devices that are new come in by it.': [
     'foreign-device.create',

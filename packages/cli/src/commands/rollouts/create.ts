@@ -88,7 +88,10 @@ function describeTagged(
     const count = found[wave]?.taggedCount ?? null
     if (members.kind !== 'tag' || count === null) return []
     const tag = harmless(`${members.key}=${members.value}`)
-    const hint = count === 0 ? ': set it with `seaworthy device set DEVICE --tag NAME=VALUE`' : ''
+    const set = ': set it with `seaworthy device set DEVICE --tag NAME=VALUE`'
+    const approval =
+      wave + 1 < waves.length ? `, or wave ${wave + 2} waits for a person’s approval` : ''
+    const hint = count === 0 ? `${set}${approval}` : ''
     return [
       `Wave ${wave + 1}: ${formatCount(count, 'device')} of the fleet with the tag ${tag}${hint}.`,
     ]

@@ -1,4 +1,7 @@
-/** The name and tags of a device, which it may change itself. */
+/**
+ * The name of a device, which it may change itself. Its tags are for people: they say which wave a
+ * device is in and when it may update, which decides about other devices too.
+ */
 import { isDeepStrictEqual } from 'node:util'
 import type { Allowance, DeviceRefusal } from '@seaworthy/fleet/devices'
 import { spend } from '@seaworthy/fleet/devices'
@@ -9,8 +12,12 @@ import type { DeviceRow } from '../../db/devices.ts'
 import { lockOwnMetadata, updateDevice } from '../../db/devices.ts'
 import { TooOftenRefusal } from '../worker/index.ts'
 
-interface MetadataChange {
+/** What a device may change of itself. Nothing may be decided by it. */
+interface OwnChange {
   readonly name?: string | undefined
+}
+
+interface MetadataChange extends OwnChange {
   readonly tags?: Readonly<Record<string, string>> | undefined
 }
 
@@ -21,29 +28,29 @@ interface MetadataChange {
 const ownChanges: Allowance = { burst: 10, everyMs: 15 * minuteMs }
 
 /**
- * A device changes its own name and tags; answers whether anything is different now. Throws
+ * A device changes its own name; answers whether anything is different now. Throws
  * `device_removed`, `changes_too_often`.
  */
 export async function changeOwnMetadata(
   tx: WriteTx,
   deviceId: string,
-  change: MetadataChange,
+  { name }: OwnChange,
 ): Promise<boolean> {
   const before = await lockOwnMetadata(tx, deviceId)
   if (before === undefined)
     throw new Refusal<DeviceRefusal>('device_removed', 'the device was removed')
-  if (isAsBefore(before, change)) return false
+  if (name === undefined || name === before.name) return false
   const now = await tx.now()
   const spending = spend(before.usedUntil?.getTime() ?? 0, ownChanges, now.getTime())
   if (!spending.isAllowed) {
     const seconds = Math.ceil(spending.waitMs / secondMs)
     throw new TooOftenRefusal<DeviceRefusal>(
       'changes_too_often',
-      `the device has changed its name and tags too often: it may do so again in ${seconds} s`,
+      `the device has changed its name too often: it may do so again in ${seconds} s`,
       seconds,
     )
   }
-  await updateDevice(tx, deviceId, { ...change, usedUntil: new Date(spending.usedUntilMs) })
+  await updateDevice(tx, deviceId, { name, usedUntil: new Date(spending.usedUntilMs) })
   return true
 }
 

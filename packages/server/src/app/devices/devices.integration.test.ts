@@ -405,8 +405,10 @@ test('D8 attack: a report sent at the moment in which its sequence number is del
 test('V4 a device changes its own metadata and reads its own application', async () => {
   const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   const own = client.as(device.accessToken)
-  await own.call(setOwnMetadata, { body: { name: 'till 4', tags: { site: 'kiel' } } })
-  const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+  const params = { deviceId: device.id }
+  await client.api.call(setDevice, { params, body: { tags: { site: 'kiel' } } })
+  await own.call(setOwnMetadata, { body: { name: 'till 4' } })
+  const view = await client.api.call(showDevice, { params })
   assert.deepEqual([view.name, view.tags], ['till 4', { site: 'kiel' }])
   const application = await own.call(readOwnApplication, {})
   assert.deepEqual([application.product, application.channel], ['acme', 'stable'])
@@ -422,11 +424,10 @@ test('T9 attack: one device’s key grows the audit log by a bounded number of b
     return rows.filter(({ entry }) => utf8Decode(entry).includes(device.id))
   }
   const before = (await entries()).length
-  const long = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`t${i}`, 'x'.repeat(255)]))
   let refusedCount = 0
   for (let i = 0; i < 60; i++) {
     try {
-      await own.call(setOwnMetadata, { body: { tags: { ...long, t0: String(i) } } })
+      await own.call(setOwnMetadata, { body: { name: `${'x'.repeat(120)}${i}` } })
     } catch (error) {
       refused('changes_too_often')(error)
       refusedCount += 1
@@ -439,7 +440,7 @@ test('T9 attack: one device’s key grows the audit log by a bounded number of b
   assert.ok(found.every(({ entry }) => entry.length < 1000))
   // A change that alters nothing is not recorded and uses none of the allowance.
   const quiet = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
-  const body = { name: 'till 9', tags: { site: 'kiel' } }
+  const body = { name: 'till 9' }
   for (let i = 0; i < 20; i++) await client.as(quiet.accessToken).call(setOwnMetadata, { body })
   const [row] = await db.reader.sql<{ count: number }[]>`
     select count(*) as count from audit_entries

@@ -251,6 +251,57 @@ test('D3 a wave that needs approval waits for a person', async () => {
   await askUntil(a, first)
 })
 
+test('D3 V4 attack: by its token a device neither joins, empties nor outvotes a canary wave', async () => {
+  const [canary, ...others] = (await makeFleet(client, server.url, 'canaries', 3)) as [
+    Installer,
+    ...Installer[],
+  ]
+  const waves = [
+    waveOf({ kind: 'tag', key: 'canary', value: 'yes' }, { successOf: 'ended', sampleMin: 1 }),
+    waveOf({ kind: 'percent', percent: 100 }),
+  ]
+  const setTags = (tags: Record<string, string>) =>
+    client.api.call(setDevice, { params: { deviceId: canary.device.id }, body: { tags } })
+  await setTags({ canary: 'yes' })
+  const id = await begin('canaries', first, { waves })
+  const saysOfItself = async ({ device }: Installer, tags: Record<string, string>) => {
+    const { status } = await client.send('PATCH', '/v1/device/metadata', {
+      token: device.accessToken,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ tags }),
+    })
+    return status
+  }
+  // Those that nobody chose would join it: as its only evidence, or as more than the true canaries.
+  for (const other of others) {
+    assert.equal(await saysOfItself(other, { canary: 'yes' }), 400)
+    assert.equal(await other.ask(), null)
+  }
+  // The only canary would leave it, and a wave without devices would pass.
+  assert.equal(await saysOfItself(canary, {}), 400)
+  const { tags } = await client.api.call(showDevice, { params: { deviceId: canary.device.id } })
+  assert.deepEqual(tags, { canary: 'yes' })
+  await askUntil(canary, first)
+  assert.equal((await show(id)).waves[1]?.state, 'waiting')
+  await client.api.call(abortRollout, { params: { rolloutId: id }, body: {} })
+
+  // Where a person takes the tag away, the next wave waits for a person.
+  const again = await begin('canaries', second, { waves })
+  await setTags({})
+  const emptied = await waitForRollout(client, again, ({ next }) =>
+    next.endsWith('because no device with the tag of wave 1 takes part.'),
+  )
+  assert.deepEqual(
+    emptied.waves.map(({ state }) => state),
+    ['open', 'awaiting_approval'],
+  )
+  for (const other of others) assert.equal(await other.ask(), null)
+  const params = { rolloutId: again }
+  await client.api.call(approveRollout, { params, body: { wave: 2 } })
+  await waitForRollout(client, again, ({ waves: shown }) => shown[1]?.state === 'open')
+  await askUntil(others[0]!, second)
+})
+
 test('D4 a removed device frees its place in flight, a moved one too', async () => {
   const [a, b, c] = (await makeFleet(client, server.url, 'leaving', 3)) as [
     Installer,

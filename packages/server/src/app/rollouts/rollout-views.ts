@@ -1,7 +1,7 @@
 /** Rollouts as the API and the audit log show them. */
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import type { Rollout } from '@seaworthy/fleet/rollouts'
-import { describeNext, membersOf } from '@seaworthy/fleet/rollouts'
+import { describeNext, membersOf, needsPerson } from '@seaworthy/fleet/rollouts'
 import { formatInstant } from '@seaworthy/std/time'
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { instantOrNull, viewValues } from '../views.ts'
@@ -71,12 +71,12 @@ function viewWave(rollout: Rollout, index: number): RolloutView['waves'][number]
 }
 
 function stateOfWave(rollout: Rollout, index: number): RolloutView['waves'][number]['state'] {
-  const { wavesOpenCount, state, policy, waves } = rollout
+  const { wavesOpenCount, state, waves } = rollout
   if (index < wavesOpenCount - 1 || (index < wavesOpenCount && state === 'finished'))
     return 'passed'
   if (index < wavesOpenCount) return 'open'
   const isNext = index === wavesOpenCount
-  return isNext && policy.waves[index]!.needsApproval && waves[index]!.approvedAt === null
+  return isNext && needsPerson(rollout, index) && waves[index]!.approvedAt === null
     ? 'awaiting_approval'
     : 'waiting'
 }
