@@ -133,7 +133,7 @@ async function answerRequest(
 ): Promise<AppReply[] | 'revoked'> {
   const { app, identity, now } = call
   const replies: AppReply[] = []
-  let state: ForeignState | 'other-machine' | undefined
+  let machine: { readonly id: string; readonly state: ForeignState | 'other-machine' } | undefined
   let hasAnswered = false
   for (const asked of apps) {
     if (!protocol.startsWith('3.')) {
@@ -144,12 +144,14 @@ async function answerRequest(
       replies.push(refuse(asked, 'error-internal'))
       continue
     }
-    if (state === undefined) {
-      const admitted = await admitMachine(app, identity, asked.machineId, now)
-      if (admitted === 'revoked') return 'revoked'
-      if (admitted === 'other-machine') await recordOtherMachine(call, asked)
-      state = admitted
+    // Every app is of the machine that it names: one that sends several ids is asked about each.
+    if (machine?.id !== asked.machineId) {
+      const state = await admitMachine(app, identity, asked.machineId, now)
+      if (state === 'revoked') return 'revoked'
+      if (state === 'other-machine') await recordOtherMachine(call, asked)
+      machine = { id: asked.machineId, state }
     }
+    const { state } = machine
     if (state === 'other-machine') {
       replies.push(refuse(asked, 'restricted'))
       continue

@@ -369,6 +369,19 @@ test('D8 attack: a token serves the machine that used it first; forged machine i
   assert.equal((await check(client, machine)).status, 'ok')
 })
 
+test('D8 attack: an app with another machine’s id is restricted wherever it stands in a request', async () => {
+  const { machine, token } = await addMachine()
+  await check(client, machine)
+  const forged = { ...machine, machineId: createMachine(token).machineId }
+  const statusesOf = async (...machines: Machine[]) => {
+    const apps = machines.map((one) => formatApp(one, checkBody(one))).join('\n')
+    const { text } = await post(client, machine, `<request protocol="3.0">${apps}</request>`)
+    return [...text.matchAll(/<app appid="[^"]*" status="([^"]*)"/g)].map((m) => m[1])
+  }
+  assert.deepEqual(await statusesOf(machine, forged), ['ok', 'restricted'])
+  assert.deepEqual(await statusesOf(forged, machine), ['restricted', 'ok'])
+})
+
 test('D8 a replaced token ends at once, a removed device too', async () => {
   const { id, machine } = await addMachine()
   await check(client, machine)
