@@ -17,6 +17,7 @@ import { refusalRules } from './refusal-rules.ts'
 import type { Rule } from './rule.ts'
 import { serverRules } from './server-rules.ts'
 import { spreadRule } from './spread-rules.ts'
+import { textRule } from './text-rules.ts'
 import { typeRules } from './type-rules.ts'
 
 export const houseRules: readonly Rule[] = [
@@ -33,5 +34,6 @@ export const houseRules: readonly Rule[] = [
   ...refusalRules,
   ...serverRules,
   spreadRule,
+  textRule,
   ...typeRules,
 ]

@@ -2,7 +2,7 @@
  * Structured logs: one JSON object a line. Secrets must not be passed in; errors are logged with
  * their causes.
  */
-import { printableJson } from './printable.ts'
+import { cutText, printableJson } from './printable.ts'
 import type { Clock } from './time.ts'
 import { formatInstant } from './time.ts'
 
@@ -58,7 +58,7 @@ export function jsonLog(options: {
 const textMax = 4096
 
 function shorten(text: string): string {
-  return text.length > textMax ? `${text.slice(0, textMax)}…` : text
+  return text.length > textMax ? `${cutText(text, textMax)}…` : text
 }
 
 export const silentLog: Log = {

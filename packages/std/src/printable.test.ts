@@ -2,13 +2,24 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { jsonLog } from './log.ts'
-import { printable, printableJson, quoted } from './printable.ts'
+import { cutText, printable, printableJson, quoted } from './printable.ts'
 import { ManualClock } from './time.ts'
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 300 }),
   fc.constantFrom('\u{9b}31m', 'a\u{202e}b', '\u{2063}', '\u{e0041}', '\u{2800}', 'a\r\nb', '  '),
 )
+
+test('the beginning of a text is as long as it may be, and ends in a whole character (property)', () => {
+  fc.assert(
+    fc.property(anyText, fc.nat(300), (text, lengthMax) => {
+      const cut = cutText(text, lengthMax)
+      assert.ok(text.startsWith(cut) && cut.isWellFormed())
+      assert.ok(cut.length <= lengthMax && cut.length >= Math.min(text.length, lengthMax - 1))
+    }),
+  )
+  assert.deepEqual([cutText('a😀b', 2), cutText('a😀b', 3), cutText('', 0)], ['a', 'a😀', ''])
+})
 
 test('printable JSON says the same, and holds nothing that steers or hides (property)', () => {
   fc.assert(

@@ -35,6 +35,17 @@ const escapeUnits = (character: string) =>
     return `\\u${unit}`
   }).join('')
 
+/**
+ * The beginning of the text, at most `lengthMax` UTF-16 units of it. It never ends in the first
+ * half of a character of two: such a text can be neither stored nor signed.
+ */
+export function cutText(text: string, lengthMax: number): string {
+  if (text.length <= lengthMax) return text
+  const last = text.charCodeAt(lengthMax - 1)
+  const isHalf = last >= 0xd800 && last <= 0xdbff
+  return text.slice(0, isHalf ? lengthMax - 1 : lengthMax)
+}
+
 /** The most characters of a name that `quoted` shows. */
 const quotedMax = 128
 

@@ -1,4 +1,5 @@
 /** Reads the query options of a request: what is asked of a set, and of what its links lead to. */
+import { cutText } from '@seaworthy/std/printable'
 import { base64UrlDecode, base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
 import type { FilterCondition, FilterScope } from './expressions.ts'
@@ -92,7 +93,7 @@ export function readQuestion(
   for (const [name, text] of Object.entries(options)) {
     if (!known.includes(name)) {
       const what = `there is no option of this name; there are ${listNames(known)}`
-      refuseAt('odata_not_supported', { option: name.slice(0, 40), at: 1 }, what)
+      refuseAt('odata_not_supported', { option: cutText(name, 40), at: 1 }, what)
     }
     if (name === '$format' && text !== 'json' && text !== 'application/json') {
       refuseAt('odata_not_supported', { option: name, at: 1 }, 'answers are JSON')

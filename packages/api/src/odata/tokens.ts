@@ -1,4 +1,5 @@
 /** Splits the text of a query option into tokens, each with the place where it begins. */
+import { cutText } from '@seaworthy/std/printable'
 import { invariant } from '@seaworthy/std/refusal'
 import { refuseAt } from './refuse.ts'
 
@@ -139,7 +140,7 @@ export class Cursor {
 
 export function describe({ kind, value }: Token): string {
   if (kind === 'end') return 'the end'
-  const shown = value.length > 40 ? `${value.slice(0, 40)}…` : value
+  const shown = value.length > 40 ? `${cutText(value, 40)}…` : value
   return kind === 'text' ? `the text '${shown}'` : shown
 }
 

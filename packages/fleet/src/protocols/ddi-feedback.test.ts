@@ -124,6 +124,15 @@ test('messages are kept newest first, cut, and not for ever', () => {
   assert.equal(flooded.messages[0], 'message 49')
 })
 
+test('D7 fault: no message is cut within a character, whatever a client says last', () => {
+  for (let length = 505; length <= 515; length += 1) {
+    const details = [`${'x'.repeat(length)}😀`]
+    const [kept] = applyFeedback(action, say('closed', 'success', { details }), now).action.messages
+    assert.ok(kept!.isWellFormed() && details[0]!.startsWith(kept!), String(length))
+    assert.ok(kept!.length <= 512 && kept!.length >= Math.min(length, 511), String(length))
+  }
+})
+
 test('a code of the client becomes a code of ours', () => {
   const code = (value: number | null) =>
     applyFeedback(action, say('closed', 'failure', { code: value }), now).change?.update.code

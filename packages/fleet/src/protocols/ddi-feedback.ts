@@ -2,6 +2,7 @@
  * What a DDI client says about an action, or does not say in time, and what follows from it. All
  * functions are pure.
  */
+import { cutText } from '@seaworthy/std/printable'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { FleetPolicy } from '../fleets/index.ts'
 import { isToldFailure } from '../rollouts/update-ends.ts'
@@ -158,7 +159,7 @@ export function endUnanswered(action: DdiAction, how: 'timed-out' | 'forced', no
 }
 
 function note(action: DdiAction, { details }: Feedback, now: Date): DdiAction {
-  const said = details.map((text) => text.slice(0, messageLengthMax)).toReversed()
+  const said = details.map((text) => cutText(text, messageLengthMax)).toReversed()
   return {
     ...action,
     statusesCount: action.statusesCount + 1,

@@ -2,6 +2,7 @@
  * Audit entries, appended in the transaction of the action they record. They are never changed
  * afterwards.
  */
+import { cutText } from '@seaworthy/std/printable'
 import type { JsonValue } from '@seaworthy/trust/tuf'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import { formatInstant } from '@seaworthy/std/time'
@@ -30,7 +31,7 @@ export async function appendAudit(tx: WriteTx, entry: AuditEntry): Promise<void>
     at: formatInstant(await tx.now()),
     actor: entry.actor,
     action: entry.action,
-    subject: entry.subject.slice(0, subjectLengthMax),
+    subject: cutText(entry.subject, subjectLengthMax),
     outcome: entry.outcome,
     detail: boundDetail(entry.detail ?? {}),
   })

@@ -2,6 +2,7 @@
  * Requests of browsers: cookies, and where a request comes from. Any page that a person opens can
  * send requests here with the person's cookies; only requests of our own pages are carried out.
  */
+import { cutText } from '@seaworthy/std/printable'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -123,7 +124,7 @@ export function browserOf(
   const cookies: Cookie[] = []
   return {
     address: req.socket.remoteAddress ?? '',
-    userAgent: (req.headers['user-agent'] ?? '').slice(0, userAgentLengthMax),
+    userAgent: cutText(req.headers['user-agent'] ?? '', userAgentLengthMax),
     get kept() {
       return cookieOf(req, 'ceremony')
     },

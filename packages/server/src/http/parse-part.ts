@@ -2,6 +2,7 @@
  * Checks the parts of a request against the schemas of its route: what `openapi.json` says is what
  * is accepted here (`openapi.test.ts`).
  */
+import { cutText } from '@seaworthy/std/printable'
 import type { Route } from '@seaworthy/api/route'
 import { noMembers } from '@seaworthy/api/route'
 import { findUnstorable } from './plain-json.ts'
@@ -23,8 +24,8 @@ export function parsePart(
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues.slice(0, 20).map(({ path, message }) => ({
-    path: [place, ...path.map(String)].join('.').slice(0, 200),
-    message: message.slice(0, 300),
+    path: cutText([place, ...path.map(String)].join('.'), 200),
+    message: cutText(message, 300),
   }))
   const members = [...new Set(issues.map(({ path }) => path))].filter((path) => path !== place)
   const which = members.length === 0 ? `the ${place}` : members.slice(0, 3).join(', ')

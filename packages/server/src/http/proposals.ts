@@ -1,3 +1,4 @@
+import { cutText } from '@seaworthy/std/printable'
 import {
   addProposalSignatures,
   applyProposal,
@@ -85,5 +86,5 @@ export const proposalEndpoints: readonly Endpoint[] = [
 
 function proposalIdOf(proposal: Readonly<Record<string, unknown>>): string {
   const { id } = proposal
-  return typeof id === 'string' ? id.slice(0, 64) : 'unknown'
+  return typeof id === 'string' ? cutText(id, 64) : 'unknown'
 }

@@ -3,6 +3,7 @@
  * the name that it gave, never by an e-mail address: somebody who may edit addresses there could
  * become somebody else here.
  */
+import { cutText } from '@seaworthy/std/printable'
 import type { IdentityView } from '@seaworthy/api/identity-providers'
 import type { Grant } from '@seaworthy/fleet/access'
 import { isBuiltIn, isSameGrant } from '@seaworthy/fleet/access'
@@ -196,7 +197,7 @@ async function letIn(
   const id = newId('person', now, random)
   const by = `provider:${provider.name}`
   const person: PersonRow = {
-    ...{ id, name: account.slice(0, 100), email: null, createdAt: now },
+    ...{ id, name: cutText(account, 100), email: null, createdAt: now },
     ...{ createdBy: by, letInBy: by, grantedByProvider: provider.name },
     ...{ disabledAt: null, lastSignInAt: null },
     ...grant,

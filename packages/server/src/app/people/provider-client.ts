@@ -3,6 +3,7 @@
  * they answer. The library handles the protocol; this file bounds what is read and names what goes
  * wrong. Whatever a provider says is hostile until it has been judged.
  */
+import { cutText } from '@seaworthy/std/printable'
 import { createHash } from 'node:crypto'
 import type { Configuration, CustomFetch } from 'openid-client'
 import { httpsTransport } from '@seaworthy/oci/transport'
@@ -157,7 +158,7 @@ async function redeem(
     const all: Readonly<Record<string, unknown>> = { ...more, ...claims }
     return {
       subject: claims.sub,
-      account: nameOf(all) ?? claims.sub.slice(0, textMax),
+      account: nameOf(all) ?? cutText(claims.sub, textMax),
       groups: groupsClaim === null ? [] : groupsOf(provider, all[groupsClaim]),
       authenticatedAt:
         claims.auth_time === undefined ? undefined : new Date(claims.auth_time * secondMs),

@@ -3,6 +3,7 @@
  * allowance for each event; a line beyond it is counted and left out, and no line has more of what
  * the caller sent than people need to find it. Without both, one token with no rights fills a disk.
  */
+import { cutText } from '@seaworthy/std/printable'
 import type { Allowance } from '@seaworthy/fleet/devices'
 import type { Log, LogFields } from '@seaworthy/std/log'
 import type { Clock } from '@seaworthy/std/time'
@@ -41,7 +42,7 @@ function shorten(fields: LogFields): LogFields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [
       name,
-      typeof value === 'string' && value.length > textMax ? `${value.slice(0, textMax)}…` : value,
+      typeof value === 'string' && value.length > textMax ? `${cutText(value, textMax)}…` : value,
     ]),
   )
 }

@@ -3,6 +3,7 @@
  * the rest. A caller that the bank refuses is refused without a question for a moment, so that a
  * flood reaches the bank once a second.
  */
+import { cutText } from '@seaworthy/std/printable'
 import type { Spending } from '@seaworthy/fleet/devices'
 import type { Clock } from '@seaworthy/std/time'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
@@ -45,7 +46,7 @@ export function createBudgets(deps: {
     if (now - (loggedAtMs.get(budget) ?? Number.NEGATIVE_INFINITY) < minuteMs) return
     loggedAtMs.set(budget, now)
     const { burst } = sharesOf(budget, workersCount).whole
-    callerLog.warn(budget, 'budget.spent', { budget, burst, who: who.slice(0, whoMax) })
+    callerLog.warn(budget, 'budget.spent', { budget, burst, who: cutText(who, whoMax) })
   }
   const known = ({ budget, who }: Try): Spending | undefined => {
     const found = refused.get(`${budget} ${who}`)
