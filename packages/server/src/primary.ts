@@ -21,6 +21,7 @@ import { migrate } from './db/migrate.ts'
 import { loadWebFiles } from './http/web.ts'
 import type { PostgresCluster } from './postgres/index.ts'
 import { checkPort, openDataDir, StartError, useFolder } from './start-checks.ts'
+import { logMemoryFile, sweepLogMemory } from './tasks/log-memory.ts'
 import { startWorkers } from './workers.ts'
 
 export interface PrimaryOptions {
@@ -54,6 +55,7 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
     await checkPort(config.listen)
     const own = config.tls === null ? null : await readCertificateFiles(config.tls)
     await openDataDir(config.dataDir, machine.uid)
+    await sweepLogMemory(logMemoryFile(config.dataDir))
     // A fault of the store, a key or the pages is reported here once, and not by every worker.
     const open = () => openBlobStore(config.blobs, options.blobCredentials, ports)
     const blobs = await (config.blobs.kind === 'folder'

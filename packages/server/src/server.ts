@@ -7,7 +7,6 @@ import { once } from 'node:events'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { createZones } from '@seaworthy/fleet/rollouts'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
@@ -68,7 +67,7 @@ import { createDeviceCounts } from './tasks/device-counts.ts'
 import { createFleetHistory, createHistoryThinning } from './tasks/fleet-history.ts'
 import { startLeaderTasks } from './tasks/leader.ts'
 import { createLeaseSweep } from './tasks/leases.ts'
-import { createLogMemory, watchLog } from './tasks/log-memory.ts'
+import { createLogMemory, logMemoryFile, watchLog } from './tasks/log-memory.ts'
 import { createLogSequencer } from './tasks/log-sequencer.ts'
 import { createLifetimeAlarms, createMetadataRenewal } from './tasks/metadata-renewal.ts'
 import { createRebootLockWatch } from './tasks/reboot-locks.ts'
@@ -116,7 +115,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const blobs = await openBlobStore(config.blobs, options.blobCredentials, ports)
   const app = await createApp(options, exporter, blobs)
   const keeper = { signer: app.secrets.logSigner, origin: app.secrets.logOrigin }
-  const memory = createLogMemory(app, keeper, join(config.dataDir, 'log-checkpoint'))
+  const memory = createLogMemory(app, keeper, logMemoryFile(config.dataDir))
   const stopWatching = watchLog(app, memory)
   const listed = [
     createLogSequencer(app, keeper, memory),

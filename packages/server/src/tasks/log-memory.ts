@@ -4,8 +4,8 @@
  * rewritten. Every host keeps its own memory up to date, whichever host leads, so that any of them
  * notices, and one that takes over begins where the others stopped.
  */
-import { open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { secondMs } from '@seaworthy/std/time'
 import type { TreeHead } from '@seaworthy/trust/tlog'
@@ -17,8 +17,8 @@ import { nodeSha256, readCheckpoint, readLogTile, verifyLogState } from '../app/
 export interface LogMemory {
   /**
    * Answers the stored head once it was found to contain what is remembered, and then remembers it.
-   * Throws `LogError` when the two contradict each other, and reports that in the server's health
-   * until they no longer do.
+   * Throws `LogError` when the two contradict each other, and `DamagedMemoryError` when the file
+   * tells nothing; reports both in the server's health until they no longer hold.
    */
   compare(): Promise<TreeHead>
   /** Remembers a checkpoint that this host has signed. */
@@ -26,6 +26,31 @@ export interface LogMemory {
 }
 
 const watchMs = 5 * secondMs
+
+/** The file in the data folder of a host. */
+export function logMemoryFile(dataDir: string): string {
+  return join(dataDir, 'log-checkpoint')
+}
+
+/** Removes what a process left behind that was killed while it wrote. None may be running. */
+export async function sweepLogMemory(file: string): Promise<void> {
+  const folder = dirname(file)
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${basename(file)}.`) || !name.endsWith('.new')) continue
+    await rm(join(folder, name), { force: true })
+  }
+}
+
+/** The file is there, but it is no checkpoint of this log: that says nothing about the log. */
+class DamagedMemoryError extends Error {
+  override readonly name = 'DamagedMemoryError'
+}
+
+const damaged = (file: string, cause: Error & { readonly code?: string | undefined }) =>
+  new DamagedMemoryError(
+    `log_memory_damaged: ${file} cannot be read as the last checkpoint that this host knows (${cause.code ?? cause.name}); this says nothing about the log, which was not compared. Run \`seaworthy log verify\` where somebody has used this server before; once that agrees, remove ${file}. Nothing is added until then.`,
+    { cause },
+  )
 
 export function createLogMemory(
   app: Pick<App, 'db' | 'health' | 'random'>,
@@ -43,9 +68,14 @@ export function createLogMemory(
   const read = async (): Promise<TreeHead | undefined> => {
     const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined
-      throw error
+      throw damaged(file, error)
     })
-    return text === undefined ? undefined : verify(text)
+    try {
+      return text === undefined ? undefined : await verify(text)
+    } catch (error) {
+      if (error instanceof LogError) throw damaged(file, error)
+      throw error
+    }
   }
 
   // Several workers of a host may write at the same time.
@@ -78,6 +108,7 @@ export function createLogMemory(
         app.health.report('audit-log', null)
         return current
       } catch (error) {
+        if (error instanceof DamagedMemoryError) app.health.report('audit-log', error.message)
         if (error instanceof LogError) {
           app.health.report(
             'audit-log',
