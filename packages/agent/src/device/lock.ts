@@ -1,6 +1,9 @@
 /** One agent per state folder. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Refusal } from '@seaworthy/std/refusal'
+import { readSmallFile } from './small-file.ts'
+
+const lockBytesMax = 256
 
 function identityOf(pid: number): string | undefined {
   try {
@@ -20,9 +23,12 @@ export function lockState(stateDir: string): void {
   const path = `${stateDir}/agent.lock`
   let holder = ''
   try {
-    holder = readFileSync(path, 'utf8')
+    holder = readSmallFile(path, lockBytesMax).toString('utf8')
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    // What is no lock of an agent names nobody who holds it.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (!['ENOENT', 'EISDIR', 'EINVAL', 'EFBIG', 'ELOOP', 'ENXIO'].includes(code)) throw error
+    if (code === 'EISDIR') rmSync(path, { recursive: true })
   }
   const pid = Number(holder.split('.')[0])
   if (holder !== '' && pid !== process.pid && identityOf(pid) === holder) {
@@ -32,7 +38,7 @@ export function lockState(stateDir: string): void {
     )
   }
   // The file is made anew, so that no link is written through.
-  rmSync(`${path}.new`, { force: true })
+  rmSync(`${path}.new`, { recursive: true, force: true })
   writeFileSync(`${path}.new`, identityOf(process.pid) ?? '', { flag: 'wx' })
   renameSync(`${path}.new`, path)
 }

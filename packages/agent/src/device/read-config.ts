@@ -1,10 +1,10 @@
 /** The configuration as this machine has it. */
-import { readFileSync } from 'node:fs'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { AgentConfig } from '../config.ts'
 import { configBytesMax, parseConfig } from '../config.ts'
 import type { ConfigRefusal } from '../refusals.ts'
 import type { AgentOptions } from './commands.ts'
+import { readSmallFile } from './small-file.ts'
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm' }
 
@@ -12,17 +12,17 @@ const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
 export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig {
   let bytes: Uint8Array
   try {
-    bytes = readFileSync(configPath)
+    bytes = readSmallFile(configPath, configBytesMax)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
+    if (code === 'EFBIG') {
+      throw new Refusal<ConfigRefusal>('config_malformed', `${configPath} is too long`)
+    }
     throw new Refusal<ConfigRefusal>(
       'config_unreadable',
       `${configPath} cannot be read (${code ?? 'failed'}): ${wayOut(code)}`,
       { cause },
     )
-  }
-  if (bytes.length > configBytesMax) {
-    throw new Refusal<ConfigRefusal>('config_malformed', `${configPath} is too long`)
   }
   const platform = `linux/${architectures[process.arch] ?? process.arch}`
   try {

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readlinkSync, statSync, truncateSync } from 'node:fs'
+import {
+  appendFileSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { after, before, test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { TestAgent } from '../testing/test-agent.ts'
@@ -82,16 +93,58 @@ for (const [behaviour, code] of [
   })
 }
 
+test('T7 fault: folders, links and huge files in the place of state that is there twice take nothing down', async () => {
+  await agent.stop()
+  const places = ['trust/device-state.0', 'trust/tuf.a', 'trust/identity', 'agent.lock'] as const
+  for (const place of [...places, 'status.json']) {
+    rmSync(`${agent.stateDir}/${place}`, { force: true })
+  }
+  truncateSync(`${agent.stateDir}/trust/anchor.json`, 10)
+  mkdirSync(`${agent.stateDir}/trust/device-state.0/inside`, { recursive: true })
+  writeFileSync(`${agent.stateDir}/trust/tuf.a`, '')
+  truncateSync(`${agent.stateDir}/trust/tuf.a`, 400e6)
+  symlinkSync('/dev/zero', `${agent.stateDir}/trust/identity`)
+  mkdirSync(`${agent.stateDir}/agent.lock/inside`, { recursive: true })
+  mkdirSync(`${agent.stateDir}/status.json`)
+  await origin.release('2.1.0', writeTestApp(`${folder.path}/app-2-1`, '2.1.0'))
+  agent.start()
+  await waitUntil('2.1.0 runs', async () => {
+    // The agent may not listen yet, and its first poll is far off.
+    await agent.updateNow().catch(() => {})
+    return (await agent.readVersion())?.startsWith('2.1.0') === true
+  })
+  await waitUntil('committed', () => lastSigned()?.running?.version === '2.1.0')
+  await agent.stop()
+  rmSync(`${agent.stateDir}/status.json`, { recursive: true })
+  for (const place of places) {
+    assert.ok(lstatSync(`${agent.stateDir}/${place}`).isFile(), `${place} was written again`)
+  }
+})
+
+test('T7 fault: a device key that cannot be read keeps the release running, and what is wrong is told', async () => {
+  const path = `${agent.stateDir}/trust/device.key`
+  const key = readFileSync(path)
+  appendFileSync(path, new Uint8Array(5000))
+  agent.start()
+  await version('2.1.0')
+  await waitUntil('told', async () => {
+    const status = await agent.status().catch(() => undefined)
+    return status?.['lastError'] === 'state_unreadable'
+  })
+  await agent.stop()
+  writeFileSync(path, key)
+})
+
 test('T7 truncated state: nothing is installed, the application goes on, and the server is told', async () => {
   await agent.stop()
   for (const file of ['device-state.0', 'device-state.1'])
     truncateSync(`${agent.stateDir}/trust/${file}`, 10)
   await origin.release('3.0.0', writeTestApp(`${folder.path}/app-3`, '3.0.0'))
   agent.start()
-  await version('2.0.0')
+  await version('2.1.0')
   await waitUntil('told', () => lastSigned()?.refusals[0]?.code === 'state_unreadable')
   const status = await agent.status()
   assert.equal(status['lastError'], 'state_unreadable')
   assert.ok(!origin.requests.slice(-5).some((request) => request.includes('/v2/')))
-  assert.equal((await agent.readVersion())?.trim(), '2.0.0')
+  assert.equal((await agent.readVersion())?.trim(), '2.1.0')
 })

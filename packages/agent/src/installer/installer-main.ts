@@ -10,17 +10,18 @@ import { base64Decode } from '@seaworthy/std/bytes'
 import { jsonLog } from '@seaworthy/std/log'
 import type { Log } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
+import type { TrustError } from '@seaworthy/std/refusal'
 import { Refusal } from '@seaworthy/std/refusal'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
-import { isTrustError } from '@seaworthy/trust/tuf'
 import type { AgentConfig } from '../config.ts'
 import type { GatewayLink } from '../handover/link.ts'
 import type { Gateway, SourceSettings } from '../handover/messages.ts'
 import { sourcesOf } from './sources.ts'
 import type { Disk, InstallerPorts } from '../ports.ts'
-import type { ConfigRefusal } from '../refusals.ts'
+import type { ConfigRefusal, StateFault } from '../refusals.ts'
 import type { Layout } from '../state/layout.ts'
 import { layoutOf } from '../state/layout.ts'
+import { isStateUnreadable, readStateFile, stateUnreadable } from '../state/read-state.ts'
 import { replaceFile } from '../state/replace-file.ts'
 import { createFollowingGateway } from './follow-pins.ts'
 import { openServerPins } from '../state/server-pins.ts'
@@ -54,7 +55,11 @@ const rootBytesMax = 512 * 1024
  * link.
  */
 const statusFlags =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
+  constants.O_WRONLY |
+  constants.O_CREAT |
+  constants.O_TRUNC |
+  constants.O_NOFOLLOW |
+  constants.O_NONBLOCK
 
 export async function runInstaller(options: AgentOptions): Promise<number> {
   const log = jsonLog({
@@ -103,7 +108,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
       sources: sources.map(withKeptPins),
     }),
   })
-  const gateway: Gateway = { ...link, publishStatus: publishTo(link, layout.statusFile) }
+  const gateway: Gateway = { ...link, publishStatus: publishTo(link, layout.statusFile, log) }
   const fetching = superviseLives(ports, 'fetcher', end.signal, () =>
     liveFetcher(
       fetcherCommand(layout.fetch, config.runDir, accounts?.fetcher),
@@ -132,7 +137,6 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
       configPath: options.configPath,
       layout,
       sources,
-      anchor,
       builtAt,
       agentVersion,
     }
@@ -141,9 +145,10 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
     }
     let installer: Installer
     try {
-      installer = await openInstaller(installerPorts, settings)
+      if (isStateUnreadable(anchor)) throw anchor
+      installer = await openInstaller(installerPorts, { ...settings, anchor })
     } catch (error) {
-      if (!isTrustError(error, 'state_unreadable')) throw error
+      if (!isStateUnreadable(error)) throw error
       log.error('state-unreadable', { error })
       const stop = new AbortController()
       onTermination(() => stop.abort(new Error('stopped')))
@@ -302,20 +307,35 @@ function makeAgentFolders(
   giveFolder(runDir, 0o755, fetcher, ['agent.sock'])
 }
 
-/** Publishes the status at the socket, and in a file for when nobody listens there. */
-function publishTo(link: GatewayLink, statusFile: string): Gateway['publishStatus'] {
+/**
+ * Publishes the status at the socket, and in a file for when nobody listens there. Without that
+ * file everything else goes on.
+ */
+function publishTo(link: GatewayLink, statusFile: string, log: Log): Gateway['publishStatus'] {
   let last = ''
+  let lastFault = ''
   return (status) => {
     link.publishStatus(status)
     const text = JSON.stringify(status)
     if (text === last) return
     last = text
-    const file = openSync(statusFile, statusFlags, 0o644)
     try {
-      writeFileSync(file, `${text}\n`)
-    } finally {
-      closeSync(file)
+      writeStatus(statusFile, `${text}\n`)
+      lastFault = ''
+    } catch (error) {
+      const fault = String(error)
+      if (fault !== lastFault) log.error('status-not-written', { error, path: statusFile })
+      lastFault = fault
     }
+  }
+}
+
+function writeStatus(statusFile: string, text: string): void {
+  const file = openSync(statusFile, statusFlags, 0o644)
+  try {
+    writeFileSync(file, text)
+  } finally {
+    closeSync(file)
   }
 }
 
@@ -347,14 +367,27 @@ async function liveFetcher(
 
 /**
  * The pinned root: from the configuration the first time, from then on from the installer's own
- * copy; its digest counts, not its path.
+ * copy; its digest counts, not its path. Where the copy cannot be read and no root is given, that
+ * is a fault of the state, which is returned.
  */
-async function loadAnchor(config: AgentConfig, layout: Layout, disk: Disk): Promise<Uint8Array> {
+async function loadAnchor(
+  config: AgentConfig,
+  layout: Layout,
+  disk: Disk,
+): Promise<Uint8Array | TrustError<StateFault>> {
   const copy = `${layout.trust}/anchor.json`
-  const kept = await disk.read(copy, rootBytesMax)
-  if (kept !== undefined && sha256Of(kept) === config.root) return kept
+  let fault: TrustError<StateFault> | undefined
+  try {
+    const kept = await readStateFile(disk, copy, rootBytesMax)
+    if (kept !== undefined && sha256Of(kept) === config.root) return kept
+    if (kept !== undefined) fault = stateUnreadable(`${copy} is not the root of the configuration`)
+  } catch (error) {
+    if (!isStateUnreadable(error)) throw error
+    fault = error
+  }
   const given = await readGivenRoot(config, disk)
   if (given === undefined) {
+    if (fault !== undefined) return fault
     return refuseMember(
       'root: there is no root file to hold against it: give rootFile or rootInline',
     )

@@ -21,6 +21,7 @@ import {
   withoutProvisioningKey,
 } from '../config.ts'
 import { askForToken } from './check-in-session.ts'
+import { DiskError } from '../ports.ts'
 import { FetchError } from '../refusals.ts'
 import { openDeviceKey, signRegistration } from '../state/device-key.ts'
 import type { DeviceState } from '../state/device-state.ts'
@@ -28,6 +29,7 @@ import { registeredBy } from '../state/device-state.ts'
 import type { Identity } from '../state/identity.ts'
 import { freeKeyFile, writeIdentity } from '../state/identity.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
+import { isStateUnreadable } from '../state/read-state.ts'
 import { replaceFile } from '../state/replace-file.ts'
 import { withSignedReport } from '../state/reports.ts'
 import type { InstallerContext } from './context.ts'
@@ -70,16 +72,27 @@ export function createMembership(context: InstallerContext): Membership {
 
   const keyPath = (identity: Pick<Identity, 'keyFile'>) => `${layout.trust}/${identity.keyFile}`
 
+  /** A file that cannot be read holds no key; what runs goes on without one. */
+  const readConfigFile = async (path: string): Promise<Uint8Array | undefined> => {
+    try {
+      return await disk.read(path, configBytesMax)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      log.warn('configuration-unreadable', { error, wayOut: `put ${path} right` })
+      return undefined
+    }
+  }
+
   /** The key that the file holds now: a person who puts a key there need not restart the agent. */
   const readProvisioningKey = async (): Promise<string | undefined> => {
     if (settings.configPath === undefined) return config.provisioningKey
-    const bytes = await disk.read(settings.configPath, configBytesMax)
+    const bytes = await readConfigFile(settings.configPath)
     return bytes && findProvisioningKey(bytes)
   }
 
   const readEnrolmentKey = async (): Promise<string | undefined> => {
     if (settings.configPath === undefined) return config.enrolmentKey
-    const bytes = await disk.read(settings.configPath, configBytesMax)
+    const bytes = await readConfigFile(settings.configPath)
     return bytes && findEnrolmentKey(bytes)
   }
 
@@ -128,7 +141,7 @@ export function createMembership(context: InstallerContext): Membership {
     }
     const path = settings.configPath
     if (path === undefined) return
-    const bytes = await disk.read(path, configBytesMax)
+    const bytes = await readConfigFile(path)
     if (bytes === undefined || !isSpent(findProvisioningKey(bytes))) return
     const rest = withoutProvisioningKey(bytes)
     if (rest !== undefined) await replaceFile(disk, path, utf8Encode(rest), 0o600)
@@ -204,6 +217,17 @@ export function createMembership(context: InstallerContext): Membership {
     await writeIdentity(disk, layout, identity)
   }
 
+  /** The key that an attempt before has made, where it can be read, else a new one. */
+  const openNewKey = async (path: string): Promise<Signer> => {
+    try {
+      return await openDeviceKey(disk, path, true)
+    } catch (error) {
+      if (!isStateUnreadable(error)) throw error
+      await disk.remove(path)
+      return await openDeviceKey(disk, path, true)
+    }
+  }
+
   /**
    * Registers with a device key that the server has never seen: each attempt goes on with the key
    * that the attempt before has made.
@@ -211,7 +235,7 @@ export function createMembership(context: InstallerContext): Membership {
   const registerAnew = async (provisioningKey: string) => {
     const forgotten = store.state.former
     const keyFile = freeKeyFile([store.state.keyFile, forgotten?.keyFile])
-    const signer = await openDeviceKey(disk, keyPath({ keyFile }), true)
+    const signer = await openNewKey(keyPath({ keyFile }))
     let deviceId: string
     try {
       deviceId = await askToRegister(signer, provisioningKey)
@@ -237,11 +261,23 @@ export function createMembership(context: InstallerContext): Membership {
     await askForToken({ ...ports, signer, server, now, clockCheck }, deviceId)
   }
 
+  /** There is no way back to an identity whose key cannot be read. */
+  const openFormerKey = async (former: Identity): Promise<Signer | undefined> => {
+    try {
+      return await openDeviceKey(disk, keyPath(former), false)
+    } catch (error) {
+      if (!isStateUnreadable(error)) throw error
+      log.warn('former-key-unreadable', { error })
+      return undefined
+    }
+  }
+
   /** Returns to the identity before, which a server that was set back, or lied, may know. */
   const goBack = async (): Promise<boolean> => {
     const { former } = store.state
     if (former === null) return false
-    const signer = await openDeviceKey(disk, keyPath(former), false)
+    const signer = await openFormerKey(former)
+    if (signer === undefined) return false
     try {
       await signIn(former, signer)
     } catch (error) {

@@ -5,13 +5,20 @@
 import type { Clock } from '@seaworthy/std/time'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { FetchMetadata, StateStore, TufClient, TufNotice } from '@seaworthy/trust/tuf'
-import { createTrustState, isTrustError, openTufClient, trustError } from '@seaworthy/trust/tuf'
+import {
+  createTrustState,
+  isTrustError,
+  isTrustStateAbsent,
+  openTufClient,
+  trustError,
+} from '@seaworthy/trust/tuf'
 import type { Gateway, SourceSettings } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
 import { DiskError } from '../ports.ts'
 import type { ClockCheck } from './clock-check.ts'
 import { sourceOrder } from './sources.ts'
 import { FetchError } from '../refusals.ts'
+import { readStateFile } from '../state/read-state.ts'
 import { replaceFile } from '../state/replace-file.ts'
 
 export interface TrustPorts {
@@ -49,7 +56,7 @@ const stateBytesMax = 128 * 1024 * 1024
 function createStore(disk: Disk, trustFolder: string): StateStore {
   const path = (slot: string) => `${trustFolder}/tuf.${slot}`
   return {
-    read: (slot) => disk.read(path(slot), stateBytesMax),
+    read: (slot) => readStateFile(disk, path(slot), stateBytesMax),
     write: (slot, bytes) => replaceFile(disk, path(slot), bytes),
   }
 }
@@ -70,10 +77,7 @@ export async function openTrust(
     ),
   )
   const options = { anchor, profile: 'strict', notBefore, earlierFloors } as const
-  const isEmpty = ((await store.read('a')) ?? (await store.read('b'))) === undefined
-  if (isFresh && isEmpty) {
-    await createTrustState(options, store)
-  }
+  if (isFresh && (await isTrustStateAbsent(store))) await createTrustState(options, store)
   let source = 0
   const fetchMetadata: FetchMetadata = async (name, bytesMax) => {
     const request = { kind: 'metadata', source, name, bytesMax } as const

@@ -17,12 +17,15 @@ import { readIdentity } from '../state/identity.ts'
 import { buildReport } from '../state/reports.ts'
 import type { InstallerSettings } from './context.ts'
 
+/** The anchor may be what cannot be read. */
+type Settings = Omit<InstallerSettings, 'anchor'>
+
 const stopMsDefault = 20_000
 
 /** Runs until the signal is aborted; the application is stopped then. */
 export async function runUnreadable(
   ports: InstallerPorts,
-  settings: InstallerSettings,
+  settings: Settings,
   code: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -51,7 +54,7 @@ export async function runUnreadable(
 
 async function keepCurrent(
   ports: InstallerPorts,
-  { layout, config }: InstallerSettings,
+  { layout, config }: Settings,
   runner: ReturnType<typeof createAppRunner>,
 ): Promise<number> {
   const { current, stored } = await readSlots(ports.disk, layout)
@@ -79,11 +82,7 @@ async function keepCurrent(
  * Tells the server, signed where the key still exists. The sequence is lost too; seconds since 1970
  * lie beyond any that was used.
  */
-async function tellServer(
-  ports: InstallerPorts,
-  settings: InstallerSettings,
-  code: string,
-): Promise<void> {
+async function tellServer(ports: InstallerPorts, settings: Settings, code: string): Promise<void> {
   const { layout, config, agentVersion } = settings
   const identity = await readIdentity(ports.disk, layout)
   if (config.server === undefined || identity === undefined) return

@@ -12,7 +12,6 @@ import {
 } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
 import type { Random } from '@seaworthy/std/random'
-import { TrustError } from '@seaworthy/std/refusal'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
 import {
   generateKeyPair,
@@ -22,7 +21,7 @@ import {
 } from '@seaworthy/trust/keys'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { Disk } from '../ports.ts'
-import type { StateFault } from '../refusals.ts'
+import { readStateFile, stateUnreadable } from './read-state.ts'
 import { replaceFile } from './replace-file.ts'
 
 const format = 'seaworthy-device-key-v1'
@@ -30,22 +29,22 @@ const keyFileBytesMax = 4096
 
 /** Reads the key, or makes it where `mayCreate`. Throws `TrustError<'state_unreadable'>`. */
 export async function openDeviceKey(disk: Disk, path: string, mayCreate: boolean): Promise<Signer> {
-  const bytes = await disk.read(path, keyFileBytesMax)
-  if (bytes !== undefined) return parseKeyFile(bytes)
-  if (!mayCreate) throw new TrustError<StateFault>('state_unreadable', 'the device key is gone')
+  const bytes = await readStateFile(disk, path, keyFileBytesMax)
+  if (bytes !== undefined) return parseKeyFile(path, bytes)
+  if (!mayCreate) throw stateUnreadable(`${path}: the device key is gone`)
   const { key, pkcs8 } = await generateKeyPair('ed25519')
   const file = JSON.stringify({ format, key, pkcs8: base64Encode(pkcs8) })
   await replaceFile(disk, path, utf8Encode(file), 0o600)
   return signerFromPkcs8(key, pkcs8)
 }
 
-async function parseKeyFile(bytes: Uint8Array): Promise<Signer> {
+async function parseKeyFile(path: string, bytes: Uint8Array): Promise<Signer> {
   try {
     const file = parseAnyJson(bytes) as { format: string; key: PublicKey; pkcs8: string }
     if (file.format !== format) throw new SyntaxError('unknown format')
     return await signerFromPkcs8(file.key, base64Decode(file.pkcs8))
   } catch (cause) {
-    throw new TrustError<StateFault>('state_unreadable', 'the device key is damaged', { cause })
+    throw stateUnreadable(`${path}: the device key is damaged`, cause)
   }
 }
 

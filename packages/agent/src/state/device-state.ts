@@ -6,12 +6,11 @@
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
-import { TrustError } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
-import type { StateFault } from '../refusals.ts'
 import type { FailedRelease } from './failed-releases.ts'
 import { readGenerations, writeGeneration } from './generations.ts'
 import type { Identity, KeyFile } from './identity.ts'
+import { stateUnreadable } from './read-state.ts'
 import { findStateFault } from './state-form.ts'
 
 export interface StoredRelease {
@@ -184,13 +183,10 @@ export async function openState(
 ): Promise<DeviceStateStore> {
   const generation = await readGenerations(disk, path, stateBytesMax)
   if (generation === undefined && !isFresh) {
-    throw new TrustError<StateFault>(
-      'state_unreadable',
-      'the device has run before, but its state is gone',
-    )
+    throw stateUnreadable(`${path}.0 and ${path}.1: the device has run before, but they are gone`)
   }
   let number = generation?.number ?? 0
-  let state = generation === undefined ? emptyState : parseState(generation.content)
+  let state = generation === undefined ? emptyState : parseState(path, generation.content)
   let queue: Promise<void> = Promise.resolve()
   return {
     get state() {
@@ -216,7 +212,7 @@ export async function openState(
  * Reads the members: the checksum has shown that it is what we wrote; this shows that this version
  * understands it.
  */
-function parseState(content: Uint8Array): DeviceState {
+function parseState(path: string, content: Uint8Array): DeviceState {
   try {
     const value: unknown = parseAnyJson(content)
     if (typeof value !== 'object' || value === null) throw new SyntaxError('not an object')
@@ -225,9 +221,7 @@ function parseState(content: Uint8Array): DeviceState {
     if (fault !== undefined) throw new SyntaxError(`${fault} is out of form`)
     return state
   } catch (cause) {
-    throw new TrustError<StateFault>('state_unreadable', 'the device state is in an unknown form', {
-      cause,
-    })
+    throw stateUnreadable(`${path}: the device state is in an unknown form`, cause)
   }
 }
 

@@ -1,12 +1,15 @@
 /**
  * A document kept in two files, written in turn, each with its number, length and SHA-256 behind
- * it. A torn or altered file is passed over for the other; when neither can be read although one
- * exists, that is `state_unreadable` and never the same as an empty start.
+ * it. A file that is torn, altered or cannot be read is passed over for the other; when neither can
+ * be read although one exists, that is `state_unreadable` and never the same as an empty start.
+ *
+ * The other file is one write older, as if the power had failed before the last write, which the
+ * device must survive anyway: floors and counters of all writes before are in it. The next write
+ * replaces the damaged file, never the whole one.
  */
 import { concatBytes, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
-import { TrustError } from '@seaworthy/std/refusal'
 import type { Disk } from '../ports.ts'
-import type { StateFault } from '../refusals.ts'
+import { isStateUnreadable, readStateFile, stateUnreadable } from './read-state.ts'
 import { replaceFile } from './replace-file.ts'
 
 const trailerForm = /\nseaworthy-state-v1 ([0-9]{1,15}) ([0-9]{1,9}) ([0-9a-f]{64})\n$/
@@ -63,21 +66,24 @@ export async function readGenerations(
   bytesMax: number,
 ): Promise<Generation | undefined> {
   const found: { number: number; content: Uint8Array }[] = []
-  let damaged = 0
+  const damaged: unknown[] = []
   for (const suffix of ['0', '1']) {
-    const bytes = await disk.read(`${path}.${suffix}`, bytesMax + trailerBytesMax)
-    if (bytes === undefined) continue
-    const generation = await decodeGeneration(bytes)
-    if (generation === undefined) damaged++
-    else found.push(generation)
+    const file = `${path}.${suffix}`
+    try {
+      const bytes = await readStateFile(disk, file, bytesMax + trailerBytesMax)
+      if (bytes === undefined) continue
+      const generation = await decodeGeneration(bytes)
+      if (generation === undefined) throw stateUnreadable(`${file} is damaged`)
+      found.push(generation)
+    } catch (error) {
+      if (!isStateUnreadable(error)) throw error
+      damaged.push(error)
+    }
   }
   const newest = found.toSorted((a, b) => b.number - a.number)[0]
-  if (newest !== undefined) return { ...newest, otherDamaged: damaged > 0 }
-  if (damaged === 0) return undefined
-  throw new TrustError<StateFault>(
-    'state_unreadable',
-    `${path} is there, but no generation of it is whole`,
-  )
+  if (newest !== undefined) return { ...newest, otherDamaged: damaged.length > 0 }
+  if (damaged.length === 0) return undefined
+  throw stateUnreadable(`${path}.0 and ${path}.1: neither can be read`, damaged[0])
 }
 
 /** Overwrites the older of the two; durable when it resolves. */

@@ -4,12 +4,11 @@
  */
 import { base64Decode, base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
-import { TrustError } from '@seaworthy/std/refusal'
 import type { ReceivingKey } from '@seaworthy/trust/hpke'
 import { generateReceivingKey, openReceivingKey } from '@seaworthy/trust/hpke'
 import type { Disk } from '../ports.ts'
-import type { StateFault } from '../refusals.ts'
 import type { Layout } from './layout.ts'
+import { readStateFile, stateUnreadable } from './read-state.ts'
 import { replaceFile } from './replace-file.ts'
 
 const format = 'seaworthy-receiving-key-v1'
@@ -21,20 +20,20 @@ export async function ensureReceivingKey(
   layout: Pick<Layout, 'trust'>,
 ): Promise<ReceivingKey> {
   const path = `${layout.trust}/receiving.key`
-  const bytes = await disk.read(path, keyFileBytesMax)
-  if (bytes !== undefined) return parseKeyFile(bytes)
+  const bytes = await readStateFile(disk, path, keyFileBytesMax)
+  if (bytes !== undefined) return parseKeyFile(path, bytes)
   const { pkcs8 } = await generateReceivingKey()
   const file = JSON.stringify({ format, pkcs8: base64Encode(pkcs8) })
   await replaceFile(disk, path, utf8Encode(file), 0o600)
   return openReceivingKey(pkcs8)
 }
 
-async function parseKeyFile(bytes: Uint8Array): Promise<ReceivingKey> {
+async function parseKeyFile(path: string, bytes: Uint8Array): Promise<ReceivingKey> {
   try {
     const file = parseAnyJson(bytes) as { format: string; pkcs8: string }
     if (file.format !== format) throw new SyntaxError('unknown format')
     return await openReceivingKey(base64Decode(file.pkcs8))
   } catch (cause) {
-    throw new TrustError<StateFault>('state_unreadable', 'the receiving key is damaged', { cause })
+    throw stateUnreadable(`${path}: the receiving key is damaged`, cause)
   }
 }

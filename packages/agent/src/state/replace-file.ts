@@ -4,7 +4,7 @@ import type { Disk } from '../ports.ts'
 
 /**
  * Writes, syncs, renames, and syncs the folder. What a crash leaves of an earlier attempt is
- * removed first.
+ * removed first. A link or a folder that lies in the place of the file gives way to it.
  */
 export async function replaceFile(
   disk: Disk,
@@ -20,7 +20,14 @@ export async function replaceFile(
   } finally {
     await writer.close()
   }
-  await disk.rename(temporary, path)
+  try {
+    await disk.rename(temporary, path)
+  } catch (error) {
+    // No file takes the name of a folder by itself.
+    if ((await disk.list(path)) === undefined) throw error
+    await disk.remove(path)
+    await disk.rename(temporary, path)
+  }
   await disk.syncFolder(dirname(path))
 }
 

@@ -15,7 +15,10 @@ export type StateSlot = 'a' | 'b'
 
 /** Two files on the device's disk. */
 export interface StateStore {
-  /** The whole file, or `undefined` when there is none. */
+  /**
+   * The whole file, or `undefined` when there is none. Throws `state_unreadable` for one that is
+   * there and cannot be read, which counts as damaged.
+   */
   read(slot: StateSlot): Promise<Uint8Array | undefined>
   /** All or nothing, on disk when it resolves: write aside, fsync, rename, fsync of the folder. */
   write(slot: StateSlot, bytes: Uint8Array): Promise<void>
@@ -163,9 +166,9 @@ export async function readClientState(store: StateStore): Promise<ReadState> {
   const found: { slot: StateSlot; state: ClientState }[] = []
   let cause: unknown
   for (const slot of ['a', 'b'] as const) {
-    const bytes = await store.read(slot)
-    if (!bytes) continue
     try {
+      const bytes = await store.read(slot)
+      if (!bytes) continue
       found.push({ slot, state: await parseClientState(bytes) })
     } catch (error) {
       if (!isTrustError(error, 'state_unreadable')) throw error
@@ -174,12 +177,28 @@ export async function readClientState(store: StateStore): Promise<ReadState> {
   }
   const [newest] = found.toSorted((x, y) => y.state.generation - x.state.generation)
   if (!newest) {
-    throw trustError('state_unreadable', 'no generation of the trust state is readable', { cause })
+    const why = cause instanceof Error ? `: ${cause.message}` : ''
+    throw trustError('state_unreadable', `no generation of the trust state is readable${why}`, {
+      cause,
+    })
   }
   return {
     ...newest,
     isGenerationLost: newest.state.generation > 1 && found.length < 2,
   }
+}
+
+/** Whether there is no generation, not even one that cannot be read. */
+export async function isTrustStateAbsent(store: StateStore): Promise<boolean> {
+  for (const slot of ['a', 'b'] as const) {
+    try {
+      if ((await store.read(slot)) !== undefined) return false
+    } catch (error) {
+      if (!isTrustError(error, 'state_unreadable')) throw error
+      return false
+    }
+  }
+  return true
 }
 
 /** Writes the next generation over the older slot. */

@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { dayMs, ManualClock } from '@seaworthy/std/time'
-import { formatClientState, parseClientState } from './client-state.ts'
-import type { ClientState } from './client-state.ts'
+import { formatClientState, isTrustStateAbsent, parseClientState } from './client-state.ts'
+import type { ClientState, StateSlot } from './client-state.ts'
 import { createTrustState, openTufClient } from './client.ts'
-import { isTrustError } from './codes.ts'
+import { isTrustError, trustError } from './codes.ts'
 import { chooseRelease, listReleases } from './release.ts'
 import {
   createRepositorySimulator,
@@ -161,6 +161,28 @@ test('one broken generation is survived with the other, and noticed', async () =
   store.slots.set('a', new Uint8Array())
   const degraded = await reopen()
   assert.ok((await degraded.refresh()).some(({ code }) => code === 'state_generation_lost'))
+})
+
+test('T7 fault: a generation that cannot be read is a broken one, and no beginning', async () => {
+  const repository = await publishedRepository()
+  const { client, store, reopen } = await provisionClient(repository, new ManualClock(now))
+  await client.refresh()
+  assert.equal(store.slots.size, 2)
+  const lost = new Set<StateSlot>()
+  const read = store.read.bind(store)
+  store.read = async (slot) => {
+    if (lost.has(slot)) throw trustError('state_unreadable', `tuf.${slot} is a folder`)
+    return await read(slot)
+  }
+  for (const slot of ['a', 'b'] as const) {
+    lost.clear()
+    lost.add(slot)
+    await reopen()
+    assert.equal(await isTrustStateAbsent(store), false)
+  }
+  lost.add('a')
+  await assert.rejects(reopen(), /tuf\.b is a folder/)
+  assert.equal(await isTrustStateAbsent(store), false)
 })
 
 test('power cut at every write: the state is that before or after, and rollback protection holds', async () => {

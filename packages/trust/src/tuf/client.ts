@@ -7,7 +7,12 @@ import { equalBytes } from '@seaworthy/std/bytes'
 import { minOf } from '@seaworthy/std/numbers'
 import { minuteMs, parseInstant } from '@seaworthy/std/time'
 import type { Clock } from '@seaworthy/std/time'
-import { readClientState, writeClientState, formatClientState } from './client-state.ts'
+import {
+  formatClientState,
+  isTrustStateAbsent,
+  readClientState,
+  writeClientState,
+} from './client-state.ts'
 import type { ClientState, StateSlot, StateStore } from './client-state.ts'
 import { isTrustError, trustError } from './codes.ts'
 import { findTarget, loadRole, refreshRoots, refreshTrustedSet, roleFileName } from './cycle.ts'
@@ -135,7 +140,7 @@ export async function createTrustState(
   options: TufClientOptions,
   store: StateStore,
 ): Promise<void> {
-  if ((await store.read('a')) ?? (await store.read('b'))) {
+  if (!(await isTrustStateAbsent(store))) {
     throw trustError('state_unreadable', 'there is a trust state already: it is not overwritten')
   }
   const { root } = await startSet(options, () => options.notBefore)

@@ -80,7 +80,7 @@ export { hasHashes, TrustedSet } from './trusted-set.ts'
 export { roleFileName } from './cycle.ts'
 export type { FetchMetadata, FoundTarget } from './cycle.ts'
 export { findKeyRing, matchesPattern } from './delegations.ts'
-export { parseClientState, readClientState } from './client-state.ts'
+export { isTrustStateAbsent, parseClientState, readClientState } from './client-state.ts'
 export type { ClientState, StateSlot, StateStore } from './client-state.ts'
 export { createTrustState, openTufClient } from './client.ts'
 export type {
