@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { systemRandom } from '@seaworthy/std/random'
+import { testPorts } from '../testing/ports.ts'
 import type { RememberedDocument } from './signed-documents.ts'
 import { findRivals, readSignedDocuments, rememberSigned } from './signed-documents.ts'
 
@@ -28,6 +28,41 @@ test('T5 attack: a second content of a version, or an older version, of one repo
   )
 })
 
+const ports = testPorts()
+const anything = () => {}
+
+test('T5 attack: of two contents of one version that are signed at once one is refused, and nothing that was signed is lost', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-signed-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const sign = (next: RememberedDocument) =>
+    rememberSigned(ports, folder, [next], (before) => {
+      if (findRivals(before, [next]).length > 0) throw new RangeError('a rival')
+    })
+  const contents = ['x', 'y', 'z'].map((sha256) => ({
+    roots: ['a'],
+    role: 'web',
+    version: 4,
+    sha256,
+  }))
+  const others = Array.from({ length: 8 }, (_, index) => ({
+    roots: ['a'],
+    role: `other${index}`,
+    version: 1,
+    sha256: 'x',
+  }))
+  const ends = await Promise.allSettled([...contents, ...others].map(sign))
+  const refused = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
+  assert.deepEqual(
+    refused.map((error) => error instanceof RangeError),
+    [true, true],
+  )
+  const signed = await readSignedDocuments(folder)
+  assert.deepEqual(
+    signed.map(({ role }) => role).toSorted(),
+    ['web', ...others.map(({ role }) => role)].toSorted(),
+  )
+})
+
 test('T5 what was signed is remembered once, and a damaged list is no empty one', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-signed-'))
   t.after(() => rm(folder, { recursive: true }))
@@ -35,14 +70,14 @@ test('T5 what was signed is remembered once, and a damaged list is no empty one'
   const one = { roots: ['a'], role: 'web', version: 1, sha256: 'x' }
   const two = { ...one, version: 2 }
   assert.deepEqual(await readSignedDocuments(config), [])
-  await rememberSigned(config, [one], systemRandom)
-  await rememberSigned(config, [one, two], systemRandom)
+  await rememberSigned(ports, config, [one], anything)
+  await rememberSigned(ports, config, [one, two], anything)
   assert.deepEqual(await readSignedDocuments(config), [one, two])
   for (const text of ['', '{}', '{"format":"seaworthy-signed-v1","signed":[{"role":1}]}']) {
     await writeFile(join(config, 'signed.json'), text)
     await assert.rejects(readSignedDocuments(config), /list of what was signed here/)
     await assert.rejects(
-      rememberSigned(config, [one], systemRandom),
+      rememberSigned(ports, config, [one], anything),
       /list of what was signed here/,
     )
   }

@@ -4,8 +4,9 @@
  */
 import { join } from 'node:path'
 import { parseAnyJson } from '@seaworthy/std/json'
-import type { Random } from '@seaworthy/std/random'
 import { CliError } from '../failure.ts'
+import type { CliPorts } from '../ports.ts'
+import { withFileLock } from './file-lock.ts'
 import { makePrivateFolder, readIfThere, writeDurably } from './files.ts'
 
 export interface RememberedDocument {
@@ -69,17 +70,28 @@ export async function readSignedDocuments(configFolder: string): Promise<Remembe
   }
 }
 
+/**
+ * Remembers what is about to be signed, and is durable when it resolves: of two commands that are
+ * about to sign two contents of one version at once, the second finds the first. `judge` is called
+ * with what was remembered before, and throws where that must not be signed.
+ */
 export async function rememberSigned(
+  ports: Pick<CliPorts, 'sleep' | 'signal' | 'random'>,
   configFolder: string,
   documents: readonly RememberedDocument[],
-  random: Random,
+  judge: (before: readonly RememberedDocument[]) => void,
 ): Promise<void> {
-  const before = await readSignedDocuments(configFolder)
-  const added = documents.filter((document) => !before.some((one) => isSame(one, document)))
-  if (added.length === 0) return
-  const signed = [...before, ...added].slice(-documentsMax)
+  if (documents.length === 0) return
+  const path = pathIn(configFolder)
   await makePrivateFolder(configFolder)
-  await writeDurably(pathIn(configFolder), `${JSON.stringify({ format, signed })}\n`, { random })
+  await withFileLock(ports, path, async () => {
+    const before = await readSignedDocuments(configFolder)
+    judge(before)
+    const added = documents.filter((document) => !before.some((one) => isSame(one, document)))
+    if (added.length === 0) return
+    const signed = [...before, ...added].slice(-documentsMax)
+    await writeDurably(path, `${JSON.stringify({ format, signed })}\n`, ports)
+  })
 }
 
 function parseDocuments(value: unknown): RememberedDocument[] {

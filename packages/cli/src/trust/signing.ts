@@ -105,11 +105,11 @@ async function offerLeftOut(
  * Refuses a second content of a version that was signed here, and an older version: holders who
  * sign two of them let whoever serves metadata choose. `--yes` does not accept it.
  */
-async function requireFirstOfVersion(
-  context: Context,
+function requireFirstOfVersion(
+  signed: readonly RememberedDocument[],
   documents: readonly RememberedDocument[],
-): Promise<void> {
-  const [rival] = findRivals(await readSignedDocuments(baseFolder(context)), documents)
+): void {
+  const [rival] = findRivals(signed, documents)
   if (rival === undefined) return
   const { role, version } = rival.document
   const { before } = rival
@@ -170,11 +170,16 @@ export async function signWithKeys(
   if (useful.length === 0) return { proposal, current, files }
   requireChecked(options.content.unchecked, options.acceptUnchecked)
   const documents = documentsOf(proposal, options.roots)
-  if (!options.acceptSecond) await requireFirstOfVersion(context, documents)
+  const requireFirst = (before: readonly RememberedDocument[]) => {
+    if (!options.acceptSecond) requireFirstOfVersion(before, documents)
+  }
+  // Nobody is asked to confirm what is refused afterwards.
+  requireFirst(await readSignedDocuments(baseFolder(context)))
   const unseen = await offerLeftOut(context, options.content)
   await context.confirm(
     `Sign "${proposal.title}" with ${useful.map((key) => key.path).join(', ')}${unseen}?`,
   )
+  const signers: Signer[] = []
   for (const key of useful) {
     if (!authorised.has(key.keyId)) {
       throw new Refusal<ProposalRefusal>(
@@ -182,12 +187,15 @@ export async function signWithKeys(
         `${key.path} (${key.keyId.slice(0, 12)}…) speaks for none of the roles of this proposal. These do: ${[...authorised].map((id) => id.slice(0, 12)).join(', ')}`,
       )
     }
-    const signer: Signer = await openSigner(key, options.passphrases)
+    signers.push(await openSigner(key, options.passphrases))
+  }
+  // What was confirmed may no longer be the first: another command can have signed meanwhile.
+  await rememberSigned(context.ports, baseFolder(context), documents, requireFirst)
+  for (const signer of signers) {
     const file = await signProposal(proposal, current, signer, context.ports.clock.now())
     proposal = await mergeSignatures(proposal, file, current)
     files.push(file)
   }
-  await rememberSigned(baseFolder(context), documents, context.ports.random)
   return { proposal, current, files }
 }
 
