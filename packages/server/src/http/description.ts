@@ -5,9 +5,9 @@
 import { describeRoutes } from '@seaworthy/api/openapi'
 import type { RouteRules } from '@seaworthy/api/openapi'
 import { resources } from '@seaworthy/api/routes'
-import { isForStrangers } from './dispatch.ts'
 import { guarded } from './effects.ts'
 import type { Endpoint } from './endpoint.ts'
+import { isForStrangers } from './may-call.ts'
 import { problemCodesOf } from './problem-codes.ts'
 import { describeProblem } from './problems.ts'
 

@@ -4,17 +4,10 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { checkIn } from '@seaworthy/api/device-self'
-import type { Route } from '@seaworthy/api/route'
 import { nothing } from '@seaworthy/api/route'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import { nextPinHeader } from '@seaworthy/std/pins'
 import { Refusal } from '@seaworthy/std/refusal'
-import {
-  requirePermission,
-  requirePerson,
-  recordRefusal,
-  requireStepUp,
-} from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
 import { anyone } from '../app/worker/index.ts'
 import type { PersonRefusal } from '../app/refusals.ts'
@@ -25,6 +18,7 @@ import { browserOf, formatCookie, noBrowser } from './browsers.ts'
 import type { Endpoint, RawHandler } from './endpoint.ts'
 import { leavingOf } from './leaving.ts'
 import { bodyLimits } from './limits.ts'
+import { requireMayCall } from './may-call.ts'
 import { nameRoute } from './metrics.ts'
 import { parsePart, readQuery } from './parse-part.ts'
 import { HttpError, problemOf } from './problems.ts'
@@ -58,7 +52,7 @@ export function createDispatcher(
     req: IncomingMessage,
     res: ServerResponse,
   ) => {
-    const { route, permission } = endpoint
+    const { route } = endpoint
     nameRoute(res, route.name)
     const now = app.clock.now()
     const identified = () => authenticate(app, req, route.auth, limiter, now)
@@ -66,15 +60,7 @@ export function createDispatcher(
     if (actor.kind === 'device' && route.name !== checkIn.name) {
       await requireBudget(app, 'device-requests', actor.id)
     }
-    try {
-      if (!isForStrangers(route)) requirePermission(actor, permission)
-      if (route.auth === 'session') requirePerson(actor)
-    } catch (error) {
-      const attempt = { actor, action: route.name, subject: req.url!.slice(0, 300) }
-      await recordRefusal(app, error, attempt)
-      throw error
-    }
-    if (route.stepUp) requireStepUp(actor, now)
+    await requireMayCall(app, endpoint, actor, req.url!, now)
     const browser = route.auth.startsWith('device') ? noBrowser : browserOf(app, req)
     const call = {
       params: parsePart(route.params, params, 'path'),
@@ -159,9 +145,6 @@ function methodRefusal(methods: readonly string[]): HttpError {
     headers: { allow: methods.join(', ') },
   })
 }
-
-/** Routes on which nobody is signed in yet. */
-export const isForStrangers = ({ auth }: Route): boolean => auth === 'public' || auth === 'pairing'
 
 /** Answers to a wrong secret, key or proof of somebody who is not signed in yet. */
 const guesses: ReadonlySet<string> = new Set<DeviceRefusal | PersonRefusal>([

@@ -57,7 +57,7 @@ export function createHandlers(app: App, { hasFastPath, web }: HandlerOptions): 
     createLogHandler(app, limiter),
     createFleetLockHandler(app, limiter),
     createOmahaHandler(app, limiter),
-    ...createODataHandlers(app, limiter),
+    ...createODataHandlers(app, limiter, endpoints),
     createMetricsHandler(app, limiter),
     ...createServerFiles(app, endpoints),
     ...(web === undefined ? [] : createWebHandlers(web)),

@@ -28,6 +28,11 @@ const needed: Readonly<Record<SetName, Permission>> = {
   deviceVariables: 'variable:read',
 }
 
+/** Throws `permission_denied` unless the actor may read entities of the set. */
+export function requireMayRead(actor: Actor, set: string): void {
+  requirePermission(actor, needed[set as SetName])
+}
+
 export interface EntityAnswer {
   /** The entities of one page. */
   readonly entities: readonly FoundEntity[]
@@ -84,7 +89,7 @@ async function answer<T>(
   work: (parent: Parent | null, reach: Reach) => Promise<T>,
 ): Promise<T> {
   const sets = new Set([set, ...touched])
-  for (const one of sets) requirePermission(actor, needed[one as SetName])
+  for (const one of sets) requireMayRead(actor, one)
   const { products, fleets } = grantOf(actor)
   const isPublished = sets.has('products') || sets.has('channels')
   const published = isPublished ? listPublished(await app.trust.freshState()) : nothingPublished

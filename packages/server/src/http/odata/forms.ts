@@ -89,6 +89,15 @@ function formatAddress({ set, key, link }: AskedEntities): string {
   return `${set}${key === null ? '' : formatKey(key)}${link === null ? '' : `/${link}`}`
 }
 
+/** The address of one entity. */
+export function formatEntity(
+  root: string,
+  set: string,
+  key: NonNullable<AskedEntities['key']>,
+): string {
+  return `${root}${set}${formatKey(key)}`
+}
+
 function formatKey(key: NonNullable<AskedEntities['key']>): string {
   const quoted = (value: string) => `'${encodeURIComponent(value.replaceAll("'", "''"))}'`
   const [only] = key

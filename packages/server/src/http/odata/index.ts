@@ -1,9 +1,9 @@
 /**
  * `/odata/v1/` answers as OData v4 asks, `/odata/pine/v1/` as the clients of balena read it: the
- * same questions, permissions and entities. Both only read.
+ * same questions, permissions and entities. Changes are calls of the routes under `/v1`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Address } from '@seaworthy/api/odata'
+import type { Address, ODataRefusal } from '@seaworthy/api/odata'
 import {
   conditionOf,
   formatMetadata,
@@ -12,30 +12,42 @@ import {
   setsByName,
 } from '@seaworthy/api/odata'
 import { utf8Encode } from '@seaworthy/std/bytes'
-import { Refusal } from '@seaworthy/std/refusal'
+import { Refusal, refusalAs } from '@seaworthy/std/refusal'
 import type { Actor } from '../../app/access/index.ts'
 import { recordRefusal } from '../../app/access/index.ts'
 import type { App } from '../../app/app.ts'
 import type { AskedEntities, Turns } from '../../app/odata/index.ts'
-import { askCount, askEntities, createTurns, notFound } from '../../app/odata/index.ts'
+import {
+  askCount,
+  askEntities,
+  createTurns,
+  notFound,
+  requireMayRead,
+} from '../../app/odata/index.ts'
 import type { AttemptLimiter } from '../authenticate.ts'
 import { authenticate } from '../authenticate.ts'
 import { refuseBody } from '../bodies.ts'
-import type { RawHandler } from '../endpoint.ts'
+import type { Endpoint, RawHandler } from '../endpoint.ts'
 import { HttpError } from '../problems.ts'
 import { originOf, sendBytes } from '../request.ts'
 import { readQuery } from '../parse-part.ts'
-import { pineForm, v4Form } from './forms.ts'
+import { formatEntity, pineForm, v4Form } from './forms.ts'
 import type { Form, AskedPage } from './forms.ts'
+import { isWriting, write } from './writes.ts'
 
 interface Ports {
   readonly app: App
   readonly limiter: AttemptLimiter
+  readonly endpoints: readonly Endpoint[]
   readonly turns: Turns
 }
 
-export function createODataHandlers(app: App, limiter: AttemptLimiter): RawHandler[] {
-  const ports = { app, limiter, turns: createTurns() }
+export function createODataHandlers(
+  app: App,
+  limiter: AttemptLimiter,
+  endpoints: readonly Endpoint[],
+): RawHandler[] {
+  const ports = { app, limiter, endpoints, turns: createTurns() }
   return [
     createHandler(ports, '/odata/pine/v1/', pineForm),
     createHandler(ports, '/odata/v1/', v4Form),
@@ -45,14 +57,19 @@ export function createODataHandlers(app: App, limiter: AttemptLimiter): RawHandl
 function createHandler(ports: Ports, prefix: string, form: Form): RawHandler {
   return {
     prefix,
-    methods: ['GET', 'HEAD'],
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     async answer(req, res, path, query) {
       const { app, limiter } = ports
       const actor = await authenticate(app, req, 'actor', limiter, app.clock.now())
-      refuseBody(req)
       const root = `${originOf(req)}${prefix}`
+      const target = decodePath(path.slice(prefix.length))
+      if (isWriting(req.method)) {
+        await change(ports, form, actor, { req, res, root, target, method: req.method, query })
+        return
+      }
+      refuseBody(req)
       try {
-        const address = readAddress(decodePath(path.slice(prefix.length)))
+        const address = readAddress(target)
         const sent = await answerAddress(ports, form, actor, address, {
           root,
           options: readQuery(query.toString()),
@@ -70,6 +87,59 @@ function createHandler(ports: Ports, prefix: string, form: Form): RawHandler {
     },
   }
 }
+
+interface ChangeRequest {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly root: string
+  readonly target: string
+  readonly method: 'POST' | 'PATCH' | 'DELETE'
+  readonly query: URLSearchParams
+}
+
+/**
+ * A change answers without a body, unless `Prefer: return=representation` asks for the entity, as
+ * whoever may change it may also read it. What was made is answered with, unless
+ * `return=minimal` says otherwise.
+ */
+async function change(
+  ports: Ports,
+  form: Form,
+  actor: Actor,
+  { req, res, root, target, method, query }: ChangeRequest,
+): Promise<void> {
+  const address = readAddress(target)
+  if (address.kind !== 'entities' || address.link !== null || address.isCount) {
+    throw notChangeable('only entities of a set can be changed')
+  }
+  if (query.size > 0) throw notChangeable('a change takes no options')
+  const { set, key } = address
+  const isMade = method === 'POST'
+  const isShown = showsEntity(req, isMade)
+  if (isShown && method !== 'DELETE') requireMayRead(actor, set)
+  const now = ports.app.clock.now()
+  const changed = await write(ports.app, ports.endpoints, req, actor, { method, set, key }, now)
+  if (changed !== null) {
+    const place = formatEntity(root, set, changed)
+    res.setHeader('odata-entityid', place)
+    if (isMade) res.setHeader('location', place)
+  }
+  if (changed === null || !isShown) {
+    sendBytes(res, 204, { 'cache-control': 'no-store', ...form.headers }, new Uint8Array())
+    return
+  }
+  const asking = { root, options: {}, pageSize: null }
+  const sent = await answerAddress(ports, form, actor, { ...address, key: changed }, asking)
+  send(res, form, sent, isMade ? 201 : 200)
+}
+
+function showsEntity({ headers }: IncomingMessage, isMade: boolean): boolean {
+  const prefer = String(headers['prefer'] ?? '').slice(0, 200)
+  if (/(?:^|[\s,;])return=minimal(?:$|[\s,;])/.test(prefer)) return false
+  return isMade || /(?:^|[\s,;])return=representation(?:$|[\s,;])/.test(prefer)
+}
+
+const notChangeable = refusalAs<ODataRefusal>('odata_not_supported')
 
 interface Sent {
   readonly type: string
@@ -140,7 +210,7 @@ function pageSizeOf(req: IncomingMessage): number | null {
   return match === null ? null : Math.max(1, Number(match[1]))
 }
 
-function send(res: ServerResponse, form: Form, { type, text }: Sent): void {
+function send(res: ServerResponse, form: Form, { type, text }: Sent, status = 200): void {
   const headers = { 'content-type': type, 'cache-control': 'no-store', ...form.headers }
-  sendBytes(res, 200, headers, utf8Encode(text))
+  sendBytes(res, status, headers, utf8Encode(text))
 }

@@ -1,0 +1,124 @@
+/**
+ * Changes by OData. Each is a call of a route under `/v1`: permission, confirmation, effect, audit
+ * action and the form of the body are those of the route.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Key, ODataRefusal } from '@seaworthy/api/odata'
+import { setsByName } from '@seaworthy/api/odata'
+import { removeDevice, setDevice } from '@seaworthy/api/devices'
+import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import { createRollout } from '@seaworthy/api/rollouts'
+import type { Route } from '@seaworthy/api/route'
+import { nothing } from '@seaworthy/api/route'
+import { removeVariable, setVariable } from '@seaworthy/api/variables'
+import { invariant, Refusal } from '@seaworthy/std/refusal'
+import type { Actor } from '../../app/access/index.ts'
+import type { App } from '../../app/app.ts'
+import { refuseBody } from '../bodies.ts'
+import { noBrowser } from '../browsers.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { bodyLimits } from '../limits.ts'
+import { requireMayCall } from '../may-call.ts'
+import { parsePart } from '../parse-part.ts'
+import { parseJson, readJsonText } from '../request.ts'
+
+type Method = 'POST' | 'PATCH' | 'DELETE'
+
+interface Write {
+  readonly route: Route
+  /** Parameters of the route, by the property of the key that each is. */
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** The routes by which entities are made (POST), changed and removed. */
+const writes: Readonly<Record<string, Partial<Record<Method, Write>>>> = {
+  devices: {
+    PATCH: { route: setDevice, params: { deviceId: 'id' } },
+    DELETE: { route: removeDevice, params: { deviceId: 'id' } },
+  },
+  fleets: {
+    POST: { route: createFleet, params: {} },
+    PATCH: { route: setFleet, params: { fleet: 'name' } },
+  },
+  fleetVariables: {
+    PATCH: { route: setVariable, params: { fleet: 'fleet', variable: 'name' } },
+    DELETE: { route: removeVariable, params: { fleet: 'fleet', variable: 'name' } },
+  },
+  rollouts: { POST: { route: createRollout, params: {} } },
+}
+
+export interface Asked {
+  readonly method: Method
+  readonly set: string
+  readonly key: Key | null
+}
+
+export const isWriting = (method: string | undefined): method is Method =>
+  method === 'POST' || method === 'PATCH' || method === 'DELETE'
+
+/** Finds the route of a change. Throws `odata_not_supported`. */
+export function findWrite({ method, set, key }: Asked): Write {
+  const ways = writes[set] ?? {}
+  const write = ways[method]
+  if (write === undefined) {
+    const there = Object.keys(ways).join(', ')
+    refuse(
+      there === ''
+        ? `${set} cannot be changed by OData: see docs/api for the routes that change them`
+        : `${method} does nothing to ${set}; there is ${there}`,
+    )
+  }
+  if (method === 'POST' && key !== null) refuse('POST makes an entity of a set: leave out the key')
+  if (method !== 'POST' && key === null) refuse(`name one entity by its key, as in ${set}('…')`)
+  return write
+}
+
+function refuse(what: string): never {
+  throw new Refusal<ODataRefusal>('odata_not_supported', what)
+}
+
+/** Carries out the change, and answers with the key of the entity; `null` when it is gone. */
+export async function write(
+  app: App,
+  endpoints: readonly Endpoint[],
+  req: IncomingMessage,
+  actor: Actor,
+  asked: Asked,
+  now: Date,
+): Promise<Key | null> {
+  const { route, params } = findWrite(asked)
+  const endpoint = endpoints.find((one) => one.route.name === route.name)
+  invariant(endpoint !== undefined, 'every route is mounted')
+  await requireMayCall(app, endpoint, actor, req.url!, now)
+  const reply = await endpoint.run(app, {
+    params: parsePart(route.params, paramsOf(params, asked.key), 'path'),
+    query: parsePart(route.query, {}, 'query'),
+    body: await readBody(app, route, req),
+    actor,
+    browser: noBrowser,
+    now,
+  })
+  if (asked.method === 'DELETE') return null
+  return asked.key ?? keyIn(asked.set, reply as Readonly<Record<string, unknown>>)
+}
+
+function paramsOf(params: Write['params'], key: Key | null): Record<string, string> {
+  const valueOf = (property: string) => key?.find((one) => one.property === property)?.value ?? ''
+  return Object.fromEntries(
+    Object.entries(params).map(([name, property]) => [name, valueOf(property)]),
+  )
+}
+
+/** The key of what was made: the route answers with its properties. */
+function keyIn(set: string, reply: Readonly<Record<string, unknown>>): Key {
+  return setsByName.get(set)!.key.map((property) => ({ property, value: String(reply[property]) }))
+}
+
+async function readBody(app: App, route: Route, req: IncomingMessage): Promise<unknown> {
+  if (route.body === nothing) {
+    refuseBody(req)
+    return undefined
+  }
+  const text = await readJsonText(req, { ...bodyLimits.route, bytesMax: route.bodyBytesMax }, app)
+  return parsePart(route.body, parseJson(text), 'body')
+}
