@@ -1,7 +1,7 @@
 /**
- * Sign-in by an identity provider (OpenID Connect Core 1.0, code flow with PKCE). Whoever has an
- * account there is known here when they have linked it, or when one of its groups gives a role. A
- * provider never opens what needs a passkey.
+ * Sign-in by an identity provider (OpenID Connect Core 1.0 or GitHub, code flow with PKCE). Whoever
+ * has an account there is known here when they have linked it, or when one of its groups gives a
+ * role. A provider never opens what needs a passkey.
  */
 import { z } from 'zod'
 import { lineField } from './ceremonies.ts'
@@ -32,8 +32,12 @@ const groupGrantView = z.object({
   fleets: z.array(nameField).nullable(),
 })
 
+/** The protocol: OpenID Connect, or GitHub’s OAuth 2.0 with its API. */
+const providerKind = z.enum(['oidc', 'github'])
+
 export const identityProviderView = z.object({
   name: nameField,
+  kind: providerKind,
   /** What the button of the sign-in page says. */
   title: z.string(),
   issuer: z.string(),
@@ -75,6 +79,8 @@ export const setIdentityProvider = defineRoute({
   summary: 'Add an identity provider, or change one; it must answer, and its issuer stays.',
   params: providerParams,
   body: z.strictObject({
+    /** Left out, the one before stays; OpenID Connect for a new one. */
+    kind: providerKind.optional(),
     title: lineField(60),
     issuer: issuerField,
     clientId: lineField(200),

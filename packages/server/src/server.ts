@@ -285,7 +285,7 @@ async function createApp(
     budgets,
     pairingPaces: createPairingPaces(),
     slowHashes: createSlowHashes(),
-    identityProviders: createIdentityProviders(clock),
+    identityProviders: createIdentityProviders(ports),
     metrics,
     exchange,
     tracer,

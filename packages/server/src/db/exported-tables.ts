@@ -97,7 +97,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   identity_providers: {
     about: 'Identity providers by which people sign in.',
     plain:
-      'name title issuer client_id ca_pem groups_claim grants created_at changed_at changed_by',
+      'name kind title issuer client_id ca_pem groups_claim grants created_at changed_at changed_by',
     sealed: 'client_secret_sealed',
   },
   identity_traces: {

@@ -10,6 +10,8 @@ export interface GroupGrant extends Scope {
 
 export interface IdentityProviderRow {
   readonly name: string
+  /** The protocol that it speaks. */
+  readonly kind: 'oidc' | 'github'
   readonly title: string
   readonly issuer: string
   readonly clientId: string
@@ -33,7 +35,7 @@ export interface IdentityRow {
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
-  name, title, issuer, client_id as "clientId", client_secret_sealed as "clientSecretSealed",
+  name, kind, title, issuer, client_id as "clientId", client_secret_sealed as "clientSecretSealed",
   ca_pem as "caPem", groups_claim as "groupsClaim", grants, created_at as "createdAt",
   changed_at as "changedAt", changed_by as "changedBy"`
 
@@ -67,9 +69,9 @@ export async function writeIdentityProvider(
     fleets: fleets === null ? null : [...fleets],
   }))
   await sql`
-    insert into identity_providers (name, title, issuer, client_id, client_secret_sealed, ca_pem,
+    insert into identity_providers (name, kind, title, issuer, client_id, client_secret_sealed, ca_pem,
       groups_claim, grants, created_at, changed_at, changed_by)
-    values (${row.name}, ${row.title}, ${row.issuer}, ${row.clientId}, ${secret}, ${row.caPem},
+    values (${row.name}, ${row.kind}, ${row.title}, ${row.issuer}, ${row.clientId}, ${secret}, ${row.caPem},
       ${row.groupsClaim}, ${sql.json(grants)}, ${row.createdAt}, ${row.changedAt},
       ${row.changedBy})
     on conflict (name) do update set

@@ -33,6 +33,8 @@ import {
 } from '../testing/index.ts'
 import type { ProviderLies, TestIdentityProvider } from '../testing/identity-provider.ts'
 import { startIdentityProvider } from '../testing/identity-provider.ts'
+import type { GitHubAccount, TestGitHub } from '../testing/github.ts'
+import { startGitHub } from '../testing/github.ts'
 
 let server: TestServer
 let client: TestClient
@@ -378,6 +380,125 @@ test('A9 the client secret of a provider is in no reply, log or table in clear',
   } finally {
     await db.close()
   }
+})
+
+/** GitHub, with what it is to give. */
+async function withGitHub(
+  work: (gitHub: TestGitHub, set: (change: Partial<Wanted>) => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  await owner.stepUp()
+  const gitHub = await startGitHub(`${owner.origin}/sign-in-return/hub`)
+  const { issuer, clientId, clientSecret, caPem } = gitHub
+  const grants = [{ group: 'org:4001', role: 'operator' }]
+  const body = { kind: 'github', title: 'GitHub', issuer, clientId, clientSecret, caPem } as const
+  try {
+    await work(gitHub, async (change) =>
+      owner.api.call(setIdentityProvider, { params: hub, body: { ...body, grants, ...change } }),
+    )
+  } finally {
+    await owner.api.call(removeIdentityProvider, { params: hub }).catch(() => undefined)
+    await gitHub.stop()
+  }
+}
+const hub = { provider: 'hub' }
+
+async function askHub(gitHub: TestGitHub, browser: TestBrowser, account: string) {
+  const { url } = await browser.api.call(askProviderSignIn, { params: hub })
+  const { code, state } = Object.fromEntries(gitHub.visit(url, account).searchParams)
+  return { provider: 'hub', code: code!, state: state! }
+}
+
+async function enterByHub(gitHub: TestGitHub, account: string): Promise<SelfView> {
+  const browser = browse()
+  const body = await askHub(gitHub, browser, account)
+  return browser.api.call(signInByProvider, { body })
+}
+
+test('A1 people sign in with GitHub, by the number of their account, and organisations and teams give roles', async () => {
+  await withGitHub(async (gitHub, setHub) => {
+    const grants = [
+      { group: 'team:77', role: 'operator', fleets: ['shops'] },
+      { group: 'org:4001', role: 'viewer' },
+    ]
+    await setHub({ grants })
+    await assert.rejects(setHub({ kind: 'oidc' }), refused('provider_issuer_fixed'))
+    // The team is on the second page of them.
+    const teams = [...Array.from({ length: 130 }, (_, i) => 1000 + i), 77]
+    gitHub.accounts.set('pia', { id: 90_001, orgs: [4001, 4002], teams })
+    gitHub.accounts.set('quin', { id: 90_002, orgs: [4001] })
+    const pia = await enterByHub(gitHub, 'pia')
+    assert.deepEqual([pia.person.name, pia.person.role], ['pia', 'operator'])
+    assert.equal(pia.steppedUpUntil, null)
+    const quin = await enterByHub(gitHub, 'quin')
+    assert.deepEqual([quin.person.role, quin.person.fleets], ['viewer', null])
+    // Renamed there, she is the same person here.
+    gitHub.accounts.set('pia-renamed', gitHub.accounts.get('pia')!)
+    assert.equal((await enterByHub(gitHub, 'pia-renamed')).person.id, pia.person.id)
+    gitHub.accounts.set('rex', { id: 90_003, orgs: [4002] })
+    await assert.rejects(enterByHub(gitHub, 'rex'), refused('identity_unknown'))
+    // GitHub asks nobody anew: it confirms nothing.
+    const browser = browse()
+    await browser.api.call(signInByProvider, { body: await askHub(gitHub, browser, 'quin') })
+    await assert.rejects(
+      browser.api.call(askProviderStepUp, { params: hub }),
+      refused('confirmation_stale'),
+    )
+  })
+})
+
+test('A1 attack: somebody takes the name that an account, an organisation or a team at GitHub has given up', async () => {
+  await withGitHub(async (gitHub, setHub) => {
+    for (const group of ['acme', 'org:acme', 'acme/deployers', 'team:0', 'org:4001x']) {
+      await assert.rejects(
+        setHub({ grants: [{ group, role: 'viewer' }] }),
+        refused('provider_unusable', /names can pass to others/),
+        group,
+      )
+    }
+    await setHub({})
+    gitHub.accounts.set('sol', { id: 90_010, orgs: [4001] })
+    const sol = await enterByHub(gitHub, 'sol')
+    const taken: GitHubAccount = { id: 90_011, orgs: [4001] }
+    gitHub.accounts.set('sol', taken)
+    assert.notEqual((await enterByHub(gitHub, 'sol')).person.id, sol.person.id)
+    // The organisation has the old one's name and another number.
+    gitHub.accounts.set('tom', { id: 90_012, orgs: [5001] })
+    await assert.rejects(enterByHub(gitHub, 'tom'), refused('identity_unknown'))
+  })
+})
+
+test('A1 attack: a code of GitHub is taken twice, by another browser, without its verifier, or for another provider', async () => {
+  await withGitHub(async (gitHub, setHub) => {
+    await setHub({})
+    gitHub.accounts.set('uma', { id: 90_020, orgs: [4001] })
+    const browser = browse()
+    const body = await askHub(gitHub, browser, 'uma')
+    const thief = browse()
+    const own = await askHub(gitHub, thief, 'uma')
+    await assert.rejects(thief.api.call(signInByProvider, { body }), refused('challenge_wrong'))
+    // The thief's own question with the code of the victim: its verifier is another one.
+    const mixed = { ...own, code: body.code }
+    await assert.rejects(
+      thief.api.call(signInByProvider, { body: mixed }),
+      refused('provider_refused'),
+    )
+    const asked = await askHub(gitHub, browser, 'uma')
+    await assert.rejects(
+      browser.api.call(signInByProvider, { body: { ...asked, provider: 'harbour' } }),
+      refused('challenge_wrong'),
+    )
+    await assert.rejects(
+      browser.api.call(signInByProvider, { body: { ...asked, iss: 'https://other.example' } }),
+      refused('provider_answer_wrong', /another issuer/),
+    )
+    const kept = new Map(browser.cookies)
+    await browser.api.call(signInByProvider, { body: asked })
+    for (const [name, value] of kept) browser.cookies.set(name, value)
+    await assert.rejects(
+      browser.api.call(signInByProvider, { body: asked }),
+      refused('provider_refused'),
+    )
+  })
 })
 
 test('A1 removing a provider ends the sessions that began there and all links to it', async () => {

@@ -40,11 +40,11 @@ export const identityProviderEndpoints: readonly Endpoint[] = [
     },
     async (_app, tx, { actor, browser }, judged) => {
       const row = await people.setProvider(tx, actor, judged)
-      const { title, issuer, clientId, groupsClaim, grants } = row
+      const { kind, title, issuer, clientId, groupsClaim, grants } = row
       return {
         reply: people.viewProvider(row, browser.linkOrigin()),
         detail: {
-          ...{ title, issuer, clientId, groupsClaim },
+          ...{ kind, title, issuer, clientId, groupsClaim },
           hasClientSecret: row.clientSecretSealed !== null,
           grants: grants.map(({ group, role, products, fleets }) => ({
             ...{ group, role },

@@ -3,6 +3,7 @@ import {
   Button,
   Code,
   Fieldset,
+  NativeSelect,
   PasswordInput,
   Stack,
   Text,
@@ -26,6 +27,14 @@ interface GroupDraft extends GrantDraft {
   readonly group: string
 }
 
+type Kind = IdentityProviderView['kind']
+
+const kinds: readonly { readonly value: Kind; readonly label: string }[] = [
+  { value: 'oidc', label: 'OpenID Connect' },
+  { value: 'github', label: 'GitHub' },
+]
+const gitHubAddress = 'https://github.com'
+
 const emptyGrant: GroupDraft = {
   ...{ group: '', role: 'viewer', deniedBy: [] },
   ...{ products: null, fleets: null },
@@ -39,6 +48,8 @@ export function ProviderDialog(props: {
   const call = useConfirmedCall()
   const refresh = useRefresh()
   const [name, setName] = useState(before?.name ?? '')
+  const [kind, setKind] = useState<Kind>(before?.kind ?? 'oidc')
+  const isGitHub = kind === 'github'
   const [title, setTitle] = useState(before?.title ?? '')
   const [issuer, setIssuer] = useState(before?.issuer ?? '')
   const [clientId, setClientId] = useState(before?.clientId ?? '')
@@ -59,13 +70,14 @@ export function ProviderDialog(props: {
         await call(setIdentityProvider, {
           params: { provider: name.trim() },
           body: {
+            kind,
             title: title.trim(),
             issuer: issuer.trim(),
             clientId: clientId.trim(),
             // An empty field leaves the secret as it is.
             ...(clientSecret === '' ? {} : { clientSecret }),
             caPem: caPem.trim() === '' ? null : caPem,
-            groupsClaim: groupsClaim.trim() === '' ? null : groupsClaim.trim(),
+            groupsClaim: isGitHub || groupsClaim.trim() === '' ? null : groupsClaim.trim(),
             grants: grants.map(({ group, role, products, fleets }) => ({
               ...{ group: group.trim(), role },
               ...(products === null ? {} : { products: [...products] }),
@@ -81,6 +93,19 @@ export function ProviderDialog(props: {
           Tell the provider to send people back to{' '}
           <Code>{`${location.origin}/sign-in-return/${name.trim() || 'NAME'}`}</Code>
         </Text>
+        <NativeSelect
+          label="Kind"
+          description={before === undefined ? undefined : 'It cannot be changed.'}
+          name="provider-kind"
+          disabled={before !== undefined}
+          data={kinds}
+          value={kind}
+          onChange={(event) => {
+            const chosen = kinds.find(({ value }) => value === event.currentTarget.value)
+            setKind(chosen?.value ?? 'oidc')
+            if (chosen?.value === 'github' && issuer === '') setIssuer(gitHubAddress)
+          }}
+        />
         <TextInput
           label="Name"
           description={
@@ -107,10 +132,12 @@ export function ProviderDialog(props: {
           onChange={(event) => setTitle(event.currentTarget.value)}
         />
         <TextInput
-          label="Issuer"
+          label={isGitHub ? 'Address' : 'Issuer'}
           description={
             before === undefined
-              ? 'The address below which it publishes /.well-known/openid-configuration.'
+              ? isGitHub
+                ? 'https://github.com, or the address of your GitHub Enterprise.'
+                : 'The address below which it publishes /.well-known/openid-configuration.'
               : 'It cannot be changed: accounts are identifiers that this issuer gave.'
           }
           name="provider-issuer"
@@ -135,7 +162,9 @@ export function ProviderDialog(props: {
           description={
             before?.hasClientSecret === true
               ? 'Leave it empty to keep the present one.'
-              : 'Leave it empty for a public client.'
+              : isGitHub
+                ? 'GitHub wants one.'
+                : 'Leave it empty for a public client.'
           }
           name="provider-secret"
           autoComplete="off"
@@ -154,26 +183,31 @@ export function ProviderDialog(props: {
           value={caPem}
           onChange={(event) => setCaPem(event.currentTarget.value)}
         />
-        <TextInput
-          label="Claim with the groups"
-          description="Often “groups”. Leave it empty when groups give nothing: people link their accounts themselves."
-          name="provider-groups"
-          autoComplete="off"
-          maxLength={100}
-          value={groupsClaim}
-          onChange={(event) => setGroupsClaim(event.currentTarget.value)}
-        />
-        {groupsClaim.trim() !== '' && <GroupFields grants={grants} onChange={setGrants} />}
+        {!isGitHub && (
+          <TextInput
+            label="Claim with the groups"
+            description="Often “groups”. Leave it empty when groups give nothing: people link their accounts themselves."
+            name="provider-groups"
+            autoComplete="off"
+            maxLength={100}
+            value={groupsClaim}
+            onChange={(event) => setGroupsClaim(event.currentTarget.value)}
+          />
+        )}
+        {(isGitHub || groupsClaim.trim() !== '') && (
+          <GroupFields isGitHub={isGitHub} grants={grants} onChange={setGrants} />
+        )}
       </Stack>
     </ActionDialog>
   )
 }
 
 function GroupFields(props: {
+  readonly isGitHub: boolean
   readonly grants: readonly GroupDraft[]
   readonly onChange: (grants: readonly GroupDraft[]) => void
 }) {
-  const { grants, onChange } = props
+  const { isGitHub, grants, onChange } = props
   const change = (index: number, grant: GroupDraft) =>
     onChange(grants.map((other, at) => (at === index ? grant : other)))
   return (
@@ -187,6 +221,11 @@ function GroupFields(props: {
           <Stack gap="xs">
             <TextInput
               label="Group at the provider"
+              description={
+                isGitHub
+                  ? 'org:ID or team:ID, with the number that “gh api orgs/NAME --jq .id” shows: names can pass to others.'
+                  : undefined
+              }
               name={`group-${index}`}
               autoComplete="off"
               maxLength={200}

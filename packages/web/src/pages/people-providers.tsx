@@ -27,7 +27,7 @@ export function ProviderSection() {
   return (
     <Section
       title="Identity providers"
-      about="People whose roles need no passkey may sign in with one of these (OpenID Connect)."
+      about="People whose roles need no passkey may sign in with one of these (OpenID Connect, GitHub)."
       action={
         <Button variant="default" onClick={() => setOpen({ kind: 'add' })}>
           Add a provider
@@ -67,8 +67,8 @@ export function ProviderSection() {
 }
 
 function Grants({ provider }: { readonly provider: IdentityProviderView }) {
-  const { groupsClaim, grants } = provider
-  if (groupsClaim === null || grants.length === 0) return 'give nothing'
+  const { kind, groupsClaim, grants } = provider
+  if ((kind === 'oidc' && groupsClaim === null) || grants.length === 0) return 'give nothing'
   return (
     <Stack gap={0}>
       {grants.map((grant) => (

@@ -4,6 +4,7 @@
  * cookie says what the challenge was for. A challenge is stored when it has been answered, which
  * nobody can make happen without a passkey or a secret of ours.
  */
+import { createHash } from 'node:crypto'
 import type { CreationOptions, RequestOptions } from '@seaworthy/api/ceremonies'
 import { base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
@@ -150,4 +151,9 @@ function describe({ credentialId, transports }: PasskeyRow) {
     RequestOptions['allowCredentials'][number]['transports']
   >
   return { id: credentialId, type: 'public-key' as const, transports: names }
+}
+
+/** What the browser takes to the provider, derived from the secret of its ceremony. */
+export function derive(challenge: string, what: 'state' | 'nonce' | 'verifier'): string {
+  return base64UrlEncode(createHash('sha256').update(`seaworthy-${what} ${challenge}`).digest())
 }

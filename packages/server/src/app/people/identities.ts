@@ -28,13 +28,13 @@ import type { Ceremony, Purpose, Site } from './ceremonies.ts'
 import {
   beginCeremony,
   ceremonyMs,
+  derive,
   openCeremony,
   spendChallenge,
   wrongChallenge,
 } from './ceremonies.ts'
 import { findProvider, openSecret, redirectUriOf } from './identity-providers.ts'
 import { changeGrant } from './people.ts'
-import { derive } from './provider-client.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession, renewSession } from './sessions.ts'
 import { requireNoPasskeyRole } from './sign-in-policy.ts'
@@ -82,6 +82,7 @@ export async function askProvider(
   const { purpose, provider, actor, site, network } = ask
   if (actor !== undefined) await requireNoPasskeyRole(app.db.reader, actor.person)
   const row = await findProvider(app.db.reader, provider)
+  if (row.kind === 'github' && purpose === 'provider-step-up') throw stale(row, actor!)
   const tries = await takeTry(app, network)
   const about = aboutOf(provider, actor)
   const wanted = { purpose, about, personId: actor?.id ?? '', rpId: site.rpId }
@@ -289,13 +290,17 @@ export async function stepUpByProvider(
   }
   const at = claims.authenticatedAt
   if (at === undefined || at.getTime() < begunAt.getTime() - minuteMs) {
-    throw new KnownPersonRefusal(
-      'confirmation_stale',
-      `${provider.title} did not ask you anew, or does not say when it did: confirm with a passkey or a code`,
-      actor.id,
-    )
+    throw stale(provider, actor)
   }
   return renewSession(tx, app, actor, now)
+}
+
+function stale({ title }: IdentityProviderRow, { id }: PersonActor): KnownPersonRefusal {
+  return new KnownPersonRefusal(
+    'confirmation_stale',
+    `${title} did not ask you anew, or does not say when it did: confirm with a passkey or a code`,
+    id,
+  )
 }
 
 /**

@@ -57,6 +57,7 @@ export async function findProvider(tx: ReadTx, name: string): Promise<IdentityPr
 }
 
 interface WantedProvider {
+  readonly kind?: IdentityProviderRow['kind'] | undefined
   readonly title: string
   readonly issuer: string
   readonly clientId: string
@@ -91,12 +92,13 @@ export async function judgeProvider(
   wanted: WantedProvider,
 ): Promise<JudgedProvider> {
   const before = await db.getIdentityProvider(app.db.reader, name)
-  requireIssuer(before, wanted.issuer)
+  const kind = wanted.kind ?? before?.kind ?? 'oidc'
+  requireIssuer(before, { kind, issuer: wanted.issuer })
   const { clientSecret, caPem, groupsClaim, grants } = wanted
   requireCertificates(caPem ?? null)
   const now = app.clock.now()
   const row: IdentityProviderRow = {
-    ...{ name, title: wanted.title, issuer: wanted.issuer, clientId: wanted.clientId },
+    ...{ name, kind, title: wanted.title, issuer: wanted.issuer, clientId: wanted.clientId },
     clientSecretSealed:
       clientSecret === undefined
         ? (before?.clientSecretSealed ?? null)
@@ -120,8 +122,11 @@ function readGroupGrant(grant: NonNullable<WantedProvider['grants']>[number]): G
 }
 
 /** Throws `provider_issuer_fixed`: accounts are known by the names that the issuer gave them. */
-function requireIssuer(before: IdentityProviderRow | undefined, issuer: string): void {
-  if (before === undefined || before.issuer === issuer) return
+function requireIssuer(
+  before: IdentityProviderRow | undefined,
+  { kind, issuer }: Pick<IdentityProviderRow, 'kind' | 'issuer'>,
+): void {
+  if (before === undefined || (before.issuer === issuer && before.kind === kind)) return
   throw new Refusal<PersonRefusal>(
     'provider_issuer_fixed',
     `${before.name} is ${before.issuer}, and accounts there are linked: add the other one under another name, or remove this one first`,
@@ -171,7 +176,7 @@ export async function setProvider(
     )
   }
   const before = await db.getIdentityProvider(tx, judged.name)
-  requireIssuer(before, judged.issuer)
+  requireIssuer(before, judged)
   // What is left out of a change stays as it was read before the provider was asked.
   if (before?.changedAt.getTime() !== known?.changedAt.getTime()) {
     throw new Refusal<PersonRefusal>(
@@ -203,6 +208,7 @@ export async function removeProvider(
 export function viewProvider(row: IdentityProviderRow, origin: string): IdentityProviderView {
   return {
     name: row.name,
+    kind: row.kind,
     title: row.title,
     issuer: row.issuer,
     clientId: row.clientId,

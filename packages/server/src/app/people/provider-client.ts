@@ -4,31 +4,32 @@
  * wrong. Whatever a provider says is hostile until it has been judged.
  */
 import { cutText } from '@seaworthy/std/printable'
-import { createHash } from 'node:crypto'
 import type { Configuration, CustomFetch } from 'openid-client'
-import { httpsTransport } from '@seaworthy/oci/transport'
-import { base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
-import { BodyTooLongError, readBody, TransportError } from '@seaworthy/std/http'
+import { utf8Encode } from '@seaworthy/std/bytes'
+import { BodyTooLongError, TransportError } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
-import type { Clock } from '@seaworthy/std/time'
+import type { Clock, Sleep } from '@seaworthy/std/time'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { IdentityProviderRow } from '../../db/identity-providers.ts'
 import type { IdentityProviders, ProviderAnswer, ProviderClaims } from '../app.ts'
-import type { PersonRefusal } from '../refusals.ts'
+import { derive } from './ceremonies.ts'
+import { createGitHubClient } from './github-client.ts'
+import { exchange } from './provider-http.ts'
+import {
+  answerSeconds,
+  answerWrong,
+  refusedBy,
+  tooSlow,
+  unreachable,
+  unusable,
+} from './provider-refusals.ts'
 
-const answerBytesMax = 1024 * 1024
-const answerSeconds = 10
 /** How far the clock of a provider may be off. */
 const clockToleranceSeconds = 60
 /** How long what a provider publishes about itself is kept. */
 const keptMs = 10 * minuteMs
 const groupsMax = 1000
 const textMax = 200
-
-/** What the browser takes to the provider, derived from the secret of its ceremony. */
-export function derive(challenge: string, what: 'state' | 'nonce' | 'verifier'): string {
-  return base64UrlEncode(createHash('sha256').update(`seaworthy-${what} ${challenge}`).digest())
-}
 
 interface Known {
   readonly changedAt: number
@@ -37,7 +38,26 @@ interface Known {
 }
 
 /** Each worker keeps for itself what providers publish. */
-export function createIdentityProviders(clock: Clock): IdentityProviders {
+export function createIdentityProviders({
+  clock,
+  sleep,
+}: {
+  readonly clock: Clock
+  readonly sleep: Sleep
+}): IdentityProviders {
+  const oidc = createOidcClient(clock)
+  const gitHub = createGitHubClient(sleep)
+  const clientOf = ({ kind }: IdentityProviderRow) => (kind === 'github' ? gitHub : oidc)
+  return {
+    check: async (provider, clientSecret) => clientOf(provider).check(provider, clientSecret),
+    addressFor: async (provider, clientSecret, question) =>
+      clientOf(provider).addressFor(provider, clientSecret, question),
+    redeem: async (provider, clientSecret, answer) =>
+      clientOf(provider).redeem(provider, clientSecret, answer),
+  }
+}
+
+function createOidcClient(clock: Clock): IdentityProviders {
   const known = new Map<string, Known>()
   const find = (provider: IdentityProviderRow, clientSecret: string | null) => {
     const nowMs = clock.monotonicMs()
@@ -181,7 +201,7 @@ function groupsOf(provider: IdentityProviderRow, value: unknown): string[] {
   if (value === undefined) return []
   const list: unknown[] = Array.isArray(value) ? value : [value]
   if (list.length > groupsMax || !list.every((group) => typeof group === 'string')) {
-    throw wrong(provider, `the claim ${provider.groupsClaim} is no list of groups`)
+    throw answerWrong(provider, `the claim ${provider.groupsClaim} is no list of groups`)
   }
   return list
 }
@@ -191,23 +211,13 @@ function groupsOf(provider: IdentityProviderRow, value: unknown): string[] {
  */
 function fetchBy(caPem: string | null): CustomFetch {
   return async (url, { method, headers, body, signal }) => {
-    const { transport, close } = httpsTransport({
-      idleTimeoutMs: answerSeconds * secondMs,
-      ...(caPem === null ? {} : { ca: caPem }),
+    const { status, bytes, ...answer } = await exchange(caPem, {
+      ...{ url, method, headers },
+      ...(signal === undefined ? {} : { signal }),
+      ...(body instanceof URLSearchParams ? { body: utf8Encode(body.toString()) } : {}),
     })
-    try {
-      const response = await transport({
-        ...{ url, method, headers },
-        ...(signal === undefined ? {} : { signal }),
-        ...(body instanceof URLSearchParams ? { body: utf8Encode(body.toString()) } : {}),
-      })
-      const bytes = await readBody(response, answerBytesMax)
-      const { status } = response
-      const isEmpty = status === 204 || status === 205 || status === 304
-      return new Response(isEmpty ? null : bytes, { status, headers: response.headers })
-    } finally {
-      close()
-    }
+    const isEmpty = status === 204 || status === 205 || status === 304
+    return new Response(isEmpty ? null : bytes, { status, headers: answer.headers })
   }
 }
 
@@ -215,33 +225,18 @@ function fetchBy(caPem: string | null): CustomFetch {
 function explain(provider: IdentityProviderRow, error: unknown): unknown {
   if (error instanceof Refusal) return error
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof TransportError) {
-      const sentence = `${provider.title} could not be asked: ${cause.message}`
-      return new Refusal<PersonRefusal>(
-        'provider_unreachable',
-        `${sentence}; try again, or sign in with a passkey`,
-        { cause: error },
-      )
-    }
+    if (cause instanceof TransportError) return unreachable(provider, cause.message, error)
     if (cause.name === 'TimeoutError' || cause instanceof BodyTooLongError) {
-      return new Refusal<PersonRefusal>(
-        'provider_unreachable',
-        `${provider.title} did not answer whole within ${answerSeconds} seconds: try again, or sign in with a passkey`,
-        { cause: error },
-      )
+      return tooSlow(provider, error)
     }
   }
   if (!(error instanceof Error)) return error
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'OAUTH_RESPONSE_BODY_ERROR' || code === 'OAUTH_AUTHORIZATION_RESPONSE_ERROR') {
-    return new Refusal<PersonRefusal>(
-      'provider_refused',
-      `${provider.title} refused: its answer is used, too old, or meant for another client; begin again, and if it comes back, an owner compares client ID, secret and redirect address with those at the provider`,
-      { cause: error },
-    )
+    return refusedBy(provider, error)
   }
   if (!code.startsWith('OAUTH_') && code !== 'ERR_INVALID_ARG_VALUE') return error
-  return wrong(provider, fault(code, messagesOf(error)), error)
+  return answerWrong(provider, fault(code, messagesOf(error)), error)
 }
 
 /** The library says what is wrong in the cause of its error. Nothing of the answer is shown. */
@@ -272,19 +267,4 @@ function fault(code: string, message: string): string {
   if (/alg|algorithm/i.test(message)) return names['alg']!
   if (/signature|key/i.test(message)) return 'its signature is not of the provider'
   return `it is not of the agreed form (${code})`
-}
-
-function wrong(provider: IdentityProviderRow, what: string, cause?: unknown): Refusal {
-  return new Refusal<PersonRefusal>(
-    'provider_answer_wrong',
-    `the answer of ${provider.title} is not taken: ${what}; begin again, and tell an owner if it comes back`,
-    { cause },
-  )
-}
-
-function unusable(provider: IdentityProviderRow, what: string): Refusal {
-  return new Refusal<PersonRefusal>(
-    'provider_unusable',
-    `${provider.issuer} cannot be used: ${what}`,
-  )
 }

@@ -175,7 +175,7 @@ test('A2 A3 attack: a removal by OData wants the same confirmation and approval 
   await acceptLink(createTestBrowser(server, client), link, 'Another owner')
   await owner.stepUp()
   await owner.api.call(setApprovalPolicy, {
-    body: { releaseDevicesAbove: null, deviceRemoval: true },
+    body: { releaseDevicesAbove: null, deviceRemoval: true, credentialLease: false },
   })
   const remove = (site: object) => {
     const cookie = `__Host-seaworthy=${owner.cookies.get('__Host-seaworthy')}`
