@@ -146,6 +146,10 @@ const byName: Readonly<Record<string, readonly unknown[]>> = {
 
 /** The same where a resource has its own idea of a name. */
 const byResource: Readonly<Record<string, Readonly<Record<string, readonly unknown[]>>>> = {
+  'account-keys': {
+    ...{ name: ['work laptop'], algorithm: ['ssh-ed25519'], fingerprint: ['SHA256:AAAA'] },
+    publicKey: ['ssh-ed25519 AAAA'],
+  },
   fleets: { name: ['harbour'] },
   'foreign-devices': { name: ['gate-1'] },
   grants: { name: ['Vera Viewer'] },
@@ -176,7 +180,7 @@ const texts = [
   ...[
     ...['device', 'fleet', 'proposal', 'token', 'provisioning', 'rollout', 'release'],
     ...['gateway', 'lock', 'fleetlock', 'person', 'session', 'passkey', 'invitation'],
-    ...['pairing', 'approval', 'review', 'lease'],
+    ...['pairing', 'approval', 'review', 'lease', 'accountkey'],
   ].map((kind) => `${kind}_${ulid}`),
   `sw_${ulid}_${hex}`,
   `https://ship.example:8443/invitation#${hex}`,

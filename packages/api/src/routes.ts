@@ -13,6 +13,7 @@ import * as identityProviders from './identity-providers.ts'
 import * as invitations from './invitations.ts'
 import * as leases from './leases.ts'
 import * as omaha from './omaha.ts'
+import * as accountKeys from './account-keys.ts'
 import * as passwords from './passwords.ts'
 import * as signInPolicy from './sign-in-policy.ts'
 import * as pairings from './pairings.ts'
@@ -48,6 +49,7 @@ export const resources: Readonly<Record<string, readonly Route[]>> = {
   pairings: routesOf(pairings),
   passwords: routesOf(passwords),
   'sign-in-policy': routesOf(signInPolicy),
+  'account-keys': routesOf(accountKeys),
   'identity-providers': routesOf(identityProviders),
   approvals: routesOf(approvals),
   grants: routesOf(grants),

@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander'
 import type { CommanderError } from 'commander'
+import { addAccountCommands } from './commands/account-keys.ts'
 import { addApprovalCommands } from './commands/approvals.ts'
 import { addServerCommands } from './commands/certificates.ts'
 import { addChannelCommands } from './commands/channels.ts'
@@ -66,6 +67,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addRebootLockCommands,
   addPersonCommands,
   addRoleCommands,
+  addAccountCommands,
   addSessionCommands,
   addSignInPolicyCommands,
   addTokenCommands,

@@ -234,6 +234,8 @@ const server: Readonly<Record<string, WithWayOut>> = {
   pairing_void: ['notAllowed', 'Run `seaworthy login` again, with somebody who may approve it.'],
   pairings_too_many: ['refused', 'Wait ten minutes, or ask for a token: `seaworthy token create`.'],
   owner_last: ['refused', 'Make another person an owner first, in the browser.'],
+  account_key_not_found: ['notFound', 'See `seaworthy account key list` for your keys.'],
+  account_keys_too_many: ['refused', 'Remove one: `seaworthy account key remove ID`.'],
   policy_loosened: [
     'notAllowed',
     'Name every role of `seaworthy sign-in-policy show` too, or ask an owner.',

@@ -24,6 +24,11 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'Reviews of access, and who finished them.',
     plain: 'id at by reviewer grants_count grants_sha256',
   },
+  account_keys: {
+    about: 'SSH and OpenPGP public keys of people.',
+    plain:
+      'id person_id name kind algorithm fingerprint public_key created_at created_by confirmed_at',
+  },
   approval_policy: {
     about: 'Which acts need the approval of another person.',
     plain: 'only_row release_devices_above device_removal set_at set_by credential_lease',

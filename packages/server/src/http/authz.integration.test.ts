@@ -51,6 +51,7 @@ const params: Readonly<Record<string, string>> = {
   role: 'absent',
   personId: `person_${'0'.repeat(26)}`,
   sessionId: `session_${'0'.repeat(26)}`,
+  accountKeyId: `accountkey_${'0'.repeat(26)}`,
   passkeyId: `passkey_${'0'.repeat(26)}`,
   provider: 'absent',
   invitationId: `invitation_${'0'.repeat(26)}`,

@@ -24,6 +24,9 @@ export const guarded = {
 /** Routes that do nothing which rules name, by the reason. */
 export const unguarded = {
   'It changes who may do what, and devices keep what they have.': [
+    'account-key.confirm',
+    'account-key.create',
+    'account-key.remove',
     'first-owner.create',
     'identity-provider.remove',
     'identity-provider.set',

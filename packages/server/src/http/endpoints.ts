@@ -14,6 +14,7 @@ import { invitationEndpoints } from './invitations.ts'
 import { leaseEndpoints } from './leases.ts'
 import { omahaAppEndpoints } from './omaha-apps.ts'
 import { pairingEndpoints } from './pairings.ts'
+import { accountKeyEndpoints } from './account-keys.ts'
 import { passkeyEndpoints } from './passkeys.ts'
 import { passwordEndpoints } from './passwords.ts'
 import { personEndpoints } from './people.ts'
@@ -56,6 +57,7 @@ export function listEndpoints(
     ...pairingEndpoints,
     ...passwordEndpoints,
     ...signInPolicyEndpoints,
+    ...accountKeyEndpoints,
     ...identityProviderEndpoints,
     ...approvalEndpoints,
     ...grantEndpoints,

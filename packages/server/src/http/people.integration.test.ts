@@ -2,8 +2,14 @@
  * People sign in, and attackers try to: a real server, real HTTPS, an authenticator in software.
  */
 import assert from 'node:assert/strict'
-import { argon2Sync } from 'node:crypto'
+import { argon2Sync, generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import {
+  addAccountKey,
+  confirmAccountKey,
+  listAccountKeys,
+  removeAccountKey,
+} from '@seaworthy/api/account-keys'
 import type { NewPasskey } from '@seaworthy/api/ceremonies'
 import {
   askFirstOwner,
@@ -1153,6 +1159,80 @@ test('A2 a token of an admin asks for more passkeys, and hears beforehand whom t
   assert.equal(entry?.['outcome'], 'done')
   assert.ok(String(entry['actor']).startsWith('token_'))
   await owner.api.call(setSignInPolicy, { body: { passkeyRoles } })
+})
+
+/** A new SSH public key. */
+function makeSshKey(): string {
+  const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
+  const part = (bytes: Uint8Array) => [Buffer.of(0, 0, 0, bytes.length), bytes]
+  const parts = [...part(Buffer.from('ssh-ed25519')), ...part(Buffer.from(x!, 'base64url'))]
+  return `ssh-ed25519 ${Buffer.concat(parts).toString('base64')}`
+}
+const keysOf = async (api: TestBrowser['api']) => (await api.call(listAccountKeys, {})).items
+
+test('A1 a person adds public keys in the browser, sees fingerprints, and no private key is taken', async () => {
+  const { browser, id } = await join('viewer')
+  const publicKey = makeSshKey()
+  const body = { name: 'work laptop', publicKey: `${publicKey} ann@laptop` }
+  const view = await browser.api.call(addAccountKey, { body })
+  assert.deepEqual([view.publicKey, view.kind, view.createdBy], [publicKey, 'ssh', id])
+  assert.match(view.fingerprint, /^SHA256:[A-Za-z0-9+/]{43}$/)
+  assert.notEqual(view.confirmedAt, null)
+  assert.deepEqual(await keysOf(browser.api), [view])
+  await assert.rejects(browser.api.call(addAccountKey, { body }), refused('account_key_taken'))
+  const { browser: other } = await join('viewer')
+  await assert.rejects(other.api.call(addAccountKey, { body }), refused('account_key_taken'))
+  const accountKeyId = view.id
+  await assert.rejects(
+    other.api.call(removeAccountKey, { params: { accountKeyId } }),
+    refused('account_key_not_found'),
+  )
+  const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
+  const secret = pem.toString()
+  await assert.rejects(
+    browser.api.call(addAccountKey, { body: { name: 'x', publicKey: secret } }),
+    (error: ProblemError) => {
+      assert.match(error.message, /PRIVATE key: it is not kept/)
+      return refused('public_key_private')(error)
+    },
+  )
+  const inner = secret.split('\n')[1]!
+  assert.ok(!server.log().includes(inner))
+  const entries = JSON.stringify(await auditEntries())
+  assert.ok(!entries.includes(inner) && entries.includes(view.fingerprint))
+  const stale = (await browser.api.call(showSession, {})).session.id
+  await age('step-up', stale)
+  await assert.rejects(
+    browser.api.call(addAccountKey, { body: { name: 'x', publicKey: makeSshKey() } }),
+    refused('step_up_required'),
+  )
+  await browser.stepUp()
+  await browser.api.call(removeAccountKey, { params: { accountKeyId } })
+  assert.deepEqual(await keysOf(browser.api), [])
+})
+
+test('A1 attack: a stolen token adds a key to the account of its person: it counts for nothing until they confirm it', async () => {
+  const { browser, id } = await join('admin')
+  const { token } = await browser.api.call(createToken, {
+    body: { name: 'ci', role: 'viewer', lifetimeSeconds: 3600 },
+  })
+  const thief = client.as(token)
+  const body = { name: 'build', publicKey: makeSshKey() }
+  const added = await thief.call(addAccountKey, { body })
+  assert.equal(added.confirmedAt, null)
+  const params = { accountKeyId: added.id }
+  await assert.rejects(thief.call(confirmAccountKey, { params }), refused('permission_denied'))
+  assert.deepEqual(await keysOf(browser.api), [added])
+  const confirmed = await browser.api.call(confirmAccountKey, { params })
+  assert.deepEqual(confirmed, { ...added, confirmedAt: confirmed.confirmedAt })
+  assert.ok(confirmed.confirmedAt !== null && confirmed.createdBy.startsWith('token_'))
+  // A token that no person has made has no account.
+  await assert.rejects(client.api.call(addAccountKey, { body }), refused('permission_denied'))
+  // A new link to the person ends what somebody may have left behind in the account.
+  const { link } = await owner.api.call(reinvitePerson, { params: { personId: id } })
+  const again = browse()
+  await acceptLink(again, link, 'The admin again')
+  assert.deepEqual(await keysOf(again.api), [])
 })
 
 /** Tries until the brake holds: each worker counts for itself. */

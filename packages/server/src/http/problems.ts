@@ -14,6 +14,7 @@ import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
 import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
+import type { PublicKeyCode } from '@seaworthy/trust/public-keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import { ApprovalNeededRefusal, ClockRefusal } from '../app/access/index.ts'
 import type { ContentCheckRefusal, StorageRefusal } from '../app/content/index.ts'
@@ -277,6 +278,9 @@ const personTable = {
   totp_clock_off: no(422, 'The clock of the authenticator is wrong'),
   code_used: no(409, 'The code was used before'),
   passkey_needed: no(403, 'The role needs a passkey'),
+  account_key_not_found: no(404, 'No such key'),
+  account_key_taken: no(409, 'Somebody has the key'),
+  account_keys_too_many: no(409, 'Too many keys'),
   policy_loosened: no(403, 'Only owners let roles do without a passkey'),
   tries_too_many: no(429, 'Too many tries'),
   account_changes_too_often: no(429, 'Too many changes of one account'),
@@ -349,6 +353,12 @@ const proposalTable = {
   intent_impossible: notGenuine('This cannot be proposed'),
 } satisfies Record<ProposalRefusal, Mapped>
 
+const publicKeyTable = {
+  public_key_private: no(422, 'This is a private key'),
+  public_key_malformed: no(422, 'Not a public key'),
+  public_key_unusable: no(422, 'Keys of this kind are not taken'),
+} satisfies Record<PublicKeyCode, Mapped>
+
 const trustTable = {
   metadata_malformed: notGenuine('Malformed metadata'),
   profile_violation: notGenuine('Outside of the profile'),
@@ -392,6 +402,7 @@ const knownCodes = {
   ...overloadTable,
   ...trustTable,
   ...keyTable,
+  ...publicKeyTable,
   ...httpTable,
   ...accessTable,
   ...approvalTable,

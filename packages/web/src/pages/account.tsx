@@ -5,6 +5,7 @@ import { useSession } from '../session.ts'
 import { describeScope } from '../role-words.ts'
 import { Page } from '../ui/page.tsx'
 import { IdentitySection } from './account-identities.tsx'
+import { AccountKeySection } from './account-keys.tsx'
 import { PasskeySection } from './account-passkeys.tsx'
 import { PasswordSection } from './account-password.tsx'
 import { RecoveryCodeSection } from './account-recovery-codes.tsx'
@@ -50,6 +51,7 @@ export function AccountPage() {
       )}
       <IdentitySection />
       {!isByProvider && <RecoveryCodeSection codesLeft={recoveryCodesLeft} />}
+      <AccountKeySection />
       <SessionSection personId={person.id} />
     </Page>
   )

@@ -7,6 +7,14 @@
  * where a request comes from (`http/browsers`).
  */
 export type { Site } from './ceremonies.ts'
+export {
+  addAccountKey,
+  confirmAccountKey,
+  judgeAccountKey,
+  listAccountKeys,
+  removeAccountKey,
+  viewAccountKey,
+} from './account-keys.ts'
 export { ceremonyMs } from './ceremonies.ts'
 export { askFirstOwner, becomeFirstOwner, judgeFirstOwner } from './first-owner.ts'
 export type { Invited } from './invitations.ts'

@@ -1,4 +1,5 @@
 /** Everything by which a person signs in. */
+import { deleteAccountKeysOf } from '../../db/account-keys.ts'
 import { deleteIdentitiesOf } from '../../db/identity-providers.ts'
 import { deletePasskeysOf } from '../../db/passkeys.ts'
 import { deletePassword } from '../../db/passwords.ts'
@@ -7,8 +8,8 @@ import { replaceRecoveryCodes } from '../../db/people.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
 
 /**
- * Ends passkeys, recovery codes, password, accounts at providers and sessions: an account that
- * somebody else may have opened, or whose person has lost access, begins anew.
+ * Ends passkeys, recovery codes, password, accounts at providers, sessions, and the public keys of
+ * the account: somebody else may have opened it, or its person has lost access, and it begins anew.
  */
 export async function endWaysIn(
   tx: RightsTx,
@@ -19,5 +20,6 @@ export async function endWaysIn(
   await replaceRecoveryCodes(tx, personId, [])
   await deletePassword(tx, personId)
   await deleteIdentitiesOf(tx, personId)
+  await deleteAccountKeysOf(tx, personId)
   return { endedPasskeys, endedSessions: await endSessionsOf(tx, personId, now) }
 }
