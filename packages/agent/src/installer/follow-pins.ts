@@ -5,22 +5,11 @@
  */
 import type { HeardPins } from '@seaworthy/std/pins'
 import type { Log } from '@seaworthy/std/log'
-import type { GatewayLink } from '../handover/link.ts'
-import { createGateway } from '../handover/link.ts'
 import type { FetcherReplies, FetcherRequest, Gateway } from '../handover/messages.ts'
 import type { ServerPins } from '../state/server-pins.ts'
 
-/** A link to fetchers that keeps the pins of each check-in's answer. */
-export function createFollowingGateway(
-  pins: ServerPins,
-  ports: Parameters<typeof createGateway>[0],
-): GatewayLink {
-  const link = createGateway(ports)
-  return { ...link, ...followPins(link, pins, ports.log) }
-}
-
 /** The same gateway; the pins of each check-in's answer are kept before it is handed on. */
-export function followPins(gateway: Gateway, pins: ServerPins, log: Log): Gateway {
+export function followPins<G extends Gateway>(gateway: G, pins: ServerPins, log: Log): G {
   let told: string | null = null
   const follow = async (heard: HeardPins): Promise<void> => {
     const isNews = await pins.hear(heard)

@@ -23,7 +23,8 @@ import type { Layout } from '../state/layout.ts'
 import { layoutOf } from '../state/layout.ts'
 import { isStateUnreadable, readStateFile, stateUnreadable } from '../state/read-state.ts'
 import { replaceFile } from '../state/replace-file.ts'
-import { createFollowingGateway } from './follow-pins.ts'
+import { createGateway } from '../handover/link.ts'
+import { followPins } from './follow-pins.ts'
 import { openServerPins } from '../state/server-pins.ts'
 import type { Installer } from './installer.ts'
 import { openInstaller } from './installer.ts'
@@ -100,14 +101,18 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
   const anchor = await loadAnchor(config, layout, disk)
   const ports = { clock: systemClock, sleep: systemSleep, random: systemRandom, log }
   const end = new AbortController()
-  const link = createFollowingGateway(serverPins, {
-    ...ports,
-    settings: () => ({
-      fetchFolder: layout.fetch,
-      socketPath: `${config.runDir}/agent.sock`,
-      sources: sources.map(withKeptPins),
+  const link = followPins(
+    createGateway({
+      ...ports,
+      settings: () => ({
+        fetchFolder: layout.fetch,
+        socketPath: `${config.runDir}/agent.sock`,
+        sources: sources.map(withKeptPins),
+      }),
     }),
-  })
+    serverPins,
+    log,
+  )
   const gateway: Gateway = { ...link, publishStatus: publishTo(link, layout.statusFile, log) }
   const fetching = superviseLives(ports, 'fetcher', end.signal, () =>
     liveFetcher(
