@@ -143,7 +143,7 @@ test('A3 A4 attack: no change by OData gets past permission, scope, form, sessio
   assert.equal(await codeOf('PATCH', device, body, elsewhere), '403 out_of_scope')
   assert.equal(await codeOf('DELETE', device, undefined, elsewhere), '403 out_of_scope')
   assert.equal(await codeOf('PATCH', device, body, ''), '401 unauthenticated')
-  for (const unknown of [{ platform: 'linux/mips' }, { name: 1 }, [], {}.toString()]) {
+  for (const unknown of [{ platform: 'linux/mips' }, { name: 1 }, [], '[object Object]']) {
     assert.equal(await codeOf('PATCH', device, unknown as object), '400 invalid_request')
   }
   for (const [method, path] of [

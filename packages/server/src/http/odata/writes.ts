@@ -11,7 +11,8 @@ import { createRollout } from '@seaworthy/api/rollouts'
 import type { Route } from '@seaworthy/api/route'
 import { nothing } from '@seaworthy/api/route'
 import { removeVariable, setVariable } from '@seaworthy/api/variables'
-import { invariant, Refusal } from '@seaworthy/std/refusal'
+import type { Refuse } from '@seaworthy/std/refusal'
+import { invariant, refuseAs } from '@seaworthy/std/refusal'
 import type { Actor } from '../../app/access/index.ts'
 import type { App } from '../../app/app.ts'
 import { refuseBody } from '../bodies.ts'
@@ -47,7 +48,9 @@ const writes: Readonly<Record<string, Partial<Record<Method, Write>>>> = {
   rollouts: { POST: { route: createRollout, params: {} } },
 }
 
-export interface Asked {
+const refuse: Refuse = refuseAs<ODataRefusal>('odata_not_supported')
+
+export interface AskedWrite {
   readonly method: Method
   readonly set: string
   readonly key: Key | null
@@ -57,7 +60,7 @@ export const isWriting = (method: string | undefined): method is Method =>
   method === 'POST' || method === 'PATCH' || method === 'DELETE'
 
 /** Finds the route of a change. Throws `odata_not_supported`. */
-export function findWrite({ method, set, key }: Asked): Write {
+function findWrite({ method, set, key }: AskedWrite): Write {
   const ways = writes[set] ?? {}
   const write = ways[method]
   if (write === undefined) {
@@ -73,17 +76,13 @@ export function findWrite({ method, set, key }: Asked): Write {
   return write
 }
 
-function refuse(what: string): never {
-  throw new Refusal<ODataRefusal>('odata_not_supported', what)
-}
-
 /** Carries out the change, and answers with the key of the entity; `null` when it is gone. */
 export async function write(
   app: App,
   endpoints: readonly Endpoint[],
   req: IncomingMessage,
   actor: Actor,
-  asked: Asked,
+  asked: AskedWrite,
   now: Date,
 ): Promise<Key | null> {
   const { route, params } = findWrite(asked)
