@@ -21,8 +21,9 @@ import { bodyLimits } from './limits.ts'
 import { requireMayCall } from './may-call.ts'
 import { nameRoute } from './metrics.ts'
 import { parsePart, readQuery } from './parse-part.ts'
-import { HttpError, problemOf } from './problems.ts'
-import type { ProblemReply } from './problems.ts'
+import { HttpError } from './problems.ts'
+import { problemOf } from './problem-replies.ts'
+import type { ProblemReply } from './problem-replies.ts'
 import { requireBudget } from './request-budgets.ts'
 import {
   parseJson,

@@ -17,7 +17,7 @@ import type { AttemptLimiter } from './authenticate.ts'
 import { readBytes } from './bodies.ts'
 import { bodyLimits } from './limits.ts'
 import { requireBudget } from './request-budgets.ts'
-import { problemOf } from './problems.ts'
+import { problemOf } from './problem-replies.ts'
 import { sendBytes } from './request.ts'
 import type { RawHandler } from './endpoint.ts'
 

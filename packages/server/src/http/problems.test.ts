@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Refusal } from '@seaworthy/std/refusal'
 import { TooOftenRefusal } from '../app/worker/index.ts'
-import { problemOf } from './problems.ts'
+import { problemOf } from './problem-replies.ts'
 
 const source = readFileSync(new URL('./problems.ts', import.meta.url), 'utf8')
 

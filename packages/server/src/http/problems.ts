@@ -4,19 +4,16 @@
  * to anyone; causes stay in the log.
  */
 import type { ODataRefusal } from '@seaworthy/api/odata'
-import { problemType } from '@seaworthy/api/problems'
-import type { Problem } from '@seaworthy/api/problems'
 import type { AccessRefusal, ApprovalRefusal } from '@seaworthy/fleet/access'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
 import type { ReleaseFault } from '@seaworthy/oci/release-content'
-import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import { Refusal } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { PublicKeyCode } from '@seaworthy/trust/public-keys'
 import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
-import { ApprovalNeededRefusal, ClockRefusal } from '../app/access/index.ts'
 import type { ContentCheckRefusal, StorageRefusal } from '../app/content/index.ts'
 import type {
   CertificateRefusal,
@@ -28,8 +25,6 @@ import type {
   ServerRefusal,
 } from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/worker/index.ts'
-import { TooOftenRefusal } from '../app/worker/index.ts'
-import { refusalOf } from '../app/refusals.ts'
 
 /** The refusals of the HTTP layer itself. */
 export type HttpRefusal =
@@ -423,13 +418,16 @@ const knownCodes = {
   ...odataTable,
   ...proposalTable,
 }
-const table: Readonly<Record<string, Mapped>> = knownCodes
 
 /** A code of a problem document; `internal`, which stands for a bug, is none of them. */
 export type KnownCode = keyof typeof knownCodes
 
 /** Status and title of a problem with this code. */
 export const describeProblem = (code: KnownCode): Mapped => knownCodes[code]
+
+/** The same for a code that may be none of these. */
+export const findProblem = (code: string): Mapped | undefined =>
+  Object.hasOwn(knownCodes, code) ? knownCodes[code as KnownCode] : undefined
 
 /** What the content of a release may be refused for, by whoever reads it. */
 export const contentFaults: readonly KnownCode[] = [
@@ -440,16 +438,6 @@ export const contentFaults: readonly KnownCode[] = [
   'wrong_hash',
   'endless_data',
 ]
-
-export interface ProblemReply {
-  readonly problem: Problem
-  readonly headers: Readonly<Record<string, string>>
-  /**
-   * Whether it is a bug rather than a refusal by the rules: then the whole chain of causes belongs
-   * in the log.
-   */
-  readonly isBug: boolean
-}
 
 /** The HTTP layer's own refusal, with headers and locations. */
 export class HttpError extends Refusal<HttpRefusal> {
@@ -469,43 +457,4 @@ export class HttpError extends Refusal<HttpRefusal> {
     this.headers = options?.headers ?? {}
     this.issues = options?.issues
   }
-}
-
-export function problemOf(thrown: unknown): ProblemReply {
-  const error = refusalOf(thrown)
-  const mapped =
-    (error instanceof Refusal || error instanceof TrustError) && Object.hasOwn(table, error.code)
-      ? table[error.code]
-      : undefined
-  if (mapped !== undefined) {
-    const { code, message } = error as Refusal
-    const isHttpError = error instanceof HttpError
-    return {
-      problem: {
-        ...problem(mapped.status, mapped.title, code, message),
-        ...(isHttpError && error.issues !== undefined ? { issues: error.issues } : {}),
-        ...(error instanceof ClockRefusal ? { challenge: error.challenge } : {}),
-        ...(error instanceof ApprovalNeededRefusal ? { approval: error.approval } : {}),
-      },
-      headers: {
-        ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),
-        // What is full, rather than too fast, says no time of its own.
-        ...(mapped.status === 429 ? { 'retry-after': '60' } : {}),
-        ...(error instanceof TooOftenRefusal
-          ? { 'retry-after': String(error.retryAfterSeconds) }
-          : {}),
-        ...(isHttpError ? error.headers : {}),
-      },
-      isBug: false,
-    }
-  }
-  return {
-    problem: problem(500, 'Internal error', 'internal', 'The server made a mistake; it is logged.'),
-    headers: {},
-    isBug: true,
-  }
-}
-
-function problem(status: number, title: string, code: string, detail: string): Problem {
-  return { type: problemType(code), title, status, code, detail }
 }

@@ -8,7 +8,7 @@ import { readBytes } from './bodies.ts'
 import type { BodyLimits } from './limits.ts'
 import { findUnstorable } from './plain-json.ts'
 import { HttpError } from './problems.ts'
-import type { ProblemReply } from './problems.ts'
+import type { ProblemReply } from './problem-replies.ts'
 
 /**
  * Reads the text of a JSON body without parsing it. Other content types, longer bodies and slow

@@ -8,7 +8,7 @@ import { unusablePlatform, unusableReleases } from '@seaworthy/oci/unusable-rele
 import { seededRandom } from '@seaworthy/std/random'
 import { Refusal } from '@seaworthy/std/refusal'
 import { ManualClock } from '@seaworthy/std/time'
-import { problemOf } from '../../http/problems.ts'
+import { problemOf } from '../../http/problem-replies.ts'
 import { describeContent, verifyClaims } from './content.ts'
 import { createContentChecks } from './content-checks.ts'
 
