@@ -4,6 +4,16 @@ access_reviews.by text not null
 access_reviews.reviewer text not null
 access_reviews.grants_count integer not null
 access_reviews.grants_sha256 bytea not null
+account_keys.id text not null
+account_keys.person_id text not null
+account_keys.name text not null
+account_keys.kind text not null
+account_keys.algorithm text not null
+account_keys.fingerprint text not null
+account_keys.public_key text not null
+account_keys.created_at timestamp with time zone not null
+account_keys.created_by text not null
+account_keys.confirmed_at timestamp with time zone
 approval_policy.only_row boolean not null default true
 approval_policy.release_devices_above integer
 approval_policy.device_removal boolean not null
@@ -146,6 +156,7 @@ identity_providers.grants jsonb not null
 identity_providers.created_at timestamp with time zone not null
 identity_providers.changed_at timestamp with time zone not null
 identity_providers.changed_by text not null
+identity_providers.kind text not null default 'oidc'::text
 identity_traces.device text not null
 identity_traces.left_boots jsonb not null
 identity_traces.went_back_at jsonb not null
@@ -480,6 +491,10 @@ updates.changes_count integer not null default 0
 used_challenges.challenge text not null
 used_challenges.expires_at timestamp with time zone not null
 access_reviews: PRIMARY KEY (id)
+account_keys: UNIQUE (fingerprint)
+account_keys: CHECK ((kind = ANY (ARRAY['ssh'::text, 'openpgp'::text])))
+account_keys: FOREIGN KEY (person_id) REFERENCES people(id)
+account_keys: PRIMARY KEY (id)
 approval_policy: CHECK (only_row)
 approval_policy: PRIMARY KEY (only_row)
 approvals: PRIMARY KEY (id)
@@ -525,6 +540,7 @@ identities: FOREIGN KEY (person_id) REFERENCES people(id)
 identities: PRIMARY KEY (provider, subject)
 identities: FOREIGN KEY (provider) REFERENCES identity_providers(name)
 identities: UNIQUE (provider, person_id)
+identity_providers: CHECK ((kind = ANY (ARRAY['oidc'::text, 'github'::text])))
 identity_providers: PRIMARY KEY (name)
 identity_traces: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 identity_traces: PRIMARY KEY (device)
@@ -637,6 +653,9 @@ updates: PRIMARY KEY (rollout, device)
 updates: FOREIGN KEY (rollout) REFERENCES rollouts(id)
 used_challenges: PRIMARY KEY (challenge)
 CREATE UNIQUE INDEX access_reviews_pkey ON public.access_reviews USING btree (id)
+CREATE UNIQUE INDEX account_keys_fingerprint_key ON public.account_keys USING btree (fingerprint)
+CREATE INDEX account_keys_person ON public.account_keys USING btree (person_id)
+CREATE UNIQUE INDEX account_keys_pkey ON public.account_keys USING btree (id)
 CREATE UNIQUE INDEX approval_policy_pkey ON public.approval_policy USING btree (only_row)
 CREATE UNIQUE INDEX approvals_open ON public.approvals USING btree (principal, call_sha256) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]))
 CREATE UNIQUE INDEX approvals_pkey ON public.approvals USING btree (id)

@@ -188,6 +188,9 @@ export async function makeScopedCalls(
       'session.revoke',
       ofScopes(async (scope) => ({ params: { sessionId: (await join(scope)).session.id } })),
     ],
+    ['account-key.list', [() => ({})]],
+    ['account-key.create', [() => ({ body: { name: 'laptop', publicKey: 'no key' } })]],
+    ['account-key.remove', [() => ({ params: { accountKeyId: `accountkey_${'0'.repeat(26)}` } })]],
     ['sign-in-policy.show', [() => ({})]],
     [
       'sign-in-policy.set',

@@ -2,6 +2,7 @@
  * What the work of each route refuses, by the code of the problem. What follows from how a route is
  * called (credential, body, confirmation, approval) is in `problem-codes.ts`.
  */
+import { accountKeyProblems } from './account-key-problems.ts'
 import { leaseProblems } from './lease-problems.ts'
 import type { KnownCode } from './problems.ts'
 import { contentFaults } from './problems.ts'
@@ -388,6 +389,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
     'out_of_scope',
     'setting_of_other_kind',
   ],
+  ...accountKeyProblems,
   ...leaseProblems,
   'rollout.abort': ['out_of_scope', 'rollout_ended', 'rollout_not_found'],
   'rollout.approve': [

@@ -121,7 +121,7 @@ const ed25519Body = (version = 4) =>
   ])
 function rsaBody(bits: number): Buffer {
   const modulus = randomBytes(Math.ceil(bits / 8))
-  modulus[0]! = (modulus[0]! | 0x80) >> (7 - ((bits - 1) % 8))
+  modulus[0] = (modulus[0]! | 0x80) >> (7 - ((bits - 1) % 8))
   return Buffer.concat([
     Buffer.from([4, 0, 0, 0, 1, 1, bits >> 8, bits & 255]),
     modulus,
