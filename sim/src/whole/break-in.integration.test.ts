@@ -411,7 +411,7 @@ test('V4 a stolen device: its credential opens its own routes, no other device, 
     }
     const own = [
       ...['device.application', 'device.check-in', 'device.configuration'],
-      ...['device.set-metadata', 'device.token'],
+      ...['device.confirm-pin', 'device.set-metadata', 'device.token'],
     ]
     assert.deepEqual(allowed.toSorted(), own)
 
