@@ -120,9 +120,9 @@ export function collectPlatforms(text: string, before: readonly string[] | undef
 
 const unitBytes = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const
 
-/** A number of bytes, or `null` for `none`. */
-export function quotaOption(text: string): number | null {
-  if (text === 'none') return null
+/** A number of bytes, or `none`; commander takes `null` for an option without a value. */
+export function quotaOption(text: string): number | 'none' {
+  if (text === 'none') return text
   const match = /^(\d{1,7})(B|KiB|MiB|GiB|TiB)$/.exec(text)
   const bytes = match && Number(match[1]) * unitBytes[match[2] as keyof typeof unitBytes]
   if (bytes !== null && bytes <= 2 ** 50) return bytes

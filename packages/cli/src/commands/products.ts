@@ -51,8 +51,8 @@ export function addProductCommands(program: Command, ports: CliPorts): void {
     .command('set <name>')
     .description('set how much a product may hold in the registry')
     .requiredOption('--quota <size>', 'such as 50GiB; none for as much as there is', quotaOption)
-    .action(async (name: string, options: { quota: number | null }, command: Command) =>
-      setQuota(createContext(ports, command), name, options.quota),
+    .action(async (name: string, { quota }: { quota: number | 'none' }, command: Command) =>
+      setQuota(createContext(ports, command), name, quota === 'none' ? null : quota),
     )
   product
     .command('set-omaha-app <name> <app-id>')
