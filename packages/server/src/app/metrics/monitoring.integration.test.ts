@@ -261,7 +261,7 @@ async function startPrometheus({ server, client, monitor }: World): Promise<Prom
 }
 
 /** Metrics for which a healthy young server has nothing to show. */
-const silent = /seaworthy_updates_ended_total|seaworthy_problem/
+const silent = /seaworthy_limited_total|seaworthy_updates_ended_total|seaworthy_problem/
 
 test('O5 a real Prometheus scrapes with the documented configuration; every panel has data, every rule is well', async (t) => {
   if (skipWithout(t, 'prometheus')) return
