@@ -228,6 +228,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
     'tries_too_many',
   ],
   'step-up.by-provider.options': [
+    'confirmation_stale',
     'host_unnamed',
     'passkey_needed',
     'provider_not_found',

@@ -307,7 +307,9 @@ test('A4 attack: hostile questions are refused by name and place, and never fail
   assert.equal(twice.body.code, 'invalid_request')
   assert.equal((await ask('/odata/v1/%ff')).body.code, 'invalid_request')
   const changed = await client.send('DELETE', '/odata/v1/devices', { token: tokens.admin })
-  assert.equal(changed.status, 405)
+  assert.equal(changed.status, 400, 'no entity is named')
+  const put = await client.send('PUT', '/odata/v1/devices', { token: tokens.admin })
+  assert.equal(put.status, 405)
 })
 
 test('A4 attack: questions that take long end, and keep nobody else waiting', async () => {
