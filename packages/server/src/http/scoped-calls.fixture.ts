@@ -357,7 +357,7 @@ export async function makeScopedCalls(
     ['stored-credential.show', [() => ({ params: stored })]],
     [
       'stored-credential.add',
-      [() => ({ body: { name: newName(), kind: 'value', value: 'AAAA' } })],
+      [() => ({ body: { name: `credential-${newName()}`, kind: 'value', value: 'AAAA' } })],
     ],
     ['stored-credential.replace', [() => ({ params: stored, body: { value: 'AAAA' } })]],
     ['stored-credential.remove', [() => ({ params: stored })]],
