@@ -128,6 +128,7 @@ test('T7 fault: a device key that cannot be read keeps the release running, and 
   agent.start()
   await version('2.1.0')
   await waitUntil('told', async () => {
+    // An agent that is just starting does not answer yet.
     const status = await agent.status().catch(() => undefined)
     return status?.['lastError'] === 'state_unreadable'
   })

@@ -38,7 +38,7 @@ function stateOf({ endedAt, openedAt, expiresAt, requestedAt }: LeaseRow, now: D
   return requestedAt.getTime() + requestMs > now.getTime() ? 'requested' : 'ended'
 }
 
-/** Who holds a lease: a person, or the line of a token, which stays when it is refreshed. */
+/** The holder of a lease: a person, or the line of a token, which stays when it is refreshed. */
 function holderOf(actor: Actor): string {
   return actor.kind === 'token' ? actor.token.line : actor.id
 }
