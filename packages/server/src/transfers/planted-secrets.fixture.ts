@@ -19,6 +19,7 @@ import { approvePairing, beginPairing, fetchPairing, readPairing } from '@seawor
 import { createRecoveryCodes } from '@seaworthy/api/passkeys'
 import { askPassword, setPassword, signInByPassword } from '@seaworthy/api/passwords'
 import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
+import { announceServerKey } from '@seaworthy/api/server-keys'
 import { createToken, refreshToken } from '@seaworthy/api/tokens'
 import type { PlantedSecrets } from '@seaworthy/std/testing/leaks'
 import { waitUntil } from '@seaworthy/std/testing'
@@ -154,6 +155,8 @@ export async function plantSecrets(
     body: { provider: 'harbour', ...answer, ...(iss === null ? {} : { iss }) },
   })
   plantCookies('the guest', guest)
+  // From now on the server keeps its next key beside the present one.
+  await client.api.call(announceServerKey, { body: {} })
   return { ...planted, ...(await readOwnSecrets(server)) }
 }
 
