@@ -5,7 +5,7 @@ import { ProblemError } from '@seaworthy/api/problems'
 import { TransportError } from '@seaworthy/std/http'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { createProgram } from './command-tree.ts'
-import { endings } from './exit-codes.ts'
+import { endings } from './ways-out.ts'
 import { CliError, describeFailure } from './failure.ts'
 import { runCommand, testPorts } from './testing/ports.ts'
 

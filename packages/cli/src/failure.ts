@@ -6,20 +6,10 @@ import { MalformedReplyError } from '@seaworthy/api/client'
 import { ProblemError } from '@seaworthy/api/problems'
 import { BodyTooLongError, TransportError } from '@seaworthy/std/http'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
-import { endings, untrusted } from './exit-codes.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { exitCodes } from './exit-codes.ts'
+import { endings, untrusted } from './ways-out.ts'
 import type { ExitName } from './exit-codes.ts'
-
-/** The exit codes are part of the contract with scripts. */
-export const exitCodes = {
-  done: 0,
-  failed: 1,
-  usage: 2,
-  refused: 3,
-  notAllowed: 4,
-  notFound: 5,
-  unreachable: 6,
-} as const
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 /** An error of the command line itself, with its exit code and what the user can do about it. */
 export class CliError extends Error {

@@ -31,7 +31,7 @@ import { createRepositorySimulator, provisionClient } from '@seaworthy/trust/tes
 import type { AnySigned, Metadata, RootSigned, TargetsSigned } from '@seaworthy/trust/tuf'
 import { canonicalJson, listReleases, parseMetadata, wireJson } from '@seaworthy/trust/tuf'
 import { writeExport } from './release-export.ts'
-import { serverFolder, writeConfig } from './state/config.ts'
+import { serverFolder, writeConfig } from './state/servers.ts'
 import { runCommand } from './testing/ports.ts'
 
 const commands = fileURLToPath(new URL('verify-export.sh', import.meta.url))

@@ -21,7 +21,7 @@ import {
   releaseArtifactType,
 } from './release-index.ts'
 import { readReleaseOutline, verifyReleaseContent } from './release-content.ts'
-import { requireClosure } from './store/collect.ts'
+import { requireClosure } from './store/garbage.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { CraftedBundle } from './crafted-release.ts'
 import { craftLayer, craftRelease } from './crafted-release.ts'

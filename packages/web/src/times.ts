@@ -22,7 +22,7 @@ export function formatDistance(at: Date, now: Date): string {
 }
 
 /** A length of time in its largest unit: `30 days`, `12 hours`. What is begun counts whole. */
-export function formatSpan(seconds: number): string {
+export function formatSeconds(seconds: number): string {
   const ms = seconds * 1000
   const [count, unit] =
     ms < hourMs

@@ -8,7 +8,7 @@ import { pagePaths } from './page-paths.ts'
 import { takeAnswer } from './provider-answers.ts'
 import { normalizeRecoveryCode } from './recovery-codes.ts'
 import { builtInRoles, describeGrant, describeRole } from './role-words.ts'
-import { formatDistance, formatExact, formatSpan } from './times.ts'
+import { formatDistance, formatExact, formatSeconds } from './times.ts'
 import { normalizeUserCode } from './user-codes.ts'
 
 test('A1 the code of a link is taken out of the address, and nothing else is taken for one', () => {
@@ -91,7 +91,7 @@ test('A3 the code of a command line is read however it was typed (property)', ()
 })
 
 test('a span of time is one number of one unit', () => {
-  assert.deepEqual([60, 3600, 86_400, 172_800, 30 * 86_400, 90 * 60].map(formatSpan), [
+  assert.deepEqual([60, 3600, 86_400, 172_800, 30 * 86_400, 90 * 60].map(formatSeconds), [
     '1 minute',
     '1 hour',
     '24 hours',

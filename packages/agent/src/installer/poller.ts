@@ -3,6 +3,7 @@
  * the signed rules, fetch, verify and store. The reconciler does the rest with what is stored. A
  * server that is silent, wrong or hostile costs nothing but time.
  */
+import type { Random } from '@seaworthy/std/random'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { FetcherReplies } from '../handover/messages.ts'
 import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
@@ -133,4 +134,9 @@ function expectedCode(error: unknown): string {
   if (error instanceof FetchError) return error.word
   if (error instanceof LocalFault || isContentRefusal(error)) return error.code
   return refusalCode(error) ?? 'failed'
+}
+
+/** A pause of about `seconds`, drawn so that a fleet never polls at once. */
+export function jitteredMs(seconds: number, random: Random): number {
+  return Math.round(seconds * 1000 * (0.9 + 0.2 * random.fraction()))
 }

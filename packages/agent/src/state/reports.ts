@@ -3,7 +3,6 @@
  * yet.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import type { Random } from '@seaworthy/std/random'
 import { formatInstant } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import { signReport } from './device-key.ts'
@@ -122,8 +121,3 @@ export function sequenceBeyond(sequence: number, triesBefore: number, now: Date)
 
 const leap = 1000
 const leapMax = 1e12
-
-/** A pause of about `seconds`, drawn so that a fleet never polls at once. */
-export function jitteredMs(seconds: number, random: Random): number {
-  return Math.round(seconds * 1000 * (0.9 + 0.2 * random.fraction()))
-}

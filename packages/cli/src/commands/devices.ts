@@ -18,7 +18,7 @@ import type { DeviceFilterOptions } from '../device-filter.ts'
 import { addFilterOptions, filterOf } from '../device-filter.ts'
 import { CliError } from '../failure.ts'
 import { findDeviceId } from '../find-device.ts'
-import { formatCount, formatPast, formatSpan, harmless } from '../output/format.ts'
+import { formatCount, formatPast, formatMs, harmless } from '../output/format.ts'
 import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Session } from '../session.ts'
@@ -389,7 +389,7 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
         ? view.protocol === 'agent'
           ? 'never verified'
           : undefined
-        : formatSpan(view.timestampAgeSeconds * 1000),
+        : formatMs(view.timestampAgeSeconds * 1000),
     ],
     ['clock', describeClock(view)],
     [
@@ -418,7 +418,7 @@ const clockOffSeconds = 60
 function describeClock({ clockOffsetSeconds: offset }: DeviceView): string | undefined {
   if (offset === null) return undefined
   if (Math.abs(offset) <= clockOffSeconds) return 'right'
-  const span = formatSpan(Math.abs(offset) * 1000)
+  const span = formatMs(Math.abs(offset) * 1000)
   return `${span} ${offset > 0 ? 'ahead of' : 'behind'} the server's, when it last got a token`
 }
 

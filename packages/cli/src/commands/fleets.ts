@@ -8,7 +8,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { drawBar, drawCurve } from '../output/bars.ts'
-import { formatCount, formatSpan } from '../output/format.ts'
+import { formatCount, formatMs } from '../output/format.ts'
 import { durationBetween, oneOf, onOff } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { RebootOption } from '../reboot-policy.ts'
@@ -136,7 +136,7 @@ async function list(context: Context): Promise<void> {
           { title: 'devices', text: (f) => String(f.devicesCount), align: 'right' },
           { title: 'version', text: shortVersion, isShrinkable: true },
           { title: 'updates', text: (f) => (f.updatesEnabled ? 'on' : 'off') },
-          { title: 'poll', text: (f) => formatSpan(f.pollSeconds * 1000), isDroppable: true },
+          { title: 'poll', text: (f) => formatMs(f.pollSeconds * 1000), isDroppable: true },
         ],
         fleets,
         'No fleets yet: see `seaworthy fleet create --help`.',
@@ -239,7 +239,7 @@ function describe(context: Context, view: FleetView): string[] {
     ['restarts', describeReboot(view.reboot)],
     ['updates', view.updatesEnabled ? 'on' : 'off'],
     ['shared identity', view.sharedIdentity === 'stop' ? 'stops both machines' : 'is told'],
-    ['poll every', formatSpan(view.pollSeconds * 1000)],
+    ['poll every', formatMs(view.pollSeconds * 1000)],
     ['devices', String(view.devicesCount)],
     ['created', view.createdAt],
   ])

@@ -17,7 +17,7 @@ import type { CliPorts } from '../ports.ts'
 import { logSettings, warnOfLog, withSession } from '../session.ts'
 import { storeToken } from '../state/token.ts'
 import { checkLog } from '../state/audit-log.ts'
-import type { PairedServer } from '../state/config.ts'
+import type { PairedServer } from '../state/servers.ts'
 import {
   checkServerName,
   configFolder,
@@ -25,7 +25,7 @@ import {
   readConfig,
   serverFolder,
   writeConfig,
-} from '../state/config.ts'
+} from '../state/servers.ts'
 import { makePrivateFolder } from '../state/files.ts'
 import { forgetServerPins } from '../state/server-pins.ts'
 import { anchorRoot, parseRootOption } from '../trust/anchor.ts'

@@ -10,7 +10,7 @@ import {
 } from '@seaworthy/api/reboot-locks'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
-import { formatAgo, formatSpan, harmless } from '../output/format.ts'
+import { formatAgo, formatMs, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
 
@@ -76,7 +76,7 @@ async function list(context: Context, fleet: string): Promise<void> {
         [
           { title: 'id', text: (l) => l.id },
           { title: 'holder', text: (l) => l.device?.name ?? l.holder, isShrinkable: true },
-          { title: 'for', text: (l) => formatSpan(l.ageSeconds * 1000), align: 'right' },
+          { title: 'for', text: (l) => formatMs(l.ageSeconds * 1000), align: 'right' },
           { title: 'asked', text: (l) => formatAgo(l.askedAt, now), isDroppable: true },
           { title: 'given up', text: (l) => formatAgo(l.expiresAt, now), isDroppable: true },
           {

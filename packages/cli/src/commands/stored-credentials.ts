@@ -18,7 +18,7 @@ import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { requireTogether } from '../option-use.ts'
 import { durationWithDefault } from '../options.ts'
-import { formatAgo, formatPast, formatSpan, harmless } from '../output/format.ts'
+import { formatAgo, formatPast, formatMs, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
 import { readFileOrInput, writeDurably } from '../state/files.ts'
@@ -207,7 +207,7 @@ function describeLeases(context: Context, items: readonly LeaseView[]): string[]
       { title: 'id', text: (l) => l.id },
       { title: 'credential', text: (l) => l.credential },
       { title: 'state', text: (l) => l.endReason ?? l.state },
-      { title: 'for', text: (l) => formatSpan(l.seconds * secondMs), align: 'right' },
+      { title: 'for', text: (l) => formatMs(l.seconds * secondMs), align: 'right' },
       { title: 'ends', text: (l) => formatAgo(l.endedAt ?? l.expiresAt, now), isDroppable: true },
       { title: 'version', text: (l) => (l.version === null ? '-' : String(l.version)) },
       { title: 'account', text: describeAccount, isDroppable: true },
@@ -232,7 +232,7 @@ async function request(context: Context, name: string, options: RequestOptions):
       body: { credential: name, reason, seconds: Math.floor(ms / secondMs) },
     })
     context.show(view, () => [
-      `Asked for ${view.credential}, for ${formatSpan(ms)}. Get it with \`seaworthy credential lease ${view.id}\`.`,
+      `Asked for ${view.credential}, for ${formatMs(ms)}. Get it with \`seaworthy credential lease ${view.id}\`.`,
     ])
   })
 }

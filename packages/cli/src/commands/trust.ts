@@ -17,7 +17,7 @@ import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import type { NamedKey } from '../keys/key-files.ts'
-import { formatAgo, formatCount, formatSpan } from '../output/format.ts'
+import { formatAgo, formatCount, formatMs } from '../output/format.ts'
 import { takeOptions } from '../option-use.ts'
 import { collect, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
@@ -381,7 +381,7 @@ async function showStatus(context: Context): Promise<void> {
                 'blind time',
                 blind === null
                   ? undefined
-                  : `${formatSpan(blind * 1000)}: how long somebody with every online key could keep devices on what they have`,
+                  : `${formatMs(blind * 1000)}: how long somebody with every online key could keep devices on what they have`,
               ],
             ]),
           ],

@@ -23,7 +23,7 @@ export function formatBytes(bytes: number): string {
 /**
  * Rough, for waiting people: `42s`, `3m 05s`, `2h 10m`, `5d 3h`. Fractions of a second are dropped.
  */
-export function formatSpan(ms: number): string {
+export function formatMs(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   if (seconds < 60) return `${seconds}s`
   const minutes = Math.floor(seconds / 60)
@@ -39,7 +39,7 @@ export function formatAgo(instant: string | null, now: Date): string {
   const ms = now.getTime() - Date.parse(instant)
   if (Number.isNaN(ms)) return printable(instant)
   // A future time is rounded up, because it does not come earlier.
-  return ms >= 0 ? `${formatSpan(ms)} ago` : `in ${formatSpan(Math.ceil(-ms / 1000) * 1000)}`
+  return ms >= 0 ? `${formatMs(ms)} ago` : `in ${formatMs(Math.ceil(-ms / 1000) * 1000)}`
 }
 
 /** Formats a time that has certainly passed: where a clock says otherwise, the clock is wrong. */

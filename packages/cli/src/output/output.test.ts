@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { ManualClock } from '@seaworthy/std/time'
 import type { Screen } from '../ports.ts'
-import { formatAgo, formatBytes, formatSpan, harmless, shortDigest } from './format.ts'
+import { formatAgo, formatBytes, formatMs, harmless, shortDigest } from './format.ts'
 import { printableJson } from '@seaworthy/std/printable'
 import { harmlessLine } from './harmless.ts'
 import { createPaint } from './paint.ts'
@@ -28,7 +28,7 @@ test('amounts and spans read as people say them', () => {
     ['0 B', '1023 B', '1.0 KiB', '1.5 KiB', '250 KiB', '4.7 GiB'],
   )
   assert.deepEqual(
-    [0, 59_499, 65_000, 7_500_000, 270_000_000].map((ms) => formatSpan(ms)),
+    [0, 59_499, 65_000, 7_500_000, 270_000_000].map((ms) => formatMs(ms)),
     ['0s', '59s', '1m 05s', '2h 05m', '3d 3h'],
   )
   const now = new Date('2026-06-01T00:00:00Z')

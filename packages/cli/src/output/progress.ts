@@ -4,7 +4,7 @@
  */
 import type { Clock } from '@seaworthy/std/time'
 import type { Screen } from '../ports.ts'
-import { formatBytes, formatSpan, harmless } from './format.ts'
+import { formatBytes, formatMs, harmless } from './format.ts'
 
 export interface Progress {
   /** Bytes done so far; `total` may become known, or grow, later. */
@@ -73,6 +73,6 @@ function describeProgress(
   const bar = '#'.repeat(full) + '-'.repeat(barWidth - full)
   const percent = `${Math.floor(share * 100)}%`.padStart(4)
   const left =
-    rate > 0 && share < 1 ? `  ${formatSpan(((totalBytes - doneBytes) / rate) * 1000)} left` : ''
+    rate > 0 && share < 1 ? `  ${formatMs(((totalBytes - doneBytes) / rate) * 1000)} left` : ''
   return `${name}  [${bar}] ${percent}  ${formatBytes(doneBytes)} / ${formatBytes(totalBytes)}  ${speed}${left}`
 }

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { systemRandom } from '@seaworthy/std/random'
 import { testPorts } from '../testing/ports.ts'
 import { CliError } from '../failure.ts'
-import { chooseServer, configFolder, nameServer, readConfig, writeConfig } from './config.ts'
+import { chooseServer, configFolder, nameServer, readConfig, writeConfig } from './servers.ts'
 import { withFileLock } from './file-lock.ts'
 import { readBounded, readIfThere, writeDurably } from './files.ts'
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
-import { signInAgain } from '../exit-codes.ts'
+import { signInAgain } from '../ways-out.ts'
 import { CliError } from '../failure.ts'
 import { readIfThere, writeDurably } from './files.ts'
 

@@ -12,8 +12,8 @@ import { createTrustState, defaultTufLimits } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import type { Session } from '../session.ts'
-import type { PairedServer } from '../state/config.ts'
-import { readConfig, writeConfig } from '../state/config.ts'
+import type { PairedServer } from '../state/servers.ts'
+import { readConfig, writeConfig } from '../state/servers.ts'
 import { makePrivateFolder, readBounded, readIfThere, writeDurably } from '../state/files.ts'
 
 export interface Anchor {

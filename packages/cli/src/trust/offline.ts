@@ -21,7 +21,7 @@ import type {
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
-import { configFolder, chooseServer, readConfig, serverFolder } from '../state/config.ts'
+import { configFolder, chooseServer, readConfig, serverFolder } from '../state/servers.ts'
 import { readBounded } from '../state/files.ts'
 import { parseRootOption, readAnchor, rootDigestOf, trustStore } from './anchor.ts'
 import type { ShownContent } from './proposed-content.ts'

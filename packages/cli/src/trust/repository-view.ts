@@ -26,7 +26,7 @@ import { BodyTooLongError, readBody } from '@seaworthy/std/http'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
-import { formatSpan } from '../output/format.ts'
+import { formatMs } from '../output/format.ts'
 import type { Session } from '../session.ts'
 import { requireLog } from '../session.ts'
 import type { Anchor } from './anchor.ts'
@@ -256,9 +256,9 @@ export function createMetadataFetch({ transport, server }: Session): FetchMetada
 function describeNotice(notice: TufNotice): string {
   switch (notice.code) {
     case 'clock_behind':
-      return `the clock stands ${formatSpan(notice.byMs)} before the last verified time, which was used instead`
+      return `the clock stands ${formatMs(notice.byMs)} before the last verified time, which was used instead`
     case 'clock_jumped':
-      return `the clock jumped by ${formatSpan(Math.abs(notice.byMs))}`
+      return `the clock jumped by ${formatMs(Math.abs(notice.byMs))}`
     case 'state_generation_lost':
       return 'one of the two copies of the trust state was lost; the other was used'
   }

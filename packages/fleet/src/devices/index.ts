@@ -4,8 +4,8 @@
  */
 export { spend } from './allowance.ts'
 export type { Allowance, Spending } from './allowance.ts'
-export { mayMatter, noTrace, traceIdentity } from './identity.ts'
-export type { IdentityTrace, ReportPosition } from './identity.ts'
+export { mayMatter, noTrace, traceIdentity } from './identity-sharing.ts'
+export type { IdentityTrace, ReportPosition } from './identity-sharing.ts'
 export {
   judgeSigned,
   judgeUnsigned,

@@ -6,7 +6,7 @@ import { bakedMs, isApproved, successOf } from './planner.ts'
 import type { Gate, Rollout } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import { contradictionOf, countsOf, isUntried, verdictsOf } from './wave-counts.ts'
-import { formatDevices, formatPercent, formatSpan, formatWhen } from './words.ts'
+import { formatDevices, formatPercent, formatSeconds, formatWhen } from './words.ts'
 
 /** The facts of a sentence, by name. */
 export type Values = Readonly<Record<string, string | number | boolean | Date | null>>
@@ -144,7 +144,7 @@ export function sayOutlook(outlook: Outlook, when: (at: Date) => string): string
       const share = formatPercent(outlook.successPercentMin)
       const whose = outlook.successOf === 'members' ? '' : `'s ended updates`
       const health =
-        bakeSeconds === 0 ? 'are healthy' : `have been healthy for ${formatSpan(bakeSeconds)}`
+        bakeSeconds === 0 ? 'are healthy' : `have been healthy for ${formatSeconds(bakeSeconds)}`
       const condition = `${share} of wave ${gateWave}${whose} ${health}`
       const approval = needsApproval ? ' and a person has approved it' : ''
       const earliest = at === null ? '' : `, earliest ${at}`

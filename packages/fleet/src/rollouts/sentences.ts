@@ -2,7 +2,7 @@
 import { unreachable } from '@seaworthy/std/refusal'
 import { sayOutlook, sayStop, sayWave } from './outlook.ts'
 import type { Channel, LastAttempt, MachineNames, Reason, RunningNames } from './reasons.ts'
-import { formatDevices, formatPercent, formatSpan } from './words.ts'
+import { formatDevices, formatPercent, formatSeconds } from './words.ts'
 
 /** The sentence begins with a small letter and has no full stop. */
 export function sayReason(reason: Reason, when: (at: Date) => string): string {
@@ -97,7 +97,7 @@ export function sayReason(reason: Reason, when: (at: Date) => string): string {
     case 'in_flight_max':
       return `not yet: ${reason.inFlightCount} of at most ${reason.inFlightMax} updates are under way`
     case 'period_max':
-      return `not yet: all ${reason.updatesMax} updates of this ${formatSpan(reason.periodSeconds)} were offered, and the next begins at ${when(reason.nextPeriodAt)}`
+      return `not yet: all ${reason.updatesMax} updates of this ${formatSeconds(reason.periodSeconds)} were offered, and the next begins at ${when(reason.nextPeriodAt)}`
     case 'rate':
       return `not yet: at ${Math.round(reason.perMinute * 100) / 100} updates a minute the next may be offered at ${when(reason.opensAt)}`
     case 'cancel_pending':

@@ -26,7 +26,7 @@ import type { Situation } from './situation.ts'
 import { abort, pause, resume } from './transitions.ts'
 import type { Heard, Why } from './why.ts'
 import { explain, explainRollout } from './why.ts'
-import { formatPercent, formatSpan, formatWhen } from './words.ts'
+import { formatPercent, formatSeconds, formatWhen } from './words.ts'
 import { createZones } from './zones.ts'
 
 const zones = createZones()
@@ -444,7 +444,7 @@ test('D5 why: every figure, version and time of a sentence stands among the valu
     const { code, values, sentence } = ask(asked, heard)
     const known = Object.values(values).flatMap((value) => {
       if (value instanceof Date) return [formatWhen(value, now, berlin)]
-      const forms = typeof value === 'number' ? [formatPercent(value), formatSpan(value)] : []
+      const forms = typeof value === 'number' ? [formatPercent(value), formatSeconds(value)] : []
       return [String(value), ...forms]
     })
     // The gate of which wave is waited for, and a health code, stand among other words.
@@ -576,7 +576,7 @@ test('D5 instants and durations in words', () => {
   assert.equal(formatWhen(summer, summer, 'UTC'), '12:19 UTC')
   assert.equal(formatWhen(summer, now, berlin), 'Wed 1 Jul 14:19 CEST')
   assert.equal(formatWhen(new Date('2027-01-01T00:00:00Z'), now, 'UTC'), 'Fri 1 Jan 2027 00:00 UTC')
-  const spans = [0, 45, 1800, 5400, 86_400, 90_061].map(formatSpan)
+  const spans = [0, 45, 1800, 5400, 86_400, 90_061].map(formatSeconds)
   assert.deepEqual(spans, ['0 s', '45 s', '30 min', '1 h 30 min', '1 d', '1 d 1 h 1 min 1 s'])
 })
 

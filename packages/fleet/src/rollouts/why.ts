@@ -26,7 +26,7 @@ import type { Situation } from './situation.ts'
 import type { LostUpdate } from './update-states.ts'
 import { hasEnded, isUnderWay, isWaitingForRestart } from './update-states.ts'
 import { windowAt } from './windows.ts'
-import { formatSpan, formatWhen } from './words.ts'
+import { formatSeconds, formatWhen } from './words.ts'
 import type { Zones } from './zones.ts'
 
 export interface Why {
@@ -181,11 +181,11 @@ function tellHeard({ pollSeconds }: FleetPolicy, heard: Heard | null): Hearsay |
 /** An offer waits for the device to ask: `; last heard 17:13 UTC, asks every 1 h`. */
 function sayHearsay(hearing: Hearsay, when: (at: Date) => string): string {
   if ('silentSince' in hearing) {
-    return `; it has not been heard from since ${when(hearing.silentSince)}, longer than ${formatSpan(hearing.silentAfterSeconds)}, and a share of ended updates does not wait for it`
+    return `; it has not been heard from since ${when(hearing.silentSince)}, longer than ${formatSeconds(hearing.silentAfterSeconds)}, and a share of ended updates does not wait for it`
   }
   const { heardAt, asksEverySeconds } = hearing
   const last = heardAt === null ? 'never heard yet' : `last heard ${when(heardAt)}`
-  return `; ${last}${asksEverySeconds === null ? '' : `, asks every ${formatSpan(asksEverySeconds)}`}`
+  return `; ${last}${asksEverySeconds === null ? '' : `, asks every ${formatSeconds(asksEverySeconds)}`}`
 }
 
 /** Whether it is still to be offered the release. */

@@ -66,7 +66,7 @@ function zoneName(at: Date, timeZone: string): string {
 }
 
 /** `30 min`, `2 h`, `1 h 30 min`, `3 d`. */
-export function formatSpan(seconds: number): string {
+export function formatSeconds(seconds: number): string {
   const parts = [
     [Math.floor(seconds / daySeconds), 'd'],
     [Math.floor(seconds / 3600) % 24, 'h'],

@@ -9,7 +9,7 @@ import { randomBelow, seededRandom, systemRandom } from '@seaworthy/std/random'
 import { hourMs, ManualClock, systemClock, systemSleep } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
 import { digestOf, parseDigest } from '../digests.ts'
-import { collectGarbage, requireClosure } from './collect.ts'
+import { collectGarbage, requireClosure } from './garbage.ts'
 import { openDiskStore } from './disk.ts'
 import { testRegistryStore } from './store.suite.ts'
 

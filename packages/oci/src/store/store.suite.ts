@@ -9,7 +9,7 @@ import type { Digest } from '../digests.ts'
 import { collectVerified, digestOf } from '../digests.ts'
 import type { Descriptor, Manifest } from '../manifests.ts'
 import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '../manifests.ts'
-import { collectGarbage, isNeededByRelease, requireClosure } from './collect.ts'
+import { collectGarbage, isNeededByRelease, requireClosure } from './garbage.ts'
 import type { RegistryStore } from './index.ts'
 import { putBlob } from './index.ts'
 

@@ -24,7 +24,7 @@ import type {
   TimestampSigned,
 } from '@seaworthy/trust/tuf'
 import type { CredentialKey } from '../config/credential-key.ts'
-import type { MasterKey } from '../config/secrets.ts'
+import type { MasterKey } from '../config/master-key.ts'
 import type { SignedSequence } from '@seaworthy/fleet/devices'
 import type { KnownDevice, SignedReportWrite } from '../db/check-ins.ts'
 import type { Db } from '../db/connection.ts'
@@ -42,7 +42,7 @@ import type { BudgetName } from './worker/budgets.ts'
 
 /** The transaction that a use case works in; only `app` knows what it does there. */
 export type { WriteTx } from '../db/connection.ts'
-export type { RightsTx } from '../db/people.ts'
+export type { RightsTx } from '../db/rights.ts'
 
 export interface Ports {
   readonly clock: Clock

@@ -8,8 +8,9 @@ import { upOptions, upVariablesText } from '@seaworthy/api/up-options'
 import { seededRandom } from '@seaworthy/std/random'
 import { checkConfig } from './config.ts'
 import { readEnv, UsageError } from './env.ts'
-import { loadMasterKey, readBlobCredentials, SealError, secretPurposes } from './secrets.ts'
-import type { SecretName } from './secrets.ts'
+import { loadMasterKey, SealError, secretPurposes } from './master-key.ts'
+import { readBlobCredentials } from './blob-credentials.ts'
+import type { SecretName } from './master-key.ts'
 
 const machine = { cwd: '/srv', coresCount: 4, isTerminal: false }
 const read = (argv: string[], variables: Record<string, string> = {}) =>

@@ -14,7 +14,7 @@ import type { Random } from '@seaworthy/std/random'
 import type { Sleep } from '@seaworthy/std/time'
 import { secondMs } from '@seaworthy/std/time'
 import type { Config } from './config.ts'
-import { SealError } from './secrets.ts'
+import { SealError } from './master-key.ts'
 
 export interface CredentialKey {
   /** `context` says what the key is for: it is opened with the same context alone. */

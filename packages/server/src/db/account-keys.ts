@@ -1,6 +1,6 @@
 /** SSH and OpenPGP public keys of people. */
 import type { ReadTx, WriteTx } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 
 export interface AccountKeyRow {
   readonly id: string

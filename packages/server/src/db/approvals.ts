@@ -3,7 +3,7 @@ import type { ApprovalRules, ApprovalState, NeededRight } from '@seaworthy/fleet
 import type { Permission, Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { storable } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 
 export interface ApprovalPolicyRow extends ApprovalRules {
   readonly setAt: Date

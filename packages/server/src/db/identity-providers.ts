@@ -1,7 +1,7 @@
 /** Identity providers, and the accounts at them by which people sign in. */
 import type { Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 
 export interface GroupGrant extends Scope {
   readonly group: string

@@ -2,7 +2,7 @@
 import type { Grant, Scope } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 import { isWithin } from './people.ts'
 import { roleColumns } from './held-roles.ts'
 

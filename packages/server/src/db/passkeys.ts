@@ -1,6 +1,6 @@
 /** Passkeys, and the challenges that they have answered. */
 import type { ReadTx, WriteTx } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 
 export interface PasskeyRow {
   readonly id: string

@@ -1,6 +1,6 @@
 /** Passwords with their authenticators. */
 import type { ReadTx, WriteTx } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 
 export interface PasswordRow {
   readonly personId: string

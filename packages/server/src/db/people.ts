@@ -1,8 +1,8 @@
 /** People, their recovery codes, and the code of the first owner’s link. */
 import type { Grant, Scope } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
+import type { RightsTx } from './rights.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
-import { lockKeys } from './lock-keys.ts'
 import { roleColumns } from './held-roles.ts'
 
 export interface PersonRow extends Grant {
@@ -30,35 +30,6 @@ const columns = (sql: ReadTx['sql']) => sql`
 
 const passkeysCount = (sql: ReadTx['sql']) => sql`
   (select count(*)::int from passkeys k where k.person_id = p.id) as "passkeysCount"`
-
-declare const rightsHeld: unique symbol
-
-/**
- * A transaction that runs beside no other audited change. Work that ends a right, or decides by the
- * rights of several people, needs one.
- */
-export interface RightsTx extends WriteTx {
-  readonly [rightsHeld]: true
-}
-
-/**
- * Every end of a right begins with this lock, so that two owners who demote each other at once do
- * not leave no owner at all, and no change that the right allowed comes after its end. It is the
- * first lock of its transaction, so that a transaction that waits for it holds no other.
- */
-export async function lockRights(tx: WriteTx): Promise<RightsTx> {
-  await tx.sql`select pg_advisory_xact_lock(${lockKeys.people}::int)`
-  return tx as RightsTx
-}
-
-/**
- * Every other audited change begins with its share of the same lock: until it has committed, no
- * right ends.
- */
-export async function shareRights(tx: WriteTx): Promise<WriteTx> {
-  await tx.sql`select pg_advisory_xact_lock_shared(${lockKeys.people}::int)`
-  return tx
-}
 
 export async function getPerson({ sql }: ReadTx, id: string): Promise<ListedPerson | undefined> {
   const [row] = await sql<ListedPerson[]>`
@@ -134,78 +105,5 @@ export async function noteSignIn({ sql }: WriteTx, id: string, now: Date): Promi
 export async function countOwners({ sql }: ReadTx): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
     select count(*)::int as count from people where role = 'owner' and disabled_at is null`
-  return row!.count
-}
-
-/** Whether there has ever been an owner. */
-export async function hasOwner({ sql }: ReadTx): Promise<boolean> {
-  const rows = await sql`select 1 from people where role = 'owner' limit 1`
-  return rows.length > 0
-}
-
-export async function setFirstOwnerCode({ sql }: WriteTx, codeSha256: Uint8Array): Promise<void> {
-  await sql`
-    insert into first_owner_code (code_sha256) values (${Buffer.from(codeSha256)})
-    on conflict (only_row) do update set code_sha256 = excluded.code_sha256`
-}
-
-export async function getFirstOwnerCode({ sql }: ReadTx): Promise<Uint8Array | undefined> {
-  const [row] = await sql<{ code: Uint8Array }[]>`
-    select code_sha256 as code from first_owner_code`
-  return row?.code
-}
-
-export async function deleteFirstOwnerCode({ sql }: WriteTx): Promise<void> {
-  await sql`delete from first_owner_code`
-}
-
-export interface RecoveryCodeRow {
-  /** The part of the code by which it is found. */
-  readonly selector: string
-  readonly personId: string
-  readonly salt: Uint8Array
-  readonly hash: Uint8Array
-}
-
-/** Replaces all of the person's codes, used ones included. */
-export async function replaceRecoveryCodes(
-  { sql }: WriteTx,
-  personId: string,
-  rows: readonly RecoveryCodeRow[],
-): Promise<void> {
-  await sql`delete from recovery_codes where person_id = ${personId}`
-  for (const { selector, salt, hash } of rows) {
-    await sql`
-      insert into recovery_codes (selector, person_id, salt, hash)
-      values (${selector}, ${personId}, ${Buffer.from(salt)}, ${Buffer.from(hash)})`
-  }
-}
-
-/** Finds a code that has not been used. */
-export async function findRecoveryCode(
-  { sql }: ReadTx,
-  selector: string,
-): Promise<RecoveryCodeRow | undefined> {
-  const [row] = await sql<RecoveryCodeRow[]>`
-    select selector, person_id as "personId", salt, hash from recovery_codes
-    where selector = ${selector} and used_at is null`
-  return row
-}
-
-/** Answers false when the code was used before. */
-export async function useRecoveryCode(
-  { sql }: WriteTx,
-  selector: string,
-  now: Date,
-): Promise<boolean> {
-  const rows = await sql`
-    update recovery_codes set used_at = ${now} where selector = ${selector} and used_at is null`
-  return rows.count === 1
-}
-
-export async function countRecoveryCodes({ sql }: ReadTx, personId: string): Promise<number> {
-  const [row] = await sql<{ count: number }[]>`
-    select count(*)::int as count from recovery_codes
-    where person_id = ${personId} and used_at is null`
   return row!.count
 }

@@ -3,7 +3,7 @@
  * secret.
  */
 import type { ReadTx, WriteTx } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 
 export interface ProvisioningKeyRow {
   readonly id: string

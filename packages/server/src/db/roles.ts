@@ -1,7 +1,7 @@
 /** Roles that people have made, and who holds them. */
 import type { Permission, RoleRules } from '@seaworthy/fleet/access'
 import type { ReadTx } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 
 export interface RoleRow extends RoleRules {
   readonly purpose: string

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { expectGolden } from '../../../../tools/golden.ts'
 import { startTestServer } from '../testing/index.ts'
 import type { WriteTx } from './connection.ts'
-import { lockFirstStart } from './secrets.ts'
+import { lockFirstStart } from './server-facts.ts'
 
 test('the schema is the golden one, and a start is patient', async () => {
   const server = await startTestServer()

@@ -2,7 +2,8 @@
 import type { Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { isWithin } from './people.ts'
-import type { PersonRow, RightsTx } from './people.ts'
+import type { PersonRow } from './people.ts'
+import type { RightsTx } from './rights.ts'
 import { roleColumns } from './held-roles.ts'
 
 export interface SessionRow {

@@ -1,7 +1,7 @@
 /** Which roles need a passkey. */
 import type { BuiltInRole } from '@seaworthy/fleet/access'
 import type { ReadTx } from './connection.ts'
-import type { RightsTx } from './people.ts'
+import type { RightsTx } from './rights.ts'
 
 /**
  * The roles that need a passkey, or `undefined` where nobody has set them. At most one for each

@@ -7,7 +7,7 @@ import { invariant } from '@seaworthy/std/refusal'
 import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { tableChoices } from './exported-tables.ts'
-import { lockFirstStart } from './secrets.ts'
+import { lockFirstStart } from './server-facts.ts'
 
 /** How many bytes of rows are in memory at a time, beyond a single row. */
 const batchBytes = 4 * 1024 * 1024

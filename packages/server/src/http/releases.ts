@@ -1,6 +1,6 @@
 import { createRelease, listReleases, showRelease } from '@seaworthy/api/releases'
 import * as trust from '../app/trust/index.ts'
-import { viewPage } from '../app/views.ts'
+import { viewPage } from '../app/paging.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 

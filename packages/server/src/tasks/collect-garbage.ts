@@ -1,10 +1,9 @@
 /** Removes content that no release, no signed target and no tag needs, a day after its last use. */
-import { collectGarbage } from '@seaworthy/oci/store/collect'
-import { dayMs, hourMs, minuteMs } from '@seaworthy/std/time'
+import { collectGarbage } from '@seaworthy/oci/store/garbage'
+import { dayMs, hourMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { recountStorage } from '../app/content/index.ts'
 import { listNeededDigests } from '../app/trust/index.ts'
-import { forgetExpiredAssertions } from '../app/devices/index.ts'
 import type { Task } from './leader.ts'
 
 export function createGarbageCollection(
@@ -49,14 +48,5 @@ export function createStorageCount(app: Pick<App, 'clock' | 'db' | 'log' | 'stor
       const counts = await recountStorage(app, unusedSince)
       if (counts.addedCount + counts.removedCount > 0) app.log.info('storage.counted', counts)
     },
-  }
-}
-
-/** Used assertions are remembered only for as long as they could be used again. */
-export function createAssertionExpiry(app: Pick<App, 'clock' | 'db'>): Task {
-  return {
-    name: 'assertion-expiry',
-    everyMs: 5 * minuteMs,
-    run: () => forgetExpiredAssertions(app),
   }
 }

@@ -26,8 +26,8 @@ import { waitUntil } from '@seaworthy/std/testing'
 import { createTotpApp } from '@seaworthy/std/testing/totp'
 import { systemClock } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
-import type { SecretName } from '../config/secrets.ts'
-import { secretPurposes } from '../config/secrets.ts'
+import type { SecretName } from '../config/master-key.ts'
+import { secretPurposes } from '../config/master-key.ts'
 import type { TestBrowser, TestClient, TestIdentityProvider, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
@@ -155,7 +155,7 @@ export async function plantSecrets(
     body: { provider: 'harbour', ...answer, ...(iss === null ? {} : { iss }) },
   })
   plantCookies('the guest', guest)
-  // From now on the server keeps its next key beside the present one.
+  // The server keeps its next key, beside the present one, once it is announced.
   await client.api.call(announceServerKey, { body: {} })
   return { ...planted, ...(await readOwnSecrets(server)) }
 }

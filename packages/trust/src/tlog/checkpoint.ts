@@ -4,7 +4,7 @@
  */
 import { base64Decode, base64Encode } from '@seaworthy/std/bytes'
 import { invariant } from '@seaworthy/std/refusal'
-import { LogError } from './log-error.ts'
+import { LogError } from './codes.ts'
 import { hashLength } from './merkle.ts'
 import { type NoteKey, type NoteSigner, signNote, verifyNote } from './note.ts'
 

@@ -13,7 +13,7 @@ export {
   type TreeHead,
   verifyCheckpoint,
 } from './checkpoint.ts'
-export { LogError, type LogTrustCode } from './log-error.ts'
+export { LogError, type LogTrustCode } from './codes.ts'
 export {
   hashLeaf,
   hashTree,

@@ -4,7 +4,7 @@
  */
 import { equalBytes } from '@seaworthy/std/bytes'
 import { invariant } from '@seaworthy/std/refusal'
-import { LogError } from './log-error.ts'
+import { LogError } from './codes.ts'
 
 /** SHA-256 of the bytes: always 32 new bytes. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array

@@ -12,7 +12,7 @@ import {
   utf8Encode,
 } from '@seaworthy/std/bytes'
 import { invariant } from '@seaworthy/std/refusal'
-import { LogError } from './log-error.ts'
+import { LogError } from './codes.ts'
 
 /**
  * Signature type bytes: a plain Ed25519 signature, or a witness's cosignature that carries its

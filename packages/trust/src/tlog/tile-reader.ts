@@ -5,7 +5,7 @@
  */
 import { equalBytes } from '@seaworthy/std/bytes'
 import { hashEdge, type LogEdge } from './append.ts'
-import { LogError } from './log-error.ts'
+import { LogError } from './codes.ts'
 import {
   climbToRoot,
   hashLength,

@@ -1,7 +1,7 @@
 /**
  * Where the hashes and entries of a log lie: C2SP tlog-tiles. Pure: coordinates, paths, encodings.
  */
-import { LogError } from './log-error.ts'
+import { LogError } from './codes.ts'
 import { foldHashes, hashLength, hashTree, type Sha256, type TreeNode } from './merkle.ts'
 
 /** Hashes in a full tile, and entries in a full bundle. */

@@ -3,7 +3,7 @@
  * believed.
  */
 import { equalBytes } from '@seaworthy/std/bytes'
-import { LogError } from './log-error.ts'
+import { LogError } from './codes.ts'
 import type { TreeHead } from './checkpoint.ts'
 import { climbToRoots, hashTree, planConsistency, readRanges, type Sha256 } from './merkle.ts'
 import { createNodeReader, type FetchLogFile, type LogEntry, readEntries } from './tile-reader.ts'

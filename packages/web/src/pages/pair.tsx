@@ -9,7 +9,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { usePorts } from '../ports.ts'
 import { describeRole, describeScope } from '../role-words.ts'
-import { formatSpan } from '../times.ts'
+import { formatSeconds } from '../times.ts'
 import { ErrorAlert } from '../ui/explained.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Page } from '../ui/page.tsx'
@@ -130,7 +130,7 @@ function Decision({
             ['Address it asks from', view.address],
             ['Asked', <Instant key="asked" at={view.createdAt} />],
             ['Would reach', describeScope(view)],
-            ['For', formatSpan(view.lifetimeSeconds)],
+            ['For', formatSeconds(view.lifetimeSeconds)],
           ]}
         />
         <NativeSelect

@@ -2,7 +2,7 @@
  * Files that the command line keeps: pairing and the remembered checkpoint. Each case is a folder's
  * one file.
  */
-import { chooseServer, readConfig } from '@seaworthy/cli/config'
+import { chooseServer, readConfig } from '@seaworthy/cli/servers'
 import { CliError } from '@seaworthy/cli/failure'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { writeFileSync } from 'node:fs'

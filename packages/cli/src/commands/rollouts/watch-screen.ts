@@ -8,7 +8,7 @@ import type { showRolloutHistory } from '@seaworthy/api/rollouts'
 import { describeMembers } from '@seaworthy/fleet/rollouts'
 import { formatDuration } from '@seaworthy/std/time'
 import { drawBar } from '../../output/bars.ts'
-import { formatCount, formatSpan, harmless } from '../../output/format.ts'
+import { formatCount, formatMs, harmless } from '../../output/format.ts'
 import type { Paint } from '../../output/paint.ts'
 import type { WaveView } from './view.ts'
 import { describeState, waveStates } from './view.ts'
@@ -63,8 +63,8 @@ function describeTimes(view: RolloutView, now: Date): string {
   const state = view.stopCode === null ? view.state : `${view.state} (${view.stopCode})`
   const started = Date.parse(view.startAt)
   const until = view.endedAt === null ? now.getTime() : Date.parse(view.endedAt)
-  if (started > until) return `${state}, starts in ${formatSpan(started - until)}`
-  return `${state}, ${view.endedAt === null ? 'for' : 'after'} ${formatSpan(until - started)}`
+  if (started > until) return `${state}, starts in ${formatMs(started - until)}`
+  return `${state}, ${view.endedAt === null ? 'for' : 'after'} ${formatMs(until - started)}`
 }
 
 function paintState({ state }: RolloutView, paint: Paint, text: string): string {
@@ -154,7 +154,7 @@ function describeGate(view: RolloutView, wave: WaveView, now: Date): string[] {
     return [`gate: ${gate.successPercentMin}% of ${of} healthy${held}`]
   }
   const leftMs = Date.parse(wave.successSince) + gate.bakeSeconds * 1000 - now.getTime()
-  return [`gate met: bakes, ${formatSpan(leftMs)} left of ${bake}`]
+  return [`gate met: bakes, ${formatMs(leftMs)} left of ${bake}`]
 }
 
 function drawFailures(failures: Failures, width: number): string[] {

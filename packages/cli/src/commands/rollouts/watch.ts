@@ -1,7 +1,8 @@
 /** `seaworthy rollout watch`: shows what changes until the rollout ends. */
 import { formatInstant } from '@seaworthy/std/time'
 import type { Context } from '../../context.ts'
-import { exitCodes, ExitCodeError } from '../../failure.ts'
+import { ExitCodeError } from '../../failure.ts'
+import { exitCodes } from '../../exit-codes.ts'
 import { logSettings, withSession } from '../../session.ts'
 import { checkLog } from '../../state/audit-log.ts'
 import { printableJson } from '@seaworthy/std/printable'

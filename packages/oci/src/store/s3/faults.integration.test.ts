@@ -18,7 +18,7 @@ import { hourMs, ManualClock, systemClock, systemSleep } from '@seaworthy/std/ti
 import type { Digest } from '../../digests.ts'
 import { digestOf, parseDigest } from '../../digests.ts'
 import { httpsTransport } from '../../transport.ts'
-import { collectGarbage, requireClosure } from '../collect.ts'
+import { collectGarbage, requireClosure } from '../garbage.ts'
 import type { RegistryStore } from '../index.ts'
 import { putBlob } from '../index.ts'
 import { createS3Client } from './client.ts'

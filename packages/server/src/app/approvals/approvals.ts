@@ -17,8 +17,9 @@ import type { ListedApproval } from '../../db/approvals.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import type { Actor, Current, PersonActor } from '../access/index.ts'
 import { grantOf, requireOwnFactor } from '../access/index.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { instantOrNull, readPage, viewPage } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { instantOrNull } from '../views.ts'
+import { readPage, viewPage } from '../paging.ts'
 import { approvalMs } from './gate.ts'
 
 /** Lists the actor's own requests and those that they reach, newest first. */

@@ -17,7 +17,7 @@ import {
   verifyReleaseContent,
 } from '@seaworthy/oci/release-content'
 import type { RegistryStore } from '@seaworthy/oci/store'
-import { requireClosure } from '@seaworthy/oci/store/collect'
+import { requireClosure } from '@seaworthy/oci/store/garbage'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Release as SignedRelease } from '@seaworthy/trust/tuf'
 import type { App, ContentVerdict, ReadRelease } from '../app.ts'

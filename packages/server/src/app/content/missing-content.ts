@@ -1,5 +1,5 @@
 /** Content of signed releases that the store has lost: devices would ask for it and not get it. */
-import { requireClosure } from '@seaworthy/oci/store/collect'
+import { requireClosure } from '@seaworthy/oci/store/garbage'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { TrustState } from '../app.ts'

@@ -14,8 +14,8 @@ import type { Actor, Current } from '../access/index.ts'
 import { requireUnscoped } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { LeaseRefusal } from '../refusals.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { readPage } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { readPage } from '../paging.ts'
 import { requireCredentialKey, sealCredential } from './envelope.ts'
 
 const credentialsMax = 1000

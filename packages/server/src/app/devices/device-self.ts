@@ -16,8 +16,8 @@ import {
   isRemovedDevice,
   isRemovedKey,
   storeEnrolment,
-  useAssertion,
 } from '../../db/devices.ts'
+import { deleteExpiredAssertions, useAssertion } from '../../db/assertions.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { takeProvisioningUse } from '../../db/provisioning-keys.ts'
@@ -208,5 +208,5 @@ export async function findOwnFleet(
 
 /** Forgets assertions that could not be used again anyway. */
 export async function forgetExpiredAssertions(app: Pick<App, 'clock' | 'db'>): Promise<void> {
-  await app.db.write((tx) => db.deleteExpiredAssertions(tx, app.clock.now()))
+  await app.db.write((tx) => deleteExpiredAssertions(tx, app.clock.now()))
 }

@@ -12,7 +12,7 @@ import {
   notifyStoppedDevices,
   readTraces,
   writeTrace,
-} from '../../db/identity-traces.ts'
+} from '../../db/identity-sharing.ts'
 import type { StoppedDevices } from '../app.ts'
 
 export function createStoppedDevices(db: Db): StoppedDevices {

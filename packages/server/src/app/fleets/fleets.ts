@@ -11,15 +11,15 @@ import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/fleets.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet, insertFleet, lockFleet, notifyFleets, updateFleet } from '../../db/fleets.ts'
-import { countSharedIdentities, notifyStoppedDevices } from '../../db/identity-traces.ts'
+import { countSharedIdentities, notifyStoppedDevices } from '../../db/identity-sharing.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
 import { requireTrust } from '../trust/index.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { readPage, viewPage } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { readPage, viewPage } from '../paging.ts'
 
 export interface FleetChange {
   readonly pollSeconds?: number | undefined

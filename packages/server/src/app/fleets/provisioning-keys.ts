@@ -15,8 +15,8 @@ import {
 import type { Actor, Current } from '../access/index.ts'
 import { createCredential } from '../access/index.ts'
 import type { Ports } from '../app.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { listById } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { listById } from '../paging.ts'
 import { findFleet } from './fleets.ts'
 
 export async function createProvisioningKey(

@@ -25,8 +25,8 @@ import type { GuardedEffect } from '../approvals/index.ts'
 import { describeDevice, findDevice } from '../devices/index.ts'
 import { findFleet } from '../fleets/index.ts'
 import type { ServerRefusal } from '../refusals.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { listById } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { listById } from '../paging.ts'
 
 export interface WantedForeignDevice {
   readonly fleet: string

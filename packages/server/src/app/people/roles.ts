@@ -18,7 +18,7 @@ import {
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../db/connection.ts'
-import type { RightsTx } from '../../db/people.ts'
+import type { RightsTx } from '../../db/rights.ts'
 import { getPerson } from '../../db/people.ts'
 import * as db from '../../db/roles.ts'
 import type { RoleHolders, RoleRow } from '../../db/roles.ts'

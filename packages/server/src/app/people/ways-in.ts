@@ -3,8 +3,8 @@ import { deleteAccountKeysOf } from '../../db/account-keys.ts'
 import { deleteIdentitiesOf } from '../../db/identity-providers.ts'
 import { deletePasskeysOf } from '../../db/passkeys.ts'
 import { deletePassword } from '../../db/passwords.ts'
-import type { RightsTx } from '../../db/people.ts'
-import { replaceRecoveryCodes } from '../../db/people.ts'
+import type { RightsTx } from '../../db/rights.ts'
+import { replaceRecoveryCodes } from '../../db/recovery-codes.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
 
 /**

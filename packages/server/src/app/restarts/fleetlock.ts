@@ -27,8 +27,8 @@ import { findFleet } from '../fleets/index.ts'
 import type { RebootLockRefusal } from '../refusals.ts'
 import type { SlotAnswer, SlotHolder } from './slots.ts'
 import { acquireSlot, isOfUpdate } from './slots.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { listById } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { listById } from '../paging.ts'
 
 type Deps = Pick<App, 'db' | 'foreignIdentities' | 'random' | 'rebootLocks' | 'zones'>
 

@@ -15,8 +15,9 @@ import type { Actor, Current } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { findFleet } from '../fleets/index.ts'
 import type { RebootLockRefusal } from '../refusals.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { instantOrNull, listById } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { instantOrNull } from '../views.ts'
+import { listById } from '../paging.ts'
 
 /**
  * Lists the slots within the actor's scope, oldest first. Throws `fleet_not_found`, `out_of_scope`.

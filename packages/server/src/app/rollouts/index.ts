@@ -24,7 +24,7 @@ export {
   waveEffect,
 } from './rollouts.ts'
 export type { WantedRollout } from './rollouts.ts'
-export { takeSamples, thinOldSamples } from './samples.ts'
+export { takeSamples, thinOldSamples } from './history.ts'
 export { createSettlements, decideFor } from './settlements.ts'
 export { parseUpdates, writeWorked } from './update-changes.ts'
 export {

@@ -13,7 +13,7 @@ import type { App } from '../app.ts'
 import { changeAudited } from '../access/audited.ts'
 import { createTestBudgets } from '../../testing/budgets.ts'
 import { firstCursor, forgetOldRecords } from '../retention.ts'
-import { takeSamples, thinOldSamples } from './samples.ts'
+import { takeSamples, thinOldSamples } from './history.ts'
 import { listDeviceUpdates } from './updates.ts'
 import type { Db, Decider, AskedFacts, TestDatabase } from '../../testing/index.ts'
 import {

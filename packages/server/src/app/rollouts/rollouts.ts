@@ -48,8 +48,8 @@ import type { GuardedEffect } from '../approvals/index.ts'
 import { togetherMs } from '../approvals/index.ts'
 import { viewRollout } from './rollout-views.ts'
 import { requireTrust, sha256Hex } from '../trust/index.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { readPage, viewPage } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { readPage, viewPage } from '../paging.ts'
 
 export interface WantedRollout {
   readonly fleet: string

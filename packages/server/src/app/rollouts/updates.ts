@@ -9,8 +9,9 @@ import type { ReadTx } from '../../db/connection.ts'
 import type { FleetSample, VersionCount } from '../../db/history.ts'
 import * as history from '../../db/history.ts'
 import * as db from '../../db/updates.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { cutPage, instantOrNull, readPage, viewPage } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { instantOrNull } from '../views.ts'
+import { cutPage, readPage, viewPage } from '../paging.ts'
 
 const samplesMax = 500
 

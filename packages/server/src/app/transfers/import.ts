@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Log } from '@seaworthy/std/log'
 import type { Clock } from '@seaworthy/std/time'
-import type { MasterKey } from '../../config/secrets.ts'
+import type { MasterKey } from '../../config/master-key.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import { readLogState } from '../../db/log.ts'

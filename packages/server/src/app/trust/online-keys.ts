@@ -9,10 +9,10 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { PublicKey, Signer } from '@seaworthy/trust/keys'
 import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
 import type { RootSigned } from '@seaworthy/trust/tuf'
-import type { MasterKey, SecretName } from '../../config/secrets.ts'
+import type { MasterKey, SecretName } from '../../config/master-key.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import { lockPublication } from '../../db/metadata.ts'
-import { deleteSecret, insertSecret, listSecretVersions } from '../../db/secrets.ts'
+import { deleteSecret, insertSecret, listSecretVersions } from '../../db/online-secrets.ts'
 import type { ServerRefusal } from '../refusals.ts'
 
 export const onlineRoles = ['snapshot', 'timestamp'] as const

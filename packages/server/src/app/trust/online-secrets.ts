@@ -7,9 +7,10 @@ import type { Random } from '@seaworthy/std/random'
 import type { NoteSigner } from '@seaworthy/trust/tlog'
 import { createNoteKey } from '@seaworthy/trust/tlog'
 import { createOnlineKey, onlineRoles, readKeyPair, sealKeyPair } from './online-keys.ts'
-import type { MasterKey, SecretName } from '../../config/secrets.ts'
+import type { MasterKey, SecretName } from '../../config/master-key.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
-import { insertFact, insertSecret, readFact, readSecret } from '../../db/secrets.ts'
+import { insertSecret, readSecret } from '../../db/online-secrets.ts'
+import { insertFact, readFact } from '../../db/server-facts.ts'
 
 export interface OnlineSecrets {
   readonly logSigner: NoteSigner

@@ -12,8 +12,8 @@ import type { App, TrustState } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import { delegatedNames, requireTrust } from './trust-plane.ts'
 import { roleKeys } from './trust-status.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { readPage } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { readPage } from '../paging.ts'
 
 /** Lists the products that the actor reaches, by name. */
 export async function listProducts(

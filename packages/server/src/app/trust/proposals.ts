@@ -40,7 +40,7 @@ import {
   lockProposal,
   setProposalDocument,
 } from '../../db/proposals.ts'
-import { insertSecret } from '../../db/secrets.ts'
+import { insertSecret } from '../../db/online-secrets.ts'
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireProduct, requireUnscoped, requireWholeProduct } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'

@@ -12,7 +12,7 @@ import {
   parseMetadata,
   signMetadata,
 } from '@seaworthy/trust/tuf'
-import type { MasterKey } from '../../config/secrets.ts'
+import type { MasterKey } from '../../config/master-key.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { WriteTx } from '../../db/connection.ts'
 import { insertMetadata, lockPublication, notifyMetadata } from '../../db/metadata.ts'

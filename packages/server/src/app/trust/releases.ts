@@ -21,8 +21,8 @@ import { requireWholeProduct } from '../access/index.ts'
 import type { App, ReadRelease, TrustState } from '../app.ts'
 import { describeContent, measureReleaseFiles } from '../content/index.ts'
 import { requireKnownProduct } from './products.ts'
-import type { Page, PageQuery } from '../views.ts'
-import { readPage } from '../views.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { readPage } from '../paging.ts'
 
 type Deps = Pick<App, 'contentChecks' | 'db' | 'store' | 'trust'>
 

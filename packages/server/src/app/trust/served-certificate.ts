@@ -3,7 +3,7 @@
  * server has made a new one, or the files of an own certificate have changed.
  */
 import type { Db } from '../../db/connection.ts'
-import type { MasterKey } from '../../config/secrets.ts'
+import type { MasterKey } from '../../config/master-key.ts'
 import type { ServedCertificate } from '../app.ts'
 import { readNextKey } from './server-keys.ts'
 import { loadServerTls } from './server-tls.ts'

@@ -9,16 +9,14 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
+import { deleteSecret, insertSecret, readSecret } from '../../db/online-secrets.ts'
 import {
   deleteFact,
-  deleteSecret,
-  insertSecret,
   lockFirstStart,
   notifyCertificate,
   readFact,
-  readSecret,
   setFact,
-} from '../../db/secrets.ts'
+} from '../../db/server-facts.ts'
 import {
   countKeptPins,
   countTokensUsed,

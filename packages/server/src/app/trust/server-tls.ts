@@ -7,9 +7,10 @@ import { isIP } from 'node:net'
 import { base64UrlEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { invariant } from '@seaworthy/std/refusal'
-import type { MasterKey } from '../../config/secrets.ts'
+import type { MasterKey } from '../../config/master-key.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
-import { insertFact, insertSecret, readFact, readSecret, updateFact } from '../../db/secrets.ts'
+import { insertSecret, readSecret } from '../../db/online-secrets.ts'
+import { insertFact, readFact, updateFact } from '../../db/server-facts.ts'
 
 export interface ServerTls {
   readonly keyPem: string

@@ -17,11 +17,11 @@ import {
   TrustedSet,
   verifyThreshold,
 } from '@seaworthy/trust/tuf'
-import type { MasterKey } from '../../config/secrets.ts'
+import type { MasterKey } from '../../config/master-key.ts'
 import type { Db, ReadTx } from '../../db/connection.ts'
 import type { MetadataRow } from '../../db/metadata.ts'
 import { getMetadata, listCurrentMetadata, newestTimestampVersion } from '../../db/metadata.ts'
-import { readSecret } from '../../db/secrets.ts'
+import { readSecret } from '../../db/online-secrets.ts'
 import type { CallerLog, Health, TrustState, TrustPlane } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import { anyone, createSingleflight } from '../worker/index.ts'

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Digest } from '@seaworthy/oci/digests'
 import { digestAlgorithm } from '@seaworthy/oci/digests'
-import { isNeededByRelease } from '@seaworthy/oci/store/collect'
+import { isNeededByRelease } from '@seaworthy/oci/store/garbage'
 import { Refusal } from '@seaworthy/std/refusal'
 import { hasBody, readPieces } from '../bodies.ts'
 import { bodyLimits } from '../limits.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { shortenPage } from './views.ts'
+import { shortenPage } from './paging.ts'
 
 const mebibyte = 1024 * 1024
 

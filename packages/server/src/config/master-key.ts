@@ -6,10 +6,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { chmod, link, open, readFile, rm } from 'node:fs/promises'
 import { hexDecode, hexEncode } from '@seaworthy/std/bytes'
-import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import type { Random } from '@seaworthy/std/random'
-import type { BlobLocation } from './config.ts'
-import { UsageError } from './env.ts'
 
 export const secretPurposes = {
   'tls-key': 'tls.server',
@@ -113,24 +110,4 @@ async function createFile(file: string, text: string): Promise<void> {
   await chmod(temporary, 0o600)
   await link(temporary, file)
   await rm(temporary)
-}
-
-/**
- * The credentials of object storage, `null` when none is used. They are only in environment
- * variables, never in the configuration. Throws `UsageError`.
- */
-export function readBlobCredentials(
-  blobs: BlobLocation,
-  variables: Readonly<Record<string, string | undefined>>,
-): S3Credentials | null {
-  if (blobs.kind === 'folder') return null
-  const accessKeyId = variables['AWS_ACCESS_KEY_ID']
-  const secretAccessKey = variables['AWS_SECRET_ACCESS_KEY']
-  const sessionToken = variables['AWS_SESSION_TOKEN']
-  if (!accessKeyId || !secretAccessKey) {
-    throw new UsageError(
-      '--blobs names object storage: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to its credentials',
-    )
-  }
-  return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
 }
