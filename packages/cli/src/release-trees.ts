@@ -109,7 +109,7 @@ export function createTreeReader(
           ? undefined
           : await describeListLie(source, platform.list, computed.files).catch((fault: unknown) => {
               if (purpose === 'before') return `its file list cannot be read: ${reasonOf(fault)}`
-              if (!isMissing(fault)) throw fault
+              if (!isContentMissing(fault)) throw fault
               return undefined
             })
       if (purpose === 'before') {
@@ -156,8 +156,9 @@ export function createTreeReader(
         } catch (error) {
           const content = `its content (${platform.kind === 'bundle' ? platform.layer.digest : platform.manifest.digest})`
           const isBefore = purpose === 'before'
-          if (!(mayMiss && isMissing(error)) && !(isBefore && isContentFault(error))) throw error
-          const reason = isMissing(error)
+          if (!(mayMiss && isContentMissing(error)) && !(isBefore && isContentFault(error)))
+            throw error
+          const reason = isContentMissing(error)
             ? `${content} is not here`
             : `${content} cannot be used: ${reasonOf(error)}`
           platforms.set(platform.platform, {
@@ -174,7 +175,7 @@ export function createTreeReader(
   }
 }
 
-export function isMissing(error: unknown): boolean {
+export function isContentMissing(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'content_missing'
 }
 

@@ -29,7 +29,7 @@ import { propose } from '../trust/proposing.ts'
 import type { RepositoryView } from '../trust/repository-view.ts'
 import { openForRoot, openRepository, requireAnchored } from '../trust/repository-view.ts'
 import { requireSigning, signingKeys } from '../trust/signing.ts'
-import { requireRole } from '../trust/waiting.ts'
+import { requireRole } from '../trust/open-proposals.ts'
 import { addPassphraseOption, addSigningOptions } from './proposal-options.ts'
 
 const thresholdOption = wholeNumber(1, 100)

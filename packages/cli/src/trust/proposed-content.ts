@@ -41,7 +41,7 @@ import {
   nothingLeftOut,
 } from './release-changes.ts'
 import type { ReleaseTree, TreeReader } from '../release-trees.ts'
-import { createTreeReader, isContentFault, isMissing, reasonOf } from '../release-trees.ts'
+import { createTreeReader, isContentFault, isContentMissing, reasonOf } from '../release-trees.ts'
 
 interface ProposedRelease {
   release: Release
@@ -197,7 +197,7 @@ async function ifThere<T>(value: Promise<T>, mayMiss: boolean): Promise<T | unde
   try {
     return await value
   } catch (error) {
-    if (!mayMiss || !isMissing(error)) throw error
+    if (!mayMiss || !isContentMissing(error)) throw error
     return undefined
   }
 }
@@ -273,7 +273,7 @@ export async function packContent(
     try {
       bytes = await collectVerified(source.readBlob(expected), expected)
     } catch (error) {
-      if (!isMissing(error) && !(before && isContentFault(error))) throw error
+      if (!isContentMissing(error) && !(before && isContentFault(error))) throw error
       left.push(expected.digest)
       continue
     }

@@ -17,7 +17,7 @@ import type { ShownContent } from './proposed-content.ts'
 import { noContent } from './proposed-content.ts'
 import type { SignedProposal } from './signing.ts'
 import { describeMissing, requireSound, showProposalText, signWithKeys } from './signing.ts'
-import { refuseSecond } from './waiting.ts'
+import { refuseSecond } from './open-proposals.ts'
 import { publishProposal } from './publishing.ts'
 
 export interface ProposeInput {

@@ -25,7 +25,7 @@ export { describeMembers, describePolicy, describeWindows } from './policy-words
 export { checkRebootPolicy, mayRestart } from './reboot.ts'
 export type { RebootPolicy, RestartReason } from './reboot.ts'
 export type { RolloutRefusal } from './refusals.ts'
-export { updateStates, weekdays } from './rollout.ts'
+export { isOver, isSettled, updateStates, weekdays } from './rollout.ts'
 export type {
   CheckInFacts,
   Gate,

@@ -229,6 +229,16 @@ export interface Rollout {
   readonly firstPlace: number | null
 }
 
+/** Whether it has ended, by itself or by a person's word. */
+export function isOver({ state }: Pick<Rollout, 'state'>): boolean {
+  return state === 'finished' || state === 'aborted'
+}
+
+/** Whether it is over and no update of it is under way: nothing changes it any more. */
+export function isSettled(rollout: Rollout): boolean {
+  return isOver(rollout) && rollout.waves.every(({ inFlightCount }) => inFlightCount === 0)
+}
+
 /** States of one device's update (D5). The last five are ends. */
 export const updateStates = [
   'offered',

@@ -4,6 +4,7 @@ import type { ReleaseFacts } from '../releases/index.ts'
 import { checkRelease } from './release-checks.ts'
 import type { RolloutRefusal } from './refusals.ts'
 import type { Rollout, RolloutPolicy, StopCode, WaveProgress } from './rollout.ts'
+import { isOver } from './rollout.ts'
 import { rolloutTime } from './rollout-time.ts'
 import { needsPerson } from './wave-counts.ts'
 
@@ -175,7 +176,7 @@ function stop(
 }
 
 function requireNotEnded(rollout: Rollout): void {
-  if (rollout.state === 'finished' || rollout.state === 'aborted') {
+  if (isOver(rollout)) {
     throw new Refusal<RolloutRefusal>('rollout_ended', `the rollout was ${rollout.state}`)
   }
 }

@@ -20,6 +20,7 @@ import { nextPeriodAt, perMinuteNow, rateOpensMs } from './pace.ts'
 import { percentOf, placeOf } from './place.ts'
 import type { LastAttempt, Reason, RunningNames, WaveNumber, WhyCode } from './reasons.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
+import { isOver } from './rollout.ts'
 import { newFailuresCount, rolloutTime, sumWaves, updateIn } from './rollout-time.ts'
 import { sayReason } from './sentences.ts'
 import type { Situation } from './situation.ts'
@@ -229,10 +230,9 @@ function reasonOfRollout(
   const obstacle = obstacleOf(facts, fleet)
   if (obstacle !== null) return { reason: reasonOfObstacle(obstacle, facts, fleet) }
   const admission = admitIdle(rollout, facts, ended, now, zones)
-  const isOver = rollout.state === 'aborted' || rollout.state === 'finished'
   const isThere =
     admission.kind === 'refused' && ['already_running', 'not_newer'].includes(admission.reason)
-  if (!isOver && !isThere) {
+  if (!isOver(rollout) && !isThere) {
     const release = findRelease(rollout, releases)
     if (release === null) {
       const of = { version, product, channel, isBaseline: false }

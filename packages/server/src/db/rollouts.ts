@@ -4,6 +4,7 @@
  * changes the rollout, its waves or its updates.
  */
 import type { Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
+import { isSettled } from '@seaworthy/fleet/rollouts'
 import { copyScope } from '@seaworthy/fleet/access'
 import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
@@ -211,11 +212,6 @@ async function writeWave(
       in_flight_count = excluded.in_flight_count, healthy_count = excluded.healthy_count,
       failed_count = excluded.failed_count, failures_accepted_count = excluded.failures_accepted_count,
       superseded_count = excluded.superseded_count`
-}
-
-function isSettled({ state, waves }: Rollout): boolean {
-  const hasEnded = state === 'finished' || state === 'aborted'
-  return hasEnded && waves.every(({ inFlightCount }) => inFlightCount === 0)
 }
 
 function isSameWave(a: WaveProgress | undefined, b: WaveProgress): boolean {

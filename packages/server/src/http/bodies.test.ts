@@ -10,7 +10,7 @@ import fc from 'fast-check'
 import { ManualClock } from '@seaworthy/std/time'
 import { dropUnwantedBodies, readArrived, readBytes, readPieces } from './bodies.ts'
 import { bodyLimits, unwantedBody } from './limits.ts'
-import { createCredit } from './pace.ts'
+import { createCredit } from './body-pace.ts'
 
 const request = (headers: Record<string, string> = { 'transfer-encoding': 'chunked' }) =>
   Object.assign(new PassThrough(), { headers, complete: false }) as PassThrough & IncomingMessage

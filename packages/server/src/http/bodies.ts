@@ -9,7 +9,7 @@ import { createByteCollector } from '@seaworthy/std/bytes'
 import type { Clock, Sleep } from '@seaworthy/std/time'
 import type { BodyLimits } from './limits.ts'
 import { unwantedBody } from './limits.ts'
-import { createCredit, timedOut } from './pace.ts'
+import { createCredit, timedOut } from './body-pace.ts'
 import { HttpError } from './problems.ts'
 
 export interface BodyPorts {

@@ -8,7 +8,7 @@ import { createRollout } from '@seaworthy/api/rollouts'
 import { digestOf } from '@seaworthy/oci/digests'
 import { seededRandom } from '@seaworthy/std/random'
 import { systemSleep } from '@seaworthy/std/time'
-import { leaderLockKey } from '../app/worker/index.ts'
+import { lockKeys } from '../db/lock-keys.ts'
 import type { Db } from '../db/connection.ts'
 import type { DatabaseLink, SharedServices, TestClient, TestServer } from '../testing/index.ts'
 import {
@@ -75,7 +75,7 @@ async function until(what: string, maxMs: number, isSo: () => Promise<boolean>):
 /** Counts the sessions that hold the leader lock. */
 async function countLeaders(): Promise<number> {
   const rows = await database.reader.sql`
-    select 1 from pg_locks where locktype = 'advisory' and objid = ${leaderLockKey}::int::oid and granted`
+    select 1 from pg_locks where locktype = 'advisory' and objid = ${lockKeys.leader}::int::oid and granted`
   return rows.length
 }
 

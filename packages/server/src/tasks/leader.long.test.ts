@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { createRollout } from '@seaworthy/api/rollouts'
 import { randomBelow, seededRandom } from '@seaworthy/std/random'
 import { systemSleep } from '@seaworthy/std/time'
-import { leaderLockKey } from '../app/worker/index.ts'
+import { lockKeys } from '../db/lock-keys.ts'
 import type { DatabaseLink, TestClient, TestServer } from '../testing/index.ts'
 import {
   createTestClient,
@@ -67,7 +67,7 @@ test(`O1 servers killed, cut off and frozen in turn lose nothing and overshoot n
   /** Finds the PostgreSQL process of the session that leads. */
   const findLeaderPid = async () => {
     const [row] = await database.reader.sql<{ pid: number }[]>`
-      select pid from pg_locks where locktype = 'advisory' and objid = ${leaderLockKey}::int::oid and granted`
+      select pid from pg_locks where locktype = 'advisory' and objid = ${lockKeys.leader}::int::oid and granted`
     return row?.pid
   }
   t.after(async () => {

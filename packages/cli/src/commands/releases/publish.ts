@@ -20,7 +20,7 @@ import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { propose } from '../../trust/proposing.ts'
 import { requireRepository } from '../../trust/repository-view.ts'
 import { requireSigning } from '../../trust/signing.ts'
-import { requireRole } from '../../trust/waiting.ts'
+import { requireRole } from '../../trust/open-proposals.ts'
 import { addContentOptions, addSigningOptions } from '../proposal-options.ts'
 
 export function addPublishCommands(program: Command, ports: CliPorts): void {

@@ -41,7 +41,7 @@ export function isSameSecret(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Whether a credential was revoked or has expired. */
-export function hasEnded(
+export function hasCredentialEnded(
   credential: { readonly revokedAt: Date | null; readonly expiresAt: Date },
   now: Date,
 ): boolean {

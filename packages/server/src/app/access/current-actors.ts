@@ -13,7 +13,7 @@ import { getToken } from '../../db/tokens.ts'
 import type { App } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Actor } from './actors.ts'
-import { hasEnded, isSameSecret } from './credentials.ts'
+import { hasCredentialEnded, isSameSecret } from './credentials.ts'
 import { hasSessionEnded } from './session-limits.ts'
 
 declare const readNow: unique symbol
@@ -40,7 +40,7 @@ async function findCurrent(ended: Ended, tx: ReadTx, actor: Actor): Promise<Acto
   switch (actor.kind) {
     case 'token': {
       const [now, token] = await Promise.all([readClock(tx), getToken(tx, actor.id)])
-      if (token === undefined || hasEnded(token, now)) throw endedMeanwhile()
+      if (token === undefined || hasCredentialEnded(token, now)) throw endedMeanwhile()
       requireNoLess(actor.token, token)
       return { ...actor, token }
     }
@@ -56,7 +56,7 @@ async function findCurrent(ended: Ended, tx: ReadTx, actor: Actor): Promise<Acto
     }
     case 'provisioning-key': {
       const [now, key] = await Promise.all([readClock(tx), getProvisioningKey(tx, actor.id)])
-      if (key === undefined || hasEnded(key, now)) throw endedMeanwhile()
+      if (key === undefined || hasCredentialEnded(key, now)) throw endedMeanwhile()
       return { ...actor, key }
     }
     case 'device': {

@@ -10,7 +10,7 @@ import { getToken, touchToken } from '../../db/tokens.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Actor, PersonActor } from './actors.ts'
 import type { App } from '../app.ts'
-import { hasEnded, isSameSecret, parseCredential } from './credentials.ts'
+import { hasCredentialEnded, isSameSecret, parseCredential } from './credentials.ts'
 import { mayRecord } from './refusal-records.ts'
 import { hasSessionEnded } from './session-limits.ts'
 
@@ -47,7 +47,7 @@ export async function identify(
     if (key === undefined || !isSameSecret(key.secretSha256, credential.secretSha256)) {
       return undefined
     }
-    if (hasEnded(key, now)) {
+    if (hasCredentialEnded(key, now)) {
       await recordEnded(app, key.id)
       return undefined
     }
@@ -57,7 +57,7 @@ export async function identify(
   if (token === undefined || !isSameSecret(token.secretSha256, credential.secretSha256)) {
     return undefined
   }
-  if (hasEnded(token, now)) {
+  if (hasCredentialEnded(token, now)) {
     await recordEnded(app, token.id)
     return undefined
   }

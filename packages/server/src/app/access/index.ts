@@ -57,7 +57,7 @@ export {
   recordRegistryChange,
   tradeCredential,
 } from './registry.ts'
-export { readGrant, requireRoleOfTokens } from './roles.ts'
+export { readGrant, requireRoleOfTokens } from './role-names.ts'
 export { sessionLimits } from './session-limits.ts'
 export { requireOwnFactor } from './own-factor.ts'
 export { requireStepUp, steppedUpUntil, stepUpMs } from './step-up.ts'

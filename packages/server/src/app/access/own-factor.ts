@@ -1,4 +1,4 @@
-/** What a session is not good for that an identity provider opened. */
+/** What nobody may do in a session that an identity provider opened. */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PersonRefusal } from '../refusals.ts'
 import type { PersonActor } from './actors.ts'

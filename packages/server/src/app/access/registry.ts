@@ -14,7 +14,7 @@ import type { Actor } from './actors.ts'
 import type { App } from '../app.ts'
 import { openToken, registryAudience, signToken, tokenBytesMax } from './device-tokens.ts'
 import type { Caller } from './identify.ts'
-import { hasEnded } from './credentials.ts'
+import { hasCredentialEnded } from './credentials.ts'
 import { identify, requireNetwork } from './identify.ts'
 
 type Deps = Pick<
@@ -137,7 +137,7 @@ async function findHolder(
     return isGone ? undefined : { kind: 'device', id }
   }
   const token = await getToken(app.db.reader, id)
-  if (token === undefined || hasEnded(token, now)) return undefined
+  if (token === undefined || hasCredentialEnded(token, now)) return undefined
   await requireNetwork(app, token, address)
   return { kind: 'token', id, token }
 }

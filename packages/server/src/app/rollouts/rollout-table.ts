@@ -6,7 +6,7 @@
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import { isBelowFloor } from '@seaworthy/fleet/releases'
 import type { FleetRollout, Rollout } from '@seaworthy/fleet/rollouts'
-import { rankRollouts } from '@seaworthy/fleet/rollouts'
+import { isSettled, rankRollouts } from '@seaworthy/fleet/rollouts'
 import type { Sleep } from '@seaworthy/std/time'
 import type { Release } from '@seaworthy/trust/tuf'
 import { channelMarks, channelRole } from '@seaworthy/trust/tuf'
@@ -112,11 +112,6 @@ export function createRolloutTable(deps: {
       refreshFleets()
     },
   }
-}
-
-function isSettled({ state, waves }: Rollout): boolean {
-  const hasEnded = state === 'finished' || state === 'aborted'
-  return hasEnded && waves.every(({ inFlightCount }) => inFlightCount === 0)
 }
 
 const noReleases: readonly ReleaseFacts[] = []

@@ -3,7 +3,7 @@
  * copies that check-ins read, and the log.
  */
 import type { Rollout, Update, UpdateChange } from '@seaworthy/fleet/rollouts'
-import { isUnderWay } from '@seaworthy/fleet/rollouts'
+import { isOver, isUnderWay } from '@seaworthy/fleet/rollouts'
 import { appendAudit } from '../../db/audit.ts'
 import type { WriteTx } from '../../db/connection.ts'
 import { notifyRollouts, writeRollout } from '../../db/rollouts.ts'
@@ -80,7 +80,7 @@ function eventOf({ rolloutId, deviceId, after }: UpdateChange) {
  */
 function isNeeded(update: Update, rollouts: ReadonlyMap<string, Rollout>): boolean {
   const rollout = rollouts.get(update.rolloutId)
-  const mayOfferAgain = rollout?.state !== 'finished' && rollout?.state !== 'aborted'
+  const mayOfferAgain = rollout === undefined || !isOver(rollout)
   return isUnderWay(update) || mayOfferAgain
 }
 

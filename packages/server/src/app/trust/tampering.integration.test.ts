@@ -21,7 +21,7 @@ import type { Checkpoint, LogError } from '@seaworthy/trust/tlog'
 import { parseNoteKey, verifyCheckpoint, verifyEntries, verifyLog } from '@seaworthy/trust/tlog'
 import { formatProposal, parseProposal, signMetadata } from '@seaworthy/trust/tuf'
 import { nodeSha256 } from '../access/audit-log.ts'
-import { leaderLockKey } from '../worker/index.ts'
+import { lockKeys } from '../../db/lock-keys.ts'
 import type { Db } from '../../db/connection.ts'
 import type { TestClient, TestServer } from '../../testing/index.ts'
 import {
@@ -136,7 +136,7 @@ test('T10 a release written into the channel role in the database is not served,
 async function loseLead(thief: Db): Promise<void> {
   await thief.write(
     ({ sql }) => sql`select pg_terminate_backend(pid) from pg_locks
-      where locktype = 'advisory' and objid = ${leaderLockKey}::int::oid and granted`,
+      where locktype = 'advisory' and objid = ${lockKeys.leader}::int::oid and granted`,
   )
 }
 

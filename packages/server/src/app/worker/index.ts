@@ -13,7 +13,7 @@ export { createBank, createBankEnd } from './bank.ts'
 export type { BankAccess, BankMessage, Try } from './bank.ts'
 export type { BudgetName } from './budgets.ts'
 export { createBudgets } from './worker-budgets.ts'
-export { answerWithin, checkReadiness, leaderLockKey } from './readiness.ts'
+export { answerWithin, checkReadiness } from './readiness.ts'
 export type { Backlog } from './overload.ts'
 export { createWaitingLimit } from './waiting-limit.ts'
 export {

@@ -1,13 +1,8 @@
-/**
- * The session lock of the one worker, on any host, that runs the background tasks; and whether the
- * server is ready.
- */
+/** Whether the server can do its work: what its tasks found, and whether the database answers. */
 import type { Sleep } from '@seaworthy/std/time'
 import { pingDatabase } from '../../db/connection.ts'
 import { lockKeys } from '../../db/lock-keys.ts'
 import type { App, HealthProblem } from '../app.ts'
-
-export const leaderLockKey = lockKeys.leader
 
 /**
  * The time for an answer is short, because a load balancer asks every few seconds and does not wait
@@ -23,7 +18,7 @@ export async function checkReadiness(
   app: Pick<App, 'db' | 'health' | 'sleep'>,
 ): Promise<HealthProblem[]> {
   const problems = [...app.health.problems()]
-  const ping = pingDatabase(app.db, leaderLockKey)
+  const ping = pingDatabase(app.db, lockKeys.leader)
   const answer = await answerWithin(app.sleep, answerMs, ping).catch((error: unknown) => {
     if (error instanceof LateError) return 'unreachable'
     throw error
