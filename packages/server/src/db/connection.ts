@@ -5,6 +5,7 @@
  */
 import type { Log } from '@seaworthy/std/log'
 import type * as driver from 'postgres'
+import { lockKeys } from './lock-keys.ts'
 import type { DatabaseAddress } from './address.ts'
 import { openDatabaseSocket } from './address.ts'
 import type { ArrayElement } from './arrays.ts'
@@ -68,11 +69,11 @@ export interface Db {
   writeRows<T>(work: (tx: WriteTx) => Promise<T>): Promise<T>
   subscribe(subscriptions: readonly Subscription[]): Promise<void>
   /**
-   * Takes the session lock `key` on a connection of its own, or answers `undefined` when another
+   * Takes the leader's session lock on a connection of its own, or answers `undefined` when another
    * session has it. PostgreSQL ends the session, and with it the leadership, when it has heard
    * nothing for `leaseMs`.
    */
-  tryLead(key: number): Promise<Leadership | undefined>
+  tryLead(): Promise<Leadership | undefined>
   /** Ends the session of `tryLead`, which may hang, and releases whatever it holds. */
   endLead(): Promise<void>
   close(): Promise<void>
@@ -215,7 +216,7 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
         await writer.listen(channel, onNotify, onListening)
       }
     },
-    async tryLead(key) {
+    async tryLead() {
       // The leader has a session of its own: it must not wait for others, and it is thrown away
       // with the leadership.
       leader ??= connect(address, log, {
@@ -225,13 +226,13 @@ export function openDb(address: DatabaseAddress, log: Log): Db {
         parameters: { idle_session_timeout: String(leaseMs) },
       })
       const session = leader
-      const [row] = await session`select pg_try_advisory_lock(${key}::int) as locked`
+      const [row] = await session`select pg_try_advisory_lock(${lockKeys.leader}::int) as locked`
       if (row?.['locked'] !== true) return undefined
       return {
         async check() {
           const rows = await session`
             select 1 from pg_locks
-            where locktype = 'advisory' and pid = pg_backend_pid() and objid = ${key}::int::oid and granted`
+            where locktype = 'advisory' and pid = pg_backend_pid() and objid = ${lockKeys.leader}::int::oid and granted`
           if (rows.length === 0) throw new Error('the leader lock is lost')
         },
         release: endLead,
@@ -283,13 +284,10 @@ export function isSerializationFailure(error: unknown): boolean {
 }
 
 /** Whether the database answers at the moment, and whether any session holds the lock `key`. */
-export async function pingDatabase(
-  db: Db,
-  key: number,
-): Promise<'unreachable' | 'no-leader' | 'well'> {
+export async function pingDatabase(db: Db): Promise<'unreachable' | 'no-leader' | 'well'> {
   try {
     const rows = await db.reader.sql`
-      select 1 from pg_locks where locktype = 'advisory' and objid = ${key}::int::oid and granted
+      select 1 from pg_locks where locktype = 'advisory' and objid = ${lockKeys.leader}::int::oid and granted
         and database = (select oid from pg_database where datname = current_database())`
     return rows.length === 0 ? 'no-leader' : 'well'
   } catch (error) {

@@ -1,4 +1,4 @@
-/** The server’s own secrets, sealed. */
+/** The server's own secrets, sealed. */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 /** The newest version of a secret, still sealed. */

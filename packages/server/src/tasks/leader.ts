@@ -7,7 +7,6 @@ import type { Log } from '@seaworthy/std/log'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { App } from '../app/app.ts'
 import { answerWithin } from '../app/worker/index.ts'
-import { lockKeys } from '../db/lock-keys.ts'
 
 export interface Task {
   readonly name: string
@@ -66,7 +65,7 @@ export function startLeaderTasks(
   }
 
   const lead = async (signal: AbortSignal) => {
-    const leadership = await answerWithin(app.sleep, answerMs, app.db.tryLead(lockKeys.leader))
+    const leadership = await answerWithin(app.sleep, answerMs, app.db.tryLead())
     // Either this worker leads, or another one does.
     seenAtMs = app.clock.monotonicMs()
     app.health.report('tasks', null)

@@ -12,7 +12,6 @@ import type { RolloutCounts } from '../../db/metrics.ts'
 import { listRolloutCounts, readLogBacklog } from '../../db/metrics.ts'
 import type { App } from '../app.ts'
 import { answerWithin, anyone } from '../worker/index.ts'
-import { lockKeys } from '../../db/lock-keys.ts'
 import { viewTrustStatus } from '../trust/index.ts'
 import { createMeter } from './meter.ts'
 import type { Meter, Reading, Snapshot } from './meter.ts'
@@ -98,7 +97,7 @@ function describeProblems(app: Pick<App, 'health'>, meter: Meter): void {
 
 async function readStored(app: Pick<App, 'clock' | 'db'>) {
   const { reader } = app.db
-  const ping = await pingDatabase(app.db, lockKeys.leader)
+  const ping = await pingDatabase(app.db)
   if (ping === 'unreachable') return undefined
   const [log, clocksOff, backlog, rollouts] = await Promise.all([
     readLogState(reader),

@@ -43,8 +43,8 @@ export function observeDb(
     readSnapshot: (work) => traced('snapshot', () => db.readSnapshot(work)),
     write: (work) => traced('write', () => db.write(work)),
     writeRows: (work) => traced('rows', () => db.writeRows(work)),
-    async tryLead(key) {
-      const leadership = await db.tryLead(key)
+    async tryLead() {
+      const leadership = await db.tryLead()
       if (leadership === undefined) return undefined
       isLeading = true
       return {

@@ -1,7 +1,6 @@
 /** Whether the server can do its work: what its tasks found, and whether the database answers. */
 import type { Sleep } from '@seaworthy/std/time'
 import { pingDatabase } from '../../db/connection.ts'
-import { lockKeys } from '../../db/lock-keys.ts'
 import type { App, HealthProblem } from '../app.ts'
 
 /**
@@ -18,7 +17,7 @@ export async function checkReadiness(
   app: Pick<App, 'db' | 'health' | 'sleep'>,
 ): Promise<HealthProblem[]> {
   const problems = [...app.health.problems()]
-  const ping = pingDatabase(app.db, lockKeys.leader)
+  const ping = pingDatabase(app.db)
   const answer = await answerWithin(app.sleep, answerMs, ping).catch((error: unknown) => {
     if (error instanceof LateError) return 'unreachable'
     throw error
