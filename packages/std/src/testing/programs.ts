@@ -36,6 +36,10 @@ const optionalPrograms = {
     install: 'run tools/odata-clients/install',
   },
   openssl: { names: ['openssl'], install: 'apt install openssl' },
+  pebble: {
+    names: [toolPath('pebble', 'go.mod', 'pebble')],
+    install: 'run tools/pebble/install',
+  },
   podman: { names: ['podman'], install: 'apt install podman' },
   'postgres 15': {
     names: ['/usr/lib/postgresql/15/bin/postgres'],
