@@ -7,6 +7,7 @@ import { findPattern } from './rule.ts'
 
 /** What only time, a start, or a task causes, and what happens once until a person acts. */
 const causedByNobody = [
+  'app/acme/renewal.ts',
   'app/devices/identity-sharing.ts',
   'app/restarts/reboot-locks.ts',
   'app/rollouts/rollout-members.ts',

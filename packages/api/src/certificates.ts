@@ -6,8 +6,8 @@ import { defineRoute } from './route.ts'
 const serverName = text(253, 1)
 
 const certificateView = z.object({
-  /** Made by the server itself, or from the files of `--tls-certificate`. */
-  source: z.enum(['made-here', 'files']),
+  /** Made by the server itself, from the files of `--tls-certificate`, or by an ACME authority. */
+  source: z.enum(['made-here', 'files', 'acme']),
   /** Names and addresses by which clients find the server in it. */
   names: z.array(z.string()),
   /** Those with which the server that answers was started. */
@@ -17,7 +17,7 @@ const certificateView = z.object({
   notAfter: instant,
   /** What command lines and devices pin, `sha256:<base64url of SHA-256 of the SPKI DER>`. */
   pin: z.string(),
-  /** Why what the files hold now is not served. */
+  /** Why what the files hold now is not served, or why an ACME authority gave no certificate. */
   problem: z.string().nullable(),
 })
 

@@ -62,6 +62,34 @@ export const upOptions = [
     text: 'the private key of --tls-certificate (default: the server’s own key, see `seaworthy server certificate request`)',
   },
   {
+    name: 'acme-directory',
+    value: 'url',
+    variable: 'SEAWORTHY_ACME_DIRECTORY',
+    text: 'get the certificate from this ACME authority, for the server’s key and its names, and renew it; Let’s Encrypt is https://acme-v02.api.letsencrypt.org/directory',
+  },
+  {
+    name: 'acme-email',
+    value: 'address',
+    variable: 'SEAWORTHY_ACME_EMAIL',
+    text: 'where the authority may write to (default: nowhere)',
+  },
+  {
+    name: 'acme-agree-terms',
+    text: 'you have read the terms of the authority and agree to them; --acme-directory needs it',
+  },
+  {
+    name: 'acme-ca',
+    value: 'file',
+    variable: 'SEAWORTHY_ACME_CA',
+    text: 'PEM with the roots of an authority that is not public',
+  },
+  {
+    name: 'http-listen',
+    value: 'host:port',
+    variable: 'SEAWORTHY_HTTP_LISTEN',
+    text: 'address without TLS, where requests are sent on to https and an ACME authority finds its answers (default: none, and port 80 with --acme-directory)',
+  },
+  {
     name: 'replace-pin',
     text: 'serve a key that is not the one pinned so far: command lines and devices that pinned that must be paired again',
   },

@@ -52,7 +52,8 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   }
   let cluster: PostgresCluster | undefined
   try {
-    await checkPort(config.listen)
+    await checkPort('--listen', config.listen)
+    if (config.httpListen !== null) await checkPort('--http-listen', config.httpListen)
     const own = config.tls === null ? null : await readCertificateFiles(config.tls)
     await openDataDir(config.dataDir, machine.uid)
     await sweepLogMemory(logMemoryFile(config.dataDir))

@@ -4,6 +4,7 @@
  */
 import { hkdfSync } from 'node:crypto'
 import { once } from 'node:events'
+import type { Server as PlainServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -56,7 +57,9 @@ import { openDb } from './db/connection.ts'
 import { createHandlers } from './http/index.ts'
 import type { FastPath } from './http/fast-path/index.ts'
 import { connectionLimits } from './http/limits.ts'
+import { createPlainServer } from './http/plain.ts'
 import { loadWebFiles } from './http/web.ts'
+import { createAcmeRenewal } from './tasks/acme-renewal.ts'
 import { createContentCheck } from './tasks/check-content.ts'
 import { createGarbageCollection, createStorageCount } from './tasks/collect-garbage.ts'
 import { createAssertionExpiry } from './tasks/assertion-expiry.ts'
@@ -132,11 +135,16 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     createRebootLockWatch(app),
     createLeaseSweep(app),
     createRetention(app),
+    ...(config.acme === null ? [] : [createAcmeRenewal(app, config.acme)]),
   ]
+  // An authority asks as soon as this worker orders. Requests are led to https once that is open.
+  let httpsPort = config.listen.port
+  const plain = await openPlainServer(app, config.httpListen, () => httpsPort)
   const tasks = startLeaderTasks(app, observeTasks(app, listed))
   await subscribe(app, {
     onAudit: () => tasks.wake('log-sequencer'),
     onRollouts: () => tasks.wake('rollout-reconciler'),
+    onCertificate: () => tasks.wake('acme-renewal'),
   })
   const stopLooking = watchRemovedDevices(app)
   const stopKeeping = keepHearing(app)
@@ -161,10 +169,14 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   server.timeout = connectionLimits.silenceMs
   server.listen(config.listen.port, config.listen.host)
   await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  httpsPort = port
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     app,
     async stop() {
+      plain?.close()
+      plain?.closeAllConnections()
       await drain(server, handlers.fastPath, ports)
       await tasks.stop()
       await stopWatching()
@@ -175,6 +187,18 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await exporter?.stop()
     },
   }
+}
+
+async function openPlainServer(
+  app: App,
+  listen: Config['httpListen'],
+  httpsPort: () => number,
+): Promise<PlainServer | undefined> {
+  if (listen === null) return undefined
+  const plain = createPlainServer(app, httpsPort)
+  plain.listen(listen.port, listen.host)
+  await once(plain, 'listening')
+  return plain
 }
 
 function createTlsOptions({ keyPem, certificatePem }: ServerTls) {
@@ -249,7 +273,7 @@ async function createApp(
     secrets,
     certificate: await createServedCertificate(
       { db, masterKey },
-      { own: options.own, names: config.names },
+      { own: options.own, names: config.names, isByAcme: config.acme !== null },
     ),
     readDeviceToken: createTokenReader(secrets.deviceTokenKey, deviceAudience),
     trust,
@@ -297,7 +321,11 @@ async function createApp(
  */
 async function subscribe(
   app: App,
-  { onAudit, onRollouts }: { onAudit: () => void; onRollouts: () => void },
+  {
+    onAudit,
+    onRollouts,
+    onCertificate,
+  }: { onAudit: () => void; onRollouts: () => void; onCertificate: () => void },
 ): Promise<void> {
   const reload = (what: string, load: () => Promise<void>) => {
     load().then(
@@ -330,6 +358,7 @@ async function subscribe(
           app.rollouts.markChanged(payload)
           onRollouts()
         } else reload(channel, load)
+        if (channel === 'certificate') onCertificate()
       },
       // Listening was interrupted, or has just begun: what was missed is in the tables.
       onListening: () => reload(channel, load),

@@ -14,8 +14,14 @@ export class StartError extends Error {
   override readonly name = 'StartError'
 }
 
-/** Throws `StartError` where the workers could not listen. Port 0 is always free. */
-export async function checkPort({ host, port }: { host: string; port: number }): Promise<void> {
+/**
+ * Throws `StartError` where the workers could not listen, as the option says. Port 0 is always
+ * free.
+ */
+export async function checkPort(
+  option: '--listen' | '--http-listen',
+  { host, port }: { host: string; port: number },
+): Promise<void> {
   const probe = createServer()
   try {
     probe.listen(port, host)
@@ -26,8 +32,8 @@ export async function checkPort({ host, port }: { host: string; port: number }):
     if (why === undefined) throw cause
     const wayOut =
       findSystemCode(cause) === 'EACCES'
-        ? 'choose a port from 1024 with --listen, or let systemd or CAP_NET_BIND_SERVICE allow it'
-        : 'stop it, or choose another address or port with --listen'
+        ? `choose a port from 1024 with ${option}, or let systemd or CAP_NET_BIND_SERVICE allow it`
+        : `stop it, or choose another address or port with ${option}`
     throw new StartError(`cannot listen on ${where}: ${why}; ${wayOut}`, { cause })
   } finally {
     probe.close()

@@ -56,12 +56,18 @@ async function show(context: Context): Promise<void> {
   })
 }
 
+const makers = {
+  'made-here': 'the server',
+  files: 'you (--tls-certificate)',
+  acme: 'the authority of --acme-directory',
+} as const satisfies Record<CertificateView['source'], string>
+
 function describe(context: Context, view: CertificateView): string[] {
   const now = context.ports.clock.now()
   const isOver = parseInstant(view.notAfter) <= now
   return [
     ...context.fields([
-      ['made by', view.source === 'files' ? 'you (--tls-certificate)' : 'the server'],
+      ['made by', makers[view.source]],
       ['names', view.names.join(', ')],
       ['issuer', view.issuer],
       ['valid from', view.notBefore],
@@ -70,7 +76,13 @@ function describe(context: Context, view: CertificateView): string[] {
     ]),
     ...(view.problem === null
       ? []
-      : [context.paint.yellow(`The files are not taken as they are now: ${view.problem}.`)]),
+      : [
+          context.paint.yellow(
+            view.source === 'files'
+              ? `The files are not taken as they are now: ${view.problem}.`
+              : `No newer certificate: ${view.problem}.`,
+          ),
+        ]),
   ]
 }
 

@@ -96,7 +96,9 @@ export interface ServedCertificate {
   readonly nextPin: string | null
   /** Whether it comes from files of the operator's, and not from the database. */
   readonly isOwn: boolean
-  /** Why the files of an own certificate are not served as they are now. */
+  /** Whether it comes from an ACME authority. */
+  readonly isByAcme: boolean
+  /** Why the files of an own certificate are not served as they are now, or an order failed. */
   readonly fault: string | null
   /** The names that this server was started with. */
   readonly namesGiven: readonly string[]

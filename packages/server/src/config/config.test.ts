@@ -67,6 +67,18 @@ test('O5 traces go nowhere unless somebody says where', () => {
   })
 })
 
+test('A6 an ACME authority is named with the agreement to its terms, and port 80 opens with it', () => {
+  const directory = 'https://authority.example/directory'
+  const named = ['--listen', '0.0.0.0:443', '--acme-directory', directory]
+  assert.deepEqual([read([]).acme, read([]).httpListen], [null, null])
+  const { acme, httpListen } = read([...named, '--acme-agree-terms', '--acme-ca', 'root.pem'])
+  assert.deepEqual(acme, { directory, email: null, caFile: '/srv/root.pem' })
+  assert.deepEqual(httpListen, { host: '0.0.0.0', port: 80 })
+  const elsewhere = read([...named, '--acme-agree-terms', '--http-listen', '[::]:8080'])
+  assert.deepEqual(elsewhere.httpListen, { host: '::', port: 8080 })
+  assert.throws(() => read(named), /--acme-agree-terms: read the terms/)
+})
+
 test('what cannot be meant is refused with what the option takes', () => {
   const wrong = [
     ['--listen', '8443'],
@@ -91,6 +103,13 @@ test('what cannot be meant is refused with what the option takes', () => {
     ['--name', 'fe80::1%eth0'],
     ['--name', '0.0.0.0'],
     ['--name', '::'],
+    ['--http-listen', '80'],
+    ['--acme-agree-terms'],
+    ['--acme-email', 'admin@ship.example'],
+    ['--acme-agree-terms', '--acme-directory', 'http://authority.example/directory'],
+    ['--acme-agree-terms', '--acme-directory', 'https://user:secret@authority.example/'],
+    ['--acme-agree-terms', '--acme-directory', 'https://a.example/', '--acme-email', 'a@b?cc=c'],
+    ['--acme-agree-terms', '--acme-directory', 'https://a.example/', '--tls-certificate', 'a.pem'],
     ['--database-url', 'mysql://x'],
     ['--blobs', 's3://'],
     ['--blobs', 'gs://bucket'],

@@ -26,6 +26,14 @@ export interface Config {
   readonly renewsCertificate: boolean
   /** The files of the operator's own certificate; without a key file it is for our own key. */
   readonly tls: { readonly certificateFile: string; readonly keyFile: string | null } | null
+  /** The ACME authority that makes the certificate; `null` where none does. */
+  readonly acme: {
+    readonly directory: string
+    readonly email: string | null
+    readonly caFile: string | null
+  } | null
+  /** Where requests without TLS are sent on to https; `null` where nothing listens. */
+  readonly httpListen: { readonly host: string; readonly port: number } | null
   /** Whether a key may be served that paired command lines and devices have not pinned. */
   readonly replacesPin: boolean
   /** Whether all credentials end with which somebody could come in without proving who they are. */
@@ -71,14 +79,18 @@ export function checkConfig(env: Env, machine: Machine): Config {
     const fault = findNameFault(name)
     if (fault !== undefined) throw new UsageError(`--name: ${fault}`)
   }
+  const listen = parseListen('--listen', env.listen ?? '127.0.0.1:8443')
+  const acme = parseAcme(env, machine.cwd)
   return {
     dataDir,
-    listen: parseListen(env.listen ?? '127.0.0.1:8443'),
+    listen,
     databaseUrl: env.databaseUrl ?? null,
     blobs: parseBlobs(env, { ...machine, dataDir }),
     names: env.names.map((name) => name.toLowerCase()),
     renewsCertificate: env.renewsCertificate,
     tls: parseTls(env, machine.cwd),
+    acme,
+    httpListen: parseHttpListen(env, acme === null ? null : { host: listen.host, port: 80 }),
     replacesPin: env.replacesPin,
     endsCredentials: env.endsCredentials,
     workersCount: parseCount('--workers', env.workers, machine.coresCount),
@@ -122,6 +134,43 @@ function parseCredentialKey(
   return command === undefined ? null : { kind: 'command', path: resolve(cwd, command) }
 }
 
+function parseAcme(env: Env, cwd: string): Config['acme'] {
+  const { acmeDirectory, acmeEmail, acmeAgreesTerms, acmeCa } = env
+  if (acmeDirectory === undefined) {
+    if (acmeEmail === undefined && acmeCa === undefined && !acmeAgreesTerms) return null
+    throw new UsageError('--acme-email, --acme-ca and --acme-agree-terms go with --acme-directory')
+  }
+  const url = URL.parse(acmeDirectory)
+  if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') {
+    throw new UsageError('--acme-directory takes an https URL, that of the authority’s directory')
+  }
+  if (!acmeAgreesTerms) {
+    throw new UsageError(
+      '--acme-directory needs --acme-agree-terms: read the terms of the authority first, a link stands in its directory',
+    )
+  }
+  if (acmeEmail !== undefined && !/^[^\s@:,<>?]{1,64}@[^\s@:,<>?]{1,253}$/.test(acmeEmail)) {
+    throw new UsageError('--acme-email takes one address, for example admin@example.org')
+  }
+  if (env.tlsCertificate !== undefined) {
+    throw new UsageError(
+      '--acme-directory and --tls-certificate both bring the certificate: give one of them',
+    )
+  }
+  return {
+    directory: url.href,
+    email: acmeEmail ?? null,
+    caFile: acmeCa === undefined ? null : resolve(cwd, acmeCa),
+  }
+}
+
+function parseHttpListen(
+  { httpListen }: Env,
+  standard: Config['httpListen'],
+): Config['httpListen'] {
+  return httpListen === undefined ? standard : parseListen('--http-listen', httpListen)
+}
+
 function parseBlobs(env: Env, { cwd, dataDir }: { cwd: string; dataDir: string }): BlobLocation {
   if (env.blobs === undefined) return { kind: 'folder', folder: join(dataDir, 'blobs') }
   if (!env.blobs.includes('://')) return { kind: 'folder', folder: resolve(cwd, env.blobs) }
@@ -144,11 +193,11 @@ function checkDatabaseUrl(text: string): void {
   }
 }
 
-function parseListen(text: string): { host: string; port: number } {
+function parseListen(option: string, text: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (match === null || port > 65535) {
-    throw new UsageError('--listen takes HOST:PORT, for example 0.0.0.0:443 or [::]:443')
+    throw new UsageError(`${option} takes HOST:PORT, for example 0.0.0.0:443 or [::]:443`)
   }
   return { host: match[1] ?? match[2]!, port }
 }

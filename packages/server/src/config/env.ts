@@ -17,6 +17,11 @@ export interface Env {
   readonly renewsCertificate: boolean
   readonly tlsCertificate: string | undefined
   readonly tlsKey: string | undefined
+  readonly acmeDirectory: string | undefined
+  readonly acmeEmail: string | undefined
+  readonly acmeAgreesTerms: boolean
+  readonly acmeCa: string | undefined
+  readonly httpListen: string | undefined
   readonly replacesPin: boolean
   readonly endsCredentials: boolean
   readonly workers: string | undefined
@@ -87,6 +92,11 @@ export function readEnv(
     renewsCertificate: values['renew-certificate'] === true,
     tlsCertificate: read('tls-certificate'),
     tlsKey: read('tls-key'),
+    acmeDirectory: read('acme-directory'),
+    acmeEmail: read('acme-email'),
+    acmeAgreesTerms: values['acme-agree-terms'] === true,
+    acmeCa: read('acme-ca'),
+    httpListen: read('http-listen'),
     replacesPin: values['replace-pin'] === true,
     endsCredentials: values['end-credentials'] === true,
     workers: read('workers'),

@@ -11,6 +11,7 @@ import type { Random } from '@seaworthy/std/random'
 export const secretPurposes = {
   'tls-key': 'tls.server',
   'tls-key-next': 'tls.server-next',
+  'acme-account-key': 'acme.account',
   'snapshot-key': 'tuf.snapshot',
   'timestamp-key': 'tuf.timestamp',
   'log-key': 'log.checkpoint',

@@ -29,6 +29,9 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     plain:
       'id person_id name kind algorithm fingerprint public_key created_at created_by confirmed_at',
   },
+  acme_challenges: {
+    leftOut: 'It is empty unless a certificate is being ordered.',
+  },
   approval_policy: {
     about: 'Which acts need the approval of another person.',
     plain: 'only_row release_devices_above device_removal set_at set_by credential_lease',

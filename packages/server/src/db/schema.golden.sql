@@ -14,6 +14,9 @@ account_keys.public_key text not null
 account_keys.created_at timestamp with time zone not null
 account_keys.created_by text not null
 account_keys.confirmed_at timestamp with time zone
+acme_challenges.token text not null
+acme_challenges.name text not null
+acme_challenges.answer text not null
 approval_policy.only_row boolean not null default true
 approval_policy.release_devices_above integer
 approval_policy.device_removal boolean not null
@@ -495,6 +498,7 @@ account_keys: UNIQUE (fingerprint)
 account_keys: CHECK ((kind = ANY (ARRAY['ssh'::text, 'openpgp'::text])))
 account_keys: FOREIGN KEY (person_id) REFERENCES people(id)
 account_keys: PRIMARY KEY (id)
+acme_challenges: PRIMARY KEY (token)
 approval_policy: CHECK (only_row)
 approval_policy: PRIMARY KEY (only_row)
 approvals: PRIMARY KEY (id)
@@ -656,6 +660,7 @@ CREATE UNIQUE INDEX access_reviews_pkey ON public.access_reviews USING btree (id
 CREATE UNIQUE INDEX account_keys_fingerprint_key ON public.account_keys USING btree (fingerprint)
 CREATE INDEX account_keys_person ON public.account_keys USING btree (person_id)
 CREATE UNIQUE INDEX account_keys_pkey ON public.account_keys USING btree (id)
+CREATE UNIQUE INDEX acme_challenges_pkey ON public.acme_challenges USING btree (token)
 CREATE UNIQUE INDEX approval_policy_pkey ON public.approval_policy USING btree (only_row)
 CREATE UNIQUE INDEX approvals_open ON public.approvals USING btree (principal, call_sha256) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]))
 CREATE UNIQUE INDEX approvals_pkey ON public.approvals USING btree (id)

@@ -131,8 +131,8 @@ export function browserOf(
     get knownAs() {
       return cookieOf(req, 'known')
     },
-    linkOrigin: () => linkOriginOf(certificate.current.certificatePem, req),
-    site: () => siteOf(certificate.current.certificatePem, req.headers.host ?? ''),
+    linkOrigin: () => linkOriginOf(certificate.current.namedByPem, req),
+    site: () => siteOf(certificate.current.namedByPem, req.headers.host ?? ''),
     setCookie: (cookie) => cookies.push(cookie),
     cookies: () => cookies,
   }

@@ -21,9 +21,9 @@ import type { Endpoint } from './endpoint.ts'
 
 /** Tells whether an address is one of the server's, whose certificate may change. */
 export function watchOwnOrigin(certificate: ServedCertificate): (origin: string) => boolean {
-  let isOwnOrigin = createOriginCheck(certificate.current.certificatePem)
+  let isOwnOrigin = createOriginCheck(certificate.current.namedByPem)
   certificate.onChange((tls) => {
-    isOwnOrigin = createOriginCheck(tls.certificatePem)
+    isOwnOrigin = createOriginCheck(tls.namedByPem)
   })
   return (origin) => isOwnOrigin(origin)
 }

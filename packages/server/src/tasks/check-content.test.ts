@@ -51,14 +51,14 @@ test('O1 content of a signed release that is missing on disk is said by /readyz 
     log: jsonLog({ write: (line) => lines.push(line), clock: systemClock, level: 'info' }),
     trust: { state: () => ({ releases: new Map([['acme.stable', [release]]]) }) } as never,
   })
-  await task.run()
+  await task.run(new AbortController().signal)
   assert.deepEqual(health.problems(), [])
 
   const lost = digestHex(emptyDescriptor.digest)
   const blob = join(root, 'content', 'sha256', lost.slice(0, 2), lost)
   assert.equal((await stat(blob)).mode & 0o777, 0o600)
   await rm(blob)
-  await task.run()
+  await task.run(new AbortController().signal)
   const [problem, ...others] = health.problems()
   assert.deepEqual(others, [])
   assert.equal(problem!.part, 'content')
@@ -69,7 +69,7 @@ test('O1 content of a signed release that is missing on disk is said by /readyz 
   assert.equal(lines.filter((line) => line.includes('release.content-missing')).length, 1)
 
   await push()
-  await task.run()
+  await task.run(new AbortController().signal)
   assert.deepEqual(health.problems(), [])
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     const { mode } = await stat(join(entry.parentPath, entry.name))

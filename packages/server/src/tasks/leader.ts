@@ -12,7 +12,8 @@ export interface Task {
   readonly name: string
   /** The longest wait between two runs. */
   readonly everyMs: number
-  readonly run: () => Promise<void>
+  /** The signal ends what takes long: this worker stops, or leads no more. */
+  readonly run: (signal: AbortSignal) => Promise<void>
   /** Parts of the health report that the task sets. The next leader reports them anew. */
   readonly healthParts?: readonly string[]
 }
@@ -45,7 +46,7 @@ export function startLeaderTasks(
       const woken = new AbortController()
       wakers.set(task.name, () => woken.abort())
       try {
-        await task.run()
+        await task.run(signal)
         failures = 0
         app.health.report(`task:${task.name}`, null)
       } catch (error) {

@@ -36,6 +36,6 @@ export function observeTasks(
       : app.tracer.root('task', { attributes: { task: name }, links: [] }, run)
   return tasks.map((task) => ({
     ...task,
-    run: () => trace(task.name, () => observe(task.name, task.run)),
+    run: (signal) => trace(task.name, () => observe(task.name, () => task.run(signal))),
   }))
 }

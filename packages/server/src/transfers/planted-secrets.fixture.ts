@@ -7,6 +7,7 @@ import { createPrivateKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { addServerName, removeServerName, showCertificate } from '@seaworthy/api/certificates'
 import { readCredential } from '@seaworthy/api/credentials'
 import { createGatewayToken } from '@seaworthy/api/foreign-devices'
 import {
@@ -155,6 +156,20 @@ export async function plantSecrets(
     body: { provider: 'harbour', ...answer, ...(iss === null ? {} : { iss }) },
   })
   plantCookies('the guest', guest)
+  // An authority is asked only once there is a name for it, and the account's key is made before.
+  const named = { params: { name: 'planted.example' } }
+  await client.api.call(addServerName, named)
+  await waitUntil('the account of an ACME authority has its key', async () =>
+    openSecret(server, 'acme-account-key').then(
+      () => true,
+      () => false,
+    ),
+  )
+  await client.api.call(removeServerName, named)
+  await waitUntil('nothing is ordered any more', async () => {
+    const { problem } = await client.api.call(showCertificate, {})
+    return problem?.startsWith('no authority makes a certificate') === true
+  })
   // The server keeps its next key, beside the present one, once it is announced.
   await client.api.call(announceServerKey, { body: {} })
   return { ...planted, ...(await readOwnSecrets(server)) }

@@ -30,6 +30,7 @@ import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { SecretSearch } from '@seaworthy/std/testing/leaks'
 import { searchArguments, searchFolder, searchFor } from '@seaworthy/std/testing/leaks'
 import { waitUntil } from '@seaworthy/std/testing'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { parseNoteKey, verifyCheckpoint, verifyLog } from '@seaworthy/trust/tlog'
 import { nodeSha256 } from '../app/access/index.ts'
 import { chooseTables, listTables } from '../db/transfers.ts'
@@ -76,6 +77,8 @@ async function run(...args: readonly string[]): Promise<Ended> {
 }
 
 let base: string
+/** Nobody listens at port 1: the key of an account is made before its authority is asked. */
+let acme: readonly string[]
 let server: TestServer
 let client: TestClient
 let browser: TestBrowser
@@ -92,7 +95,11 @@ before(async () => {
   // PostgreSQL's own account must be able to pass.
   await chmod(base, 0o711)
   await mkdir(file('first'))
-  server = await startTestServer({ dataDir: file('first') })
+  acme = [
+    ...['--acme-directory', 'https://127.0.0.1:1/directory', '--acme-agree-terms'],
+    ...['--http-listen', `127.0.0.1:${await claimPort()}`],
+  ]
+  server = await startTestServer({ dataDir: file('first'), args: acme })
   client = createTestClient(server)
   const { signers } = await setUpTrust(client)
   browser = createTestBrowser(server, client)
@@ -389,7 +396,7 @@ test('O4 a server that moved house gives the same answers, devices and people go
   const { adminToken } = server
   const port = Number(new URL(server.url).port)
   client.close()
-  server = { ...(await startTestServer({ dataDir: second, port })), adminToken }
+  server = { ...(await startTestServer({ dataDir: second, port, args: acme })), adminToken }
   client = createTestClient(server)
   const { cookies, authenticator } = browser
   browser = createTestBrowser(server, client, { authenticator })

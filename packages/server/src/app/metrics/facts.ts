@@ -2,6 +2,7 @@
  * What is true of the whole installation. It is read when somebody scrapes and costs nothing while
  * nobody does.
  */
+import { X509Certificate } from 'node:crypto'
 import { parseAnyJson } from '@seaworthy/std/json'
 import { hourMs, parseInstant, secondMs } from '@seaworthy/std/time'
 import { roleKindOf } from '@seaworthy/trust/tuf'
@@ -31,13 +32,17 @@ const rolloutsMax = 200
 const rolloutShownMs = 6 * hourMs
 
 export async function collectFacts(
-  app: Pick<App, 'callerLog' | 'clock' | 'db' | 'health' | 'sleep' | 'trust' | 'version'>,
+  app: Pick<
+    App,
+    'callerLog' | 'certificate' | 'clock' | 'db' | 'health' | 'sleep' | 'trust' | 'version'
+  >,
 ): Promise<Snapshot> {
   const meter = createMeter()
   show(meter, 'seaworthy_build_info', 'Always 1; the labels say what runs.', [
     ['version', 'node'],
     [{ value: 1, labels: [app.version, process.versions.node] }],
   ])
+  describeCertificate(app, meter)
   describeTrust(app, meter)
   describeProblems(app, meter)
   const stored = await inTime(app, readStored(app))
@@ -52,6 +57,27 @@ function show(meter: Meter, name: string, help: string, shown: Shown): void {
   const [labels, readings] =
     typeof shown === 'object' ? shown : ([[], [{ value: Number(shown) }]] as const)
   meter.gauge({ name, help, labels, merge: 'max' }, () => readings)
+}
+
+function describeCertificate(
+  { certificate, clock }: Pick<App, 'certificate' | 'clock'>,
+  meter: Meter,
+) {
+  const { validFromDate, validToDate } = new X509Certificate(certificate.current.certificatePem)
+  const [from, until] = [validFromDate.getTime(), validToDate.getTime()]
+  const now = clock.now().getTime()
+  show(
+    meter,
+    'seaworthy_certificate_remaining_seconds',
+    'Time until the certificate that the server shows ends; negative when it has.',
+    (until - now) / 1000,
+  )
+  show(
+    meter,
+    'seaworthy_certificate_used_ratio',
+    'Share of the lifetime of the certificate that has passed.',
+    (now - from) / (until - from),
+  )
 }
 
 function describeTrust(app: Pick<App, 'clock' | 'trust'>, meter: Meter): void {

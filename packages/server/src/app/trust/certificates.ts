@@ -61,9 +61,11 @@ export async function requestFor(
   const privateKey = await crypto.subtle.importKey('pkcs8', der!, algorithm, false, ['sign'])
   const { rawData } = new x509.X509Certificate(certificatePem).publicKey
   const publicKey = await crypto.subtle.importKey('spki', rawData, algorithm, true, ['verify'])
+  const commonName = names.find((name) => isIP(name) === 0 && name.length <= 64)
   const request = await x509.Pkcs10CertificateRequestGenerator.create(
     {
-      name: 'CN=Seaworthy server',
+      // Public authorities take a common name only where it is one of the names.
+      name: commonName === undefined ? '' : `CN=${commonName}`,
       keys: { privateKey, publicKey },
       signingAlgorithm: algorithm,
       extensions: [alternativeNames(names)],

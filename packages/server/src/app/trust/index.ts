@@ -14,10 +14,13 @@ export {
   addServerName,
   makeCertificateRequest,
   removeServerName,
+  requestCertificateFor,
   viewCertificate,
 } from './server-names.ts'
+export type { AcmeTrouble } from './acme-trouble.ts'
+export { readAcmeTrouble, setAcmeTrouble } from './acme-trouble.ts'
 export { announceNextKey, confirmNextPin, useNextKey, viewServerKey } from './server-keys.ts'
-export { isNamedBy, loadServerTls, namesOf } from './server-tls.ts'
+export { isNamedBy, loadServerTls, namesOf, pinOf } from './server-tls.ts'
 export { raiseLifetimeAlarms } from './lifetime-alarms.ts'
 export type { OnlineRole } from './online-keys.ts'
 export { addOnlineKey, newestOnlineKeys, openOnlineKeys } from './online-keys.ts'

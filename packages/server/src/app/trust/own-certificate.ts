@@ -15,7 +15,8 @@ export class CertificateError extends Error {
 
 /** What the files hold, not judged yet. */
 export interface OwnCertificate {
-  readonly certificateFile: string
+  /** `null` for what an ACME authority has sent. */
+  readonly certificateFile: string | null
   readonly chainPem: string
   /** `null` where the certificate is for the key that the server has made. */
   readonly key: { readonly file: string; readonly pem: string } | null
@@ -36,7 +37,7 @@ const chainMax = 10
 
 /** Throws `CertificateError`. */
 export function judgeCertificate(own: OwnCertificate, rules: CertificateRules): ServerTls {
-  const where = `--tls-certificate ${own.certificateFile}`
+  const where = placeOf(own)
   const chain = readChain(own)
   const [leaf] = chain
   const certificatePem = chain.map((one) => one.toString()).join('')
@@ -64,7 +65,13 @@ export function judgeCertificate(own: OwnCertificate, rules: CertificateRules): 
   } catch (cause) {
     throw new CertificateError(`${where} cannot be used for TLS 1.3: ${reasonOf(cause)}`, { cause })
   }
-  return { keyPem, certificatePem, caPem, pin: pinOf(certificatePem) }
+  return { keyPem, certificatePem, caPem, pin: pinOf(certificatePem), namedByPem: certificatePem }
+}
+
+function placeOf({ certificateFile }: OwnCertificate): string {
+  return certificateFile === null
+    ? 'the certificate that the authority has sent'
+    : `--tls-certificate ${certificateFile}`
 }
 
 function readChain(own: OwnCertificate): [X509Certificate, ...X509Certificate[]] {
@@ -76,7 +83,7 @@ function readChain(own: OwnCertificate): [X509Certificate, ...X509Certificate[]]
     // The sentence below says it for every kind of damage.
   }
   throw new CertificateError(
-    `--tls-certificate ${own.certificateFile} is no certificate chain: give a PEM file with the certificate of the server first, then those of its authorities, at most ${chainMax} in all`,
+    `${placeOf(own)} is no certificate chain: give a PEM file with the certificate of the server first, then those of its authorities, at most ${chainMax} in all`,
   )
 }
 

@@ -5,26 +5,40 @@
 import type { Db } from '../../db/connection.ts'
 import type { MasterKey } from '../../config/master-key.ts'
 import type { ServedCertificate } from '../app.ts'
+import { describeAcmeTrouble, readAcmeTrouble } from './acme-trouble.ts'
 import { readNextKey } from './server-keys.ts'
-import { loadServerTls } from './server-tls.ts'
+import { loadAcmeTls, loadServerTls } from './server-tls.ts'
 import type { OwnTls, ServerTls } from './server-tls.ts'
 
 export async function createServedCertificate(
   { db, masterKey }: { db: Pick<Db, 'readSnapshot'>; masterKey: MasterKey },
-  { own: given, names }: { own: OwnTls | null; names: readonly string[] },
+  {
+    own: given,
+    names,
+    isByAcme,
+  }: { own: OwnTls | null; names: readonly string[]; isByAcme: boolean },
 ): Promise<ServedCertificate> {
   // A change of keys between two statements must not pair one key with the certificate of another.
   const load = () =>
-    db.readSnapshot(async (tx) => ({
-      made: await loadServerTls(tx, masterKey),
-      announced: (await readNextKey(tx))?.pin ?? null,
-    }))
+    db.readSnapshot(async (tx) => {
+      const made = await loadServerTls(tx, masterKey)
+      return {
+        made: isByAcme ? await loadAcmeTls(tx, made) : made,
+        announced: (await readNextKey(tx))?.pin ?? null,
+        trouble: isByAcme ? await readAcmeTrouble(tx) : undefined,
+      }
+    })
   let own = given
-  const first = own === null ? await load() : { made: own.tls, announced: null }
-  let { made: current, announced: nextPin } = first
+  const first = own === null ? await load() : { made: own.tls, announced: null, trouble: undefined }
+  let { made: current, announced: nextPin, trouble } = first
   const listeners = new Set<(tls: ServerTls) => void>()
   const show = (tls: ServerTls) => {
-    if (tls.certificatePem === current.certificatePem && tls.keyPem === current.keyPem) return
+    const { certificatePem, keyPem, namedByPem } = current
+    const isSame =
+      tls.certificatePem === certificatePem &&
+      tls.keyPem === keyPem &&
+      tls.namedByPem === namedByPem
+    if (isSame) return
     current = tls
     for (const listener of listeners) listener(tls)
   }
@@ -36,18 +50,23 @@ export async function createServedCertificate(
     get nextPin() {
       return nextPin
     },
+    get isByAcme() {
+      return own === null && current.certificatePem !== current.namedByPem
+    },
     get isOwn() {
       return own !== null
     },
     get fault() {
-      return own?.fault ?? null
+      if (own !== null) return own.fault
+      return trouble === undefined ? null : describeAcmeTrouble(trouble)
     },
     async reload() {
       if (own !== null) return
-      const { made, announced } = await load()
+      const found = await load()
       if (own !== null) return
-      nextPin = announced
-      show(made)
+      nextPin = found.announced
+      trouble = found.trouble
+      show(found.made)
     },
     take(next) {
       own = next

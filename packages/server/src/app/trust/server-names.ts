@@ -27,10 +27,10 @@ export function viewCertificate(
   { certificate }: Pick<App, 'certificate'>,
   tls: ServerTls = certificate.current,
 ): CertificateView {
-  const { isOwn, fault, namesGiven } = certificate
+  const { isOwn, isByAcme, fault, namesGiven } = certificate
   const { issuer, validFromDate, validToDate } = new X509Certificate(tls.certificatePem)
   return {
-    source: isOwn ? 'files' : 'made-here',
+    source: isOwn ? 'files' : isByAcme && tls === certificate.current ? 'acme' : 'made-here',
     names: namesOf(tls.certificatePem),
     namesGiven: [...namesGiven],
     issuer: nameOf(issuer),
@@ -43,18 +43,24 @@ export function viewCertificate(
 
 /** For the key that the server has made, whatever it shows now. */
 export async function makeCertificateRequest(app: Deps) {
-  const { keyPem, certificatePem, pin } = await app.db.readSnapshot((tx) =>
-    loadServerTls(tx, app.masterKey),
-  )
-  const { requestFor } = await import('./certificates.ts')
-  const names = namesOf(certificatePem).filter((name) => !alwaysNamed.includes(name))
+  const made = await app.db.readSnapshot((tx) => loadServerTls(tx, app.masterKey))
+  const names = namesOf(made.certificatePem).filter((name) => !alwaysNamed.includes(name))
   if (names.length === 0) {
     throw new Refusal<CertificateRefusal>(
       'server_name_needed',
       'this server has no name but localhost, for which no authority makes a certificate: add one with `seaworthy server name add`',
     )
   }
-  return { requestPem: await requestFor(keyPem, certificatePem, names), names, pin }
+  return { requestPem: await requestCertificateFor(made, names), names, pin: made.pin }
+}
+
+/** A request (PKCS #10), in PEM, for these names and the server's key. */
+export async function requestCertificateFor(
+  { keyPem, certificatePem }: ServerTls,
+  names: readonly string[],
+): Promise<string> {
+  const { requestFor } = await import('./certificates.ts')
+  return requestFor(keyPem, certificatePem, names)
 }
 
 /** Throws `Refusal<CertificateRefusal>`. */

@@ -20,6 +20,8 @@ export interface ServerTls {
   readonly caPem: string
   /** The hash of the certificate's SubjectPublicKeyInfo, as `sha256:<base64url>`. */
   readonly pin: string
+  /** The certificate with all names by which clients find the server. */
+  readonly namedByPem: string
 }
 
 /** An own certificate that the primary process has read and judged. */
@@ -59,7 +61,19 @@ export async function loadServerTls(tx: ReadTx, masterKey: MasterKey): Promise<S
     throw new Error('the database lacks the key and certificate of the server')
   }
   const keyPem = utf8Decode(masterKey.open('tls-key', secret.version, secret.sealed))
-  return { keyPem, certificatePem, caPem, pin: pinOf(certificatePem) }
+  return { keyPem, certificatePem, caPem, pin: pinOf(certificatePem), namedByPem: certificatePem }
+}
+
+/**
+ * The same under the certificate that an ACME authority has made for this key, if there is one. The
+ * server still goes by all of its names: those for which no authority makes certificates count for
+ * clients that pin the key.
+ */
+export async function loadAcmeTls(tx: ReadTx, made: ServerTls): Promise<ServerTls> {
+  const certificatePem = await readFact(tx, 'acme-certificate')
+  const caPem = await readFact(tx, 'acme-ca')
+  if (certificatePem === undefined || caPem === undefined) return made
+  return pinOf(certificatePem) === made.pin ? { ...made, certificatePem, caPem } : made
 }
 
 /**

@@ -1,0 +1,8 @@
+/**
+ * Certificates from an ACME authority (RFC 8555) for the key of the server. Promises: the key that
+ * clients have pinned stays; what is served was judged as a strict client would; a failure changes
+ * nothing but what is shown of it. Not handled here: which certificate is served (`app/trust`), and
+ * who answers on port 80 (`http/plain.ts`).
+ */
+export type { AcmeSettings } from './renewal.ts'
+export { findAnswer, renewByAcme } from './renewal.ts'

@@ -1,0 +1,83 @@
+/** What an ACME authority says no with, as sentences that name the cause and the way out. */
+import { quoted } from '@seaworthy/std/printable'
+import { secondMs } from '@seaworthy/std/time'
+
+export class AcmeError extends Error {
+  override readonly name = 'AcmeError'
+  /** How long the authority wants to be left alone. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message, options)
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+const prefix = 'urn:ietf:params:acme:error:'
+
+/** `who` is the name of the server that it is about, or the order as a whole. */
+const sentences: Readonly<Record<string, (who: string) => string>> = {
+  connection: (who) =>
+    `the authority could not reach ${who} on port 80: let the name lead to this server, and let port 80 through to --http-listen`,
+  dns: (who) => `the authority found no address for ${who}: make its record in the DNS`,
+  unauthorized: (who) =>
+    `the authority read something else than this server’s answer on port 80 of ${who}: let the name, and port 80, lead to this server alone`,
+  incorrectResponse: (who) =>
+    `the authority read something else than this server’s answer on port 80 of ${who}: let the name, and port 80, lead to this server alone`,
+  caa: (who) =>
+    `a CAA record forbids the authority to issue for ${who}: add one for this authority, or choose another authority`,
+  rateLimited: () =>
+    'the authority has a limit for how many certificates it makes or how often it is asked, and it is reached: it is asked again when it allows',
+  rejectedIdentifier: (who) =>
+    `the authority makes no certificate for ${who}: take it out with \`seaworthy server name remove\`, or choose another authority`,
+  externalAccountRequired: () =>
+    'the authority wants an account that was made with it before (external account binding), which this version cannot give: choose another authority',
+  userActionRequired: () =>
+    'the authority has changed its terms, and wants a person to agree: read them on its pages',
+  badCSR: () => 'the authority does not take the key or the names of the request',
+}
+
+/** The error for a problem document (RFC 7807) of the authority, which is foreign text. */
+export function explainProblem(
+  problem: Readonly<Record<string, unknown>>,
+  about: { name?: string | undefined; retryAfterMs?: number | undefined; status?: number },
+): AcmeError {
+  const { name, retryAfterMs, status } = about
+  const { type, detail } = innermost(problem)
+  const code = typeof type === 'string' && type.startsWith(prefix) ? type.slice(prefix.length) : ''
+  const sentence =
+    Object.hasOwn(sentences, code) && sentences[code] !== undefined
+      ? sentences[code](name ?? nameIn(problem) ?? 'one of the names')
+      : `the authority refused${status === undefined ? '' : ` (status ${status})`}`
+  const said = typeof detail === 'string' && detail !== '' ? `. It said: ${quoted(detail)}` : ''
+  return new AcmeError(`${sentence}${said}`, { retryAfterMs: boundWait(retryAfterMs) })
+}
+
+/** A problem of several names holds one for each. */
+function innermost(problem: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (problem['type'] !== `${prefix}compound`) return problem
+  const [first] = Array.isArray(problem['subproblems']) ? (problem['subproblems'] as unknown[]) : []
+  return typeof first === 'object' && first !== null ? { ...first } : problem
+}
+
+function nameIn(problem: Readonly<Record<string, unknown>>): string | undefined {
+  const all = Array.isArray(problem['subproblems']) ? (problem['subproblems'] as unknown[]) : []
+  for (const one of all) {
+    if (typeof one !== 'object' || one === null || !('identifier' in one)) continue
+    const { identifier } = one
+    if (typeof identifier !== 'object' || identifier === null || !('value' in identifier)) continue
+    if (typeof identifier.value === 'string' && /^[a-z0-9.-]{1,253}$/.test(identifier.value)) {
+      return identifier.value
+    }
+  }
+  return undefined
+}
+
+const waitMaxMs = 7 * 24 * 3600 * secondMs
+
+function boundWait(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.min(ms, waitMaxMs)
+}

@@ -1,0 +1,209 @@
+/**
+ * Gets the server's certificate from an ACME authority, for the key that clients have pinned, and
+ * keeps it fresh. What the authority sends is judged as a certificate from files is; until it is
+ * good, the one before goes on.
+ */
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { rootCertificates } from 'node:tls'
+import { httpsTransport } from '@seaworthy/oci/transport'
+import { base64Decode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { describeSystemError } from '@seaworthy/std/system-errors'
+import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
+import { deleteChallenges, findChallenge, storeChallenge } from '../../db/acme-challenges.ts'
+import { appendAudit } from '../../db/audit.ts'
+import { insertSecret, readSecret } from '../../db/online-secrets.ts'
+import { lockFirstStart, readFact, setFact } from '../../db/server-facts.ts'
+import type { App } from '../app.ts'
+import type { AcmeTrouble, ServerTls } from '../trust/index.ts'
+import {
+  CertificateError,
+  judgeCertificate,
+  loadServerTls,
+  namesOf,
+  readAcmeTrouble,
+  requestCertificateFor,
+  setAcmeTrouble,
+} from '../trust/index.ts'
+import { AcmeError } from './problems.ts'
+import { asAcmeError, orderCertificate } from './protocol.ts'
+import { isAbout, isOrderDue, orderableNames, waitAfterFailure } from './schedule.ts'
+
+type Deps = Pick<App, 'clock' | 'db' | 'log' | 'masterKey' | 'random' | 'sleep'>
+
+export interface AcmeSettings {
+  readonly directory: string
+  readonly email: string | null
+  /** Roots of an authority that is not public: of its own certificate, and of those it makes. */
+  readonly caFile: string | null
+}
+
+const answerMs = 30 * secondMs
+const orderMs = 20 * minuteMs
+const caBytesMax = 256 * 1024
+
+/** Orders a certificate if one is due. Does nothing else, however often it is called. */
+export async function renewByAcme(
+  app: Deps,
+  settings: AcmeSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  const { made, certificatePem, trouble } = await app.db.readSnapshot(async (tx) => ({
+    made: await loadServerTls(tx, app.masterKey),
+    certificatePem: await readFact(tx, 'acme-certificate'),
+    trouble: await readAcmeTrouble(tx),
+  }))
+  const wanted = orderableNames(namesOf(made.certificatePem))
+  const { pin } = made
+  const last = isAbout(trouble, wanted, pin) ? trouble : undefined
+  const keep = (next: AcmeTrouble | undefined) => app.db.write((tx) => setAcmeTrouble(tx, next))
+  if (!isOrderDue({ certificatePem, wanted, pin, trouble: last, now: app.clock.now() })) {
+    if (wanted.length === 0 && last === undefined) {
+      await keep({ names: [], pin, failures: 0, message: noName, nextAt: null })
+    } else if (last === undefined && trouble !== undefined) await keep(undefined)
+    return
+  }
+  const failures = (last?.failures ?? 0) + 1
+  const troubleOf = (message: string, retryAfterMs?: number): AcmeTrouble => {
+    const waitMs = waitAfterFailure(failures, retryAfterMs, app.random)
+    const nextAt = formatInstant(new Date(app.clock.now().getTime() + waitMs))
+    return { names: wanted, pin, failures, message, nextAt }
+  }
+  // An order counts from its beginning, so that a server that dies in it does not order at each
+  // start.
+  await keep(troubleOf('an order has begun, and has not ended yet'))
+  try {
+    const tls = await order(app, settings, made, wanted, signal)
+    const known = { certificatePem: tls.certificatePem, wanted, pin, trouble: undefined }
+    if (isOrderDue({ ...known, now: app.clock.now() })) throw new AcmeError(unfit)
+    await store(app, tls, wanted)
+    app.log.info('acme.certificate-taken', { names: wanted, directory: settings.directory })
+  } catch (error) {
+    if (signal.aborted) return await keep(last)
+    const known = asAcmeError(error, settings.directory)
+    const next = troubleOf(known?.message ?? ownFault, known?.retryAfterMs)
+    await keep(next)
+    if (known === undefined) throw error
+    app.log.warn('acme.failed', { names: wanted, why: next.message, nextAt: next.nextAt, error })
+  } finally {
+    await app.db.write((tx) => deleteChallenges(tx))
+  }
+}
+
+const noName =
+  'no authority makes a certificate for any of the server’s names: add one that the DNS knows with `seaworthy server name add`'
+const unfit =
+  'the certificate that the authority has sent is for other names, or most of its life is over: choose another authority'
+const ownFault = 'the order failed by a fault of this server, which its log names (task.failed)'
+
+/** The answer to an open challenge: it is for the name that it is about, and for no other. */
+export async function findAnswer(
+  { reader }: Pick<Deps['db'], 'reader'>,
+  { host, token }: { readonly host: string | undefined; readonly token: string },
+): Promise<string | undefined> {
+  const found = await findChallenge(reader, token)
+  return found !== undefined && found.name === host ? found.answer : undefined
+}
+
+async function order(
+  app: Deps,
+  { directory, email, caFile }: AcmeSettings,
+  made: ServerTls,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<ServerTls> {
+  const ca = caFile === null ? [] : await readRoots(caFile)
+  const { transport, close } = httpsTransport({
+    idleTimeoutMs: answerMs,
+    ca: [...ca, ...rootCertificates],
+  })
+  const ended = new AbortController()
+  const late = new AbortController()
+  app.sleep(orderMs, AbortSignal.any([signal, ended.signal])).then(
+    () => late.abort(new AcmeError('the authority takes more than twenty minutes for one order')),
+    () => undefined,
+  )
+  try {
+    const requestPem = await requestCertificateFor(made, names)
+    const chainPem = await orderCertificate(
+      {
+        ...{ directory, email, names },
+        accountKey: createPrivateKey(await openAccountKey(app)),
+        request: base64Decode(requestPem.replaceAll(/-----[^-]+-----|\s/g, '')),
+        publish: (challenge) => app.db.write((tx) => storeChallenge(tx, challenge)),
+      },
+      { transport, sleep: app.sleep, signal: AbortSignal.any([signal, late.signal]) },
+    )
+    return judgeCertificate(
+      { certificateFile: null, chainPem, key: null },
+      {
+        names,
+        now: app.clock.now(),
+        madeKeyPem: made.keyPem,
+        publicRoots: [...rootCertificates, ...ca],
+      },
+    )
+  } catch (error) {
+    if (late.signal.aborted) throw late.signal.reason
+    if (error instanceof CertificateError) throw new AcmeError(error.message, { cause: error })
+    throw error
+  } finally {
+    ended.abort()
+    close()
+  }
+}
+
+/** The roots in the file, one by one. */
+async function readRoots(path: string): Promise<string[]> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    const why = describeSystemError(cause)
+    if (why === undefined) throw cause
+    throw new AcmeError(`--acme-ca ${path} cannot be read: ${why}`, { cause })
+  })
+  try {
+    const { size } = await file.stat()
+    if (size > caBytesMax) throw new AcmeError(`--acme-ca ${path} is too long for a PEM file`)
+    const text = (await file.readFile()).toString('latin1')
+    return text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  } finally {
+    await file.close()
+  }
+}
+
+/** The key of our account, made and sealed when it is needed first. */
+async function openAccountKey({ db, masterKey }: Deps): Promise<string> {
+  const name = 'acme-account-key'
+  return db.write(async (tx) => {
+    await lockFirstStart(tx)
+    const stored = await readSecret(tx, name)
+    if (stored !== undefined) return utf8Decode(masterKey.open(name, stored.version, stored.sealed))
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+    const sealed = masterKey.seal(name, 1, utf8Encode(pem))
+    await insertSecret(tx, { name, version: 1, sealed, createdAt: await tx.now() })
+    return pem
+  })
+}
+
+/** Keeps the new chain, unless the key was changed while it was made. */
+async function store(
+  { db, masterKey }: Deps,
+  tls: ServerTls,
+  names: readonly string[],
+): Promise<void> {
+  await db.write(async (tx) => {
+    await lockFirstStart(tx)
+    const { pin } = await loadServerTls(tx, masterKey)
+    if (pin !== tls.pin) return
+    await setFact(tx, 'acme-certificate', tls.certificatePem)
+    await setFact(tx, 'acme-ca', tls.caPem)
+    await appendAudit(tx, {
+      actor: 'server',
+      action: 'server.acme-certificate',
+      subject: 'server',
+      outcome: 'done',
+      detail: { names: [...names], pin },
+    })
+    await setAcmeTrouble(tx, undefined)
+  })
+}
