@@ -7,6 +7,7 @@ import { decisionRules } from './decision-rules.ts'
 import { fileRules } from './file-rules.ts'
 import { importRules } from './import-rules.ts'
 import { inputRules } from './input-rules.ts'
+import { keptFileRule } from './kept-file-rules.ts'
 import { listRule } from './list-rules.ts'
 import { lineRule } from './line-rules.ts'
 import { logRule } from './log-rules.ts'
@@ -25,6 +26,7 @@ export const houseRules: readonly Rule[] = [
   ...decisionRules,
   ...fileRules,
   ...inputRules,
+  keptFileRule,
   listRule,
   lineRule,
   logRule,

@@ -31,8 +31,8 @@ import { createRepositorySimulator, provisionClient } from '@seaworthy/trust/tes
 import type { AnySigned, Metadata, RootSigned, TargetsSigned } from '@seaworthy/trust/tuf'
 import { canonicalJson, listReleases, parseMetadata, wireJson } from '@seaworthy/trust/tuf'
 import { writeExport } from './release-export.ts'
-import { serverFolder, writeConfig } from './state/servers.ts'
-import { runCommand } from './testing/ports.ts'
+import { changeConfig, serverFolder } from './state/servers.ts'
+import { runCommand, testPorts } from './testing/ports.ts'
 
 const commands = fileURLToPath(new URL('verify-export.sh', import.meta.url))
 
@@ -415,7 +415,7 @@ describe(
       await writeFile(join(trust, 'anchor.json'), repository.anchor)
       for (const [slot, bytes] of store.slots) await writeFile(join(trust, `state-${slot}`), bytes)
       const server = { url: 'https://x', logVerifierKey: 'x', rootDigest }
-      await writeConfig(config, { current: 'x', servers: { x: server } }, systemRandom)
+      await changeConfig(testPorts(), config, () => ({ current: 'x', servers: { x: server } }))
     }
 
     it('T8 attack: keys that were replaced sign an export, for a machine that has verified the replacement', async () => {

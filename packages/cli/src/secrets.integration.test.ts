@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
@@ -634,6 +634,67 @@ test('V8 readers are accepted by question, number or key, are told to others, an
   await isNow(['came_back', 'accepted'], robot)
   await robot.ok('reader', 'forget', ...inFleet)
   await isNow(['new', 'new'], robot)
+})
+
+test('V8 fault: files that a machine keeps are damaged, gone or locked: each command says so before the server acts, and its way out works', async () => {
+  const gwen = await createCliUser(scope, 'gwen')
+  const login = ['login', server.url, '--pin', server.pin, '--token', server.token]
+  await gwen.ok(...login)
+  await gwen.ok('trust', 'status')
+  const [name] = await readdir(gwen.file('config/servers'))
+  const kept = (file: string) => gwen.file(`config/servers/${name}/${file}`)
+  const create = (fleet: string) =>
+    ['fleet', 'create', fleet, '--product', 'web', '--channel', 'stable'] as const
+  await gwen.ok(...create('marsh'))
+  const exported = gwen.file('exported.json')
+  const { sha256 } = await gwen.json<{ sha256: string }>('reader', 'export', exported)
+
+  await writeFile(kept('readers.json'), 'garbage')
+  assert.match(await gwen.fails(1, ...create('bog')), /readers\.json is damaged.*\n.*reader import/)
+  await gwen.fails(5, 'fleet', 'show', 'bog')
+  const imported = await gwen.run('reader', 'import', exported, '--sha256', sha256)
+  assert.deepEqual([imported.exitCode, /is kept as .*damaged-/.test(imported.err)], [0, true])
+  await rm(kept('readers.json.lock'))
+  await writeFile(kept('readers.json.lock'), 'garbage, and longer than nothing')
+  assert.match(
+    await gwen.fails(1, ...create('bog')),
+    /readers\.json\.lock cannot be used.*\n.*remove/,
+  )
+  await gwen.fails(5, 'fleet', 'show', 'bog')
+  await rm(kept('readers.json.lock'))
+  await gwen.ok(...create('bog'))
+  const second = await gwen.json<{ sha256: string }>('reader', 'export', gwen.file('second.json'))
+  const fleets = await readFile(gwen.file('second.json'), 'utf8')
+  assert.match(fleets, /"marsh"[^]*"bog"|"bog"[^]*"marsh"/, second.sha256)
+
+  await writeFile(kept('own-copies.json'), 'garbage')
+  await writeFile(gwen.file('word'), 'reed')
+  const set = ['secret', 'set', 'TOKEN', '--fleet', 'bog', '--file', gwen.file('word')]
+  assert.match(await gwen.fails(1, ...set), /own-copies\.json is damaged/)
+  assert.match(await gwen.ok('secret', 'list', '--fleet', 'bog'), /No secrets/)
+
+  await writeFile(kept('token.lock'), 'garbage, and longer than nothing')
+  assert.match(await gwen.fails(1, 'token', 'refresh'), /token\.lock cannot be used/)
+  await rm(kept('token.lock'))
+  await gwen.ok('trust', 'status')
+
+  await rm(kept('trust/anchor.json'))
+  assert.match(await gwen.fails(3, 'trust', 'status'), /anchor\.json is gone.*\n.*seaworthy login/)
+  assert.match((await gwen.run(...login)).err, /anchor\.json was gone\. It was fetched anew/)
+  await gwen.ok('trust', 'status')
+  for (const slot of ['a', 'b']) await writeFile(kept(`trust/state-${slot}`), 'garbage')
+  assert.match(await gwen.fails(3, 'trust', 'status'), /state-a and state-b .*\n.*seaworthy login/)
+  for (const slot of ['a', 'b']) await rm(kept(`trust/state-${slot}`))
+  assert.match((await gwen.run(...login)).err, /begins anew at the pinned root/)
+  await gwen.ok('trust', 'status')
+
+  await rm(kept('checkpoint'))
+  const forgotten = await gwen.run('whoami')
+  assert.match(forgotten.out, /audit log: +\d+ entries, seen for the first time/)
+  assert.match(forgotten.err, /WARNING: this machine has seen the audit log .* before/)
+  const after = await gwen.run('whoami')
+  assert.match(after.out, /entries, consistent with what was seen before/)
+  assert.equal(after.err, '')
 })
 
 test('V8 a secret is read from standard input, byte for byte', async (t) => {

@@ -16,7 +16,7 @@ import { CliError, doNotTrust } from './failure.ts'
 import type { PairedServer } from './state/servers.ts'
 import { chooseServer, configFolder, readConfig, serverFolder } from './state/servers.ts'
 import type { LogCheck, LogSettings } from './state/audit-log.ts'
-import { checkLog } from './state/audit-log.ts'
+import { checkLog, checkpointPath } from './state/audit-log.ts'
 import { hearServerPins, readServerPins } from './state/server-pins.ts'
 import { readToken } from './state/token.ts'
 
@@ -65,6 +65,7 @@ export async function withSession<T>(
     let logFault: Error | undefined
     try {
       log = await checkLog(logSettings(context, paired))
+      warnOfForgottenLog(context, { ...paired, log })
     } catch (error) {
       if (!mayLackLog || !(error instanceof LogError || error instanceof CliError)) throw error
       logFault = error
@@ -82,6 +83,27 @@ export function warnOfLog(context: Context, error: Error): void {
   context.warn(
     context.paint.yellow(
       `WARNING: the audit log of this server is NOT BELIEVED (${error.message}). What changes nothing but the root goes on without it; almost everything else is refused. Find out why (\`seaworthy log verify\`), then say so: \`seaworthy log accept --reason …\`.`,
+    ),
+  )
+}
+
+/**
+ * Warns where the log was seen at login and no checkpoint of it is remembered: what this machine
+ * remembered is gone.
+ */
+export function warnOfForgottenLog(
+  context: Context,
+  {
+    name,
+    folder,
+    log,
+    server,
+  }: Pick<Session, 'name' | 'folder' | 'log'> & { server: PairedServer | undefined },
+): void {
+  if (log?.verdict.kind !== 'first_seen' || server?.logSeen !== true) return
+  context.warn(
+    context.paint.yellow(
+      `WARNING: this machine has seen the audit log of ${name} before, but ${checkpointPath({ folder })} is gone: the log counts as seen for the first time, and what was rewritten until now cannot be noticed. Compare \`seaworthy log verify\` with another machine.`,
     ),
   )
 }
@@ -142,7 +164,7 @@ async function openTransport(
       const heard = heardPinsOf(response)
       if (heard === undefined || keepPins(pins, heard) === pins) return response
       try {
-        pins = await hearServerPins(folder, configured, heard, ports.random)
+        pins = await hearServerPins(folder, configured, heard, ports)
       } catch (error) {
         if (describeSystemError(error) === undefined) throw error
         warn(`The pin of the server’s next key cannot be kept: ${describeSystemError(error)}.`)
@@ -173,6 +195,7 @@ export function logSettings(
     transport,
     token,
     random: ports.random,
+    sleep: ports.sleep,
     signal: ports.signal,
   }
 }

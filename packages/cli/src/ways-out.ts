@@ -336,6 +336,10 @@ const others: Readonly<Record<string, Ending>> = {
     'refused',
     'The audit log was rewritten. Do not trust this server until you know why: `seaworthy log verify --entries` shows what is there, and commands that change only the root still work (`seaworthy trust rotate timestamp --new-online-key`). Once you know, accept it: `seaworthy log accept --reason …`.',
   ],
+  state_unreadable: [
+    'refused',
+    'Restore the two files from a backup. Without one, move away what lies there and run `seaworthy login …` again: it begins anew at the same root, and what was seen since is forgotten.',
+  ],
   log_key_changed: [
     'refused',
     'The audit log has another key than the one remembered. Find out why before going on.',

@@ -25,7 +25,7 @@ import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { KnownSecrets } from '../readers/known-secrets.ts'
 import { describeRotation, findKnownIfAllowed } from '../readers/known-secrets.ts'
-import { endAsReader } from '../readers/choose.ts'
+import { endAsReader, requireMemory } from '../readers/choose.ts'
 import { describeStanding } from '../readers/words.ts'
 import { readRecord } from '../readers/file.ts'
 import { judgeReaders } from '../readers/verdicts.ts'
@@ -325,6 +325,7 @@ async function set(
   }
   await withSession(context, async (session) => {
     const deviceId = await findDeviceId(session, given)
+    if (fleet !== undefined) await requireMemory(context, session)
     const view = await session.client.call(setDevice, { params: { deviceId }, body })
     if (fleet !== undefined) await endAsReader(context, session, deviceId, fleet)
     context.show(view, () => describe(context, view, context.ports.clock.now()))
@@ -339,6 +340,7 @@ async function remove(context: Context, given: readonly string[]): Promise<void>
     await context.confirm(
       `Remove ${formatCount(ids.length, 'device')} (${ids.join(', ')}) and end their credentials?`,
     )
+    await requireMemory(context, session)
     const known: KnownSecrets[] = []
     for (const deviceId of ids) {
       const before = await findKnownIfAllowed(session, deviceId)

@@ -13,7 +13,7 @@ import { durationBetween, oneOf, onOff } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { RebootOption } from '../reboot-policy.ts'
 import { describeReboot, parseReboot, rebootPolicyOf } from '../reboot-policy.ts'
-import { rememberFleet } from '../readers/choose.ts'
+import { rememberFleet, requireMemory } from '../readers/choose.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { ZoneOptions } from '../window-spans.ts'
 
@@ -116,6 +116,7 @@ function policyOf(options: PolicyOptions) {
 async function create(context: Context, name: string, options: CreateOptions): Promise<void> {
   const { product, channel } = options
   await withSession(context, async (session) => {
+    await requireMemory(context, session)
     const view = await session.client.call(createFleet, {
       body: { name, product, channel, ...policyOf(options) },
     })

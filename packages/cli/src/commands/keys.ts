@@ -10,7 +10,7 @@ import { CliError } from '../failure.ts'
 import { argon2id, readNamedKey, readNewPassphrase } from '../keys/key-files.ts'
 import { oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { readIfThere, writeDurably } from '../state/files.ts'
+import { isTaken, writeDurably } from '../state/files.ts'
 
 export function addKeyCommands(program: Command, ports: CliPorts): void {
   const key = program.command('key').description('make and look at signing keys')
@@ -47,7 +47,7 @@ async function createKey(context: Context, file: string, options: CreateOptions)
   const path = resolve(file)
   const publicPath = `${path}.pub`
   for (const taken of [path, publicPath]) {
-    if ((await readIfThere(taken, 1024 * 1024)) !== undefined) {
+    if (await isTaken(taken)) {
       throw new CliError('refused', `${taken} exists already`, {
         wayOut: 'Choose another name; keys are never overwritten.',
       })

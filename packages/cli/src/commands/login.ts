@@ -14,17 +14,18 @@ import { rolesOfTokens } from '../output/roles.ts'
 import type { WantedToken } from '../pairing.ts'
 import { pair } from '../pairing.ts'
 import type { CliPorts } from '../ports.ts'
-import { logSettings, warnOfLog, withSession } from '../session.ts'
-import { storeToken } from '../state/token.ts'
+import { logSettings, warnOfForgottenLog, warnOfLog, withSession } from '../session.ts'
+import { requireTokenPlace, storeToken } from '../state/token.ts'
 import { checkLog } from '../state/audit-log.ts'
 import type { PairedServer } from '../state/servers.ts'
 import {
+  changeConfig,
   checkServerName,
   configFolder,
   nameServer,
   readConfig,
   serverFolder,
-  writeConfig,
+  withServer,
 } from '../state/servers.ts'
 import { makePrivateFolder } from '../state/files.ts'
 import { forgetServerPins } from '../state/server-pins.ts'
@@ -81,10 +82,12 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
   const rootDigest = options.root === undefined ? undefined : parseRootOption(options.root)
   const givenToken = await readToken(ports, options)
   const base = configFolder(ports, context.options.configDir)
-  const config = await readConfig(base)
   const name =
     context.options.server === undefined ? nameServer(url) : checkServerName(context.options.server)
-  const before = config.servers[name]
+  const before = (await readConfig(base)).servers[name]
+  const folder = serverFolder(base, name)
+  await makePrivateFolder(folder)
+  await requireTokenPlace(folder, ports)
   const { transport, close } = ports.createTransport(
     options.pin === undefined ? {} : { pin: options.pin },
   )
@@ -110,25 +113,33 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
       ...(options.pin === undefined ? {} : { pin: options.pin }),
       ...(before?.rootDigest === undefined ? {} : { rootDigest: before.rootDigest }),
     }
-    const folder = serverFolder(base, name)
-    await makePrivateFolder(folder)
+    let isLogSeen = before?.logSeen === true
     try {
-      await checkLog(logSettings(context, { server, folder, transport, token }))
+      const log = await checkLog(logSettings(context, { server, folder, transport, token }))
+      warnOfForgottenLog(context, { name, folder, log, server: before })
+      isLogSeen ||= log !== undefined
     } catch (error) {
       // A restored server does not know the old token either, and whoever investigates needs the
       // new one.
       if (!(error instanceof LogError)) throw error
       warnOfLog(context, error)
     }
-    const anchored = await anchorRoot({ context, server, folder, transport, expected: rootDigest })
-    const paired = anchored === undefined ? server : { ...server, rootDigest: anchored }
-    await forgetServerPins(folder)
-    await storeToken(folder, token, ports)
-    await writeConfig(
-      base,
-      { current: name, servers: { ...config.servers, [name]: paired } },
-      ports.random,
-    )
+    const anchored = await anchorRoot({
+      ...{ context, server, folder, transport },
+      expected: rootDigest,
+      restores: true,
+    })
+    const paired: PairedServer = {
+      ...server,
+      ...(anchored === undefined ? {} : { rootDigest: anchored }),
+      ...(isLogSeen ? { logSeen: true } : {}),
+    }
+    await changeConfig(ports, base, async (config) => {
+      const changed = { ...withServer(config, name, paired), current: name }
+      await forgetServerPins(folder)
+      await storeToken(folder, token, ports)
+      return changed
+    })
     context.show(
       { server: name, ...paired, actor: self.actor, role: self.role, expiresAt: self.expiresAt },
       () => [
@@ -217,7 +228,9 @@ async function showActor(context: Context): Promise<void> {
               ? 'NOT BELIEVED'
               : log === undefined
                 ? 'empty'
-                : `${log.checkpoint.size} entries, consistent with what was seen before`,
+                : log.verdict.kind === 'first_seen'
+                  ? `${log.checkpoint.size} entries, seen for the first time`
+                  : `${log.checkpoint.size} entries, consistent with what was seen before`,
           ],
         ]),
       )

@@ -1,5 +1,4 @@
 /** `seaworthy provisioning-key …`: keys with which devices join a fleet. */
-import { lstat } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { FleetView } from '@seaworthy/api/fleets'
 import type { ProvisioningKeyView } from '@seaworthy/api/provisioning-keys'
@@ -27,7 +26,7 @@ import { collectPages, withSession } from '../session.ts'
 import { rememberFleet } from '../readers/choose.ts'
 import { readRecord } from '../readers/file.ts'
 import { requireSameFleet } from '../readers/record.ts'
-import { isMissing, writeDurably } from '../state/files.ts'
+import { isTaken, requireWritable, writeDurably } from '../state/files.ts'
 import { readAnchor } from '../trust/anchor.ts'
 import type { Holders } from '../trust/enrolments.ts'
 import { requireHolders } from '../trust/enrolments.ts'
@@ -105,6 +104,9 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
     const anchor = options.agentConfig === undefined ? undefined : await requireAnchor(session)
     if (options.agentConfig !== undefined && options.force !== true) {
       await requireNew(options.agentConfig)
+    }
+    if (options.agentConfig !== undefined) {
+      await requireWritable(options.agentConfig, context.ports)
     }
     const target =
       options.agentConfig === undefined ? undefined : await findTarget(context, session, options)
@@ -235,14 +237,7 @@ function requireEnough(
  * Checks that the file is new before a key is made: a key that could not be written would be lost.
  */
 async function requireNew(path: string): Promise<void> {
-  const isThere = await lstat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (isMissing(error)) return false
-      throw error
-    },
-  )
-  if (!isThere) return
+  if (!(await isTaken(path))) return
   throw new CliError('refused', `${path} exists already, and may hold a key that is not used yet`, {
     wayOut: 'Name another file, or replace it with --force.',
   })

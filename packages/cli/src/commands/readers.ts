@@ -15,7 +15,14 @@ import {
   takeCounted,
 } from '../readers/choose.ts'
 import { describeStanding, nameDevice } from '../readers/words.ts'
-import { changeRecord, readExported, readRecord, writeExported } from '../readers/file.ts'
+import {
+  changeRecord,
+  readExported,
+  readRecord,
+  readReplaceable,
+  setRecordAside,
+  writeExported,
+} from '../readers/file.ts'
 import type { Reader } from '../readers/record.ts'
 import {
   compareRecords,
@@ -252,7 +259,8 @@ async function importFrom(
         wayOut: 'It is not the file that was exported, or was changed: get it again.',
       })
     }
-    const differences = compareRecords(await readRecord(session), other)
+    const { record: own, isDamaged } = await readReplaceable(session)
+    const differences = compareRecords(own, other)
     const changes = differences.flatMap(({ fleet, product, changed }) =>
       changed.map((one) => ({ fleet, product, ...one })),
     )
@@ -270,6 +278,12 @@ async function importFrom(
       if (!(await context.ports.prompt.askYesNo(`Take over the readers of ${fleets}?`))) {
         throw new CliError('failed', 'not confirmed; nothing was done', { wayOut: 'Answer y.' })
       }
+    }
+    if (isDamaged) {
+      const aside = await setRecordAside(context, session)
+      context.warn(
+        `WARNING: the record of this machine was damaged, and is kept as ${aside}. What it said beyond the imported one is forgotten: whom it had accepted, and whom it had ended.`,
+      )
     }
     await changeRecord(context, session, (record) => {
       let merged = record

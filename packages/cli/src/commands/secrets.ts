@@ -9,7 +9,12 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { ensureHolderKey } from '../keys/holder-key.ts'
-import { forgetCopy, rememberCopy, requireOwnCopies } from '../keys/own-copies.ts'
+import {
+  forgetCopy,
+  rememberCopy,
+  requireCopyMemory,
+  requireOwnCopies,
+} from '../keys/own-copies.ts'
 import { formatAgo, formatCount } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import type { SecretArrival } from '../readers/arrivals.ts'
@@ -137,6 +142,7 @@ async function set(context: Context, name: string, options: SetOptions): Promise
     })
     requirePlausible(version, context.ports.clock.now())
     const copy = await envelope.seal(holder.publicKey, copyBinding(scope, { name, version }), value)
+    if (scope.deviceId === undefined) await requireCopyMemory(context, session)
     await session.client.call(setSecret, {
       params: { fleet: scope.fleet, secret: name },
       body: {

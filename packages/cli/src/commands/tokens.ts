@@ -14,7 +14,7 @@ import { describeRoles, rolesOfTokens } from '../output/roles.ts'
 import { describeOutcome, dryRunQuery } from '../output/rights-outcome.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withSession } from '../session.ts'
-import { storeToken } from '../state/token.ts'
+import { requireTokenPlace, storeToken } from '../state/token.ts'
 import { readFileOrInput } from '../state/files.ts'
 
 export function addTokenCommands(program: Command, ports: CliPorts): void {
@@ -131,6 +131,7 @@ function describeLimits({ products, fleets, networks }: TokenView): string {
 
 async function refresh(context: Context): Promise<void> {
   await withSession(context, async ({ client, folder }) => {
+    await requireTokenPlace(folder, context.ports)
     const made = await client.call(refreshToken, {})
     await storeToken(folder, made.token, context.ports)
     context.show(made.view, () => [

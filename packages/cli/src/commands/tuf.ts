@@ -35,13 +35,8 @@ import { addHelpBelow } from '../help.ts'
 import { formatBytes, harmless } from '../output/format.ts'
 import { collect } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import {
-  isMissing,
-  readBounded,
-  readIfThere,
-  replaceDurably,
-  writeDurably,
-} from '../state/files.ts'
+import { isMissing, readBounded, replaceDurably, writeDurably } from '../state/files.ts'
+import { readKept } from '../state/kept-files.ts'
 
 export function addTufCommands(program: Command, ports: CliPorts): void {
   const tuf = program
@@ -293,11 +288,14 @@ function requireUrl(option: string, text: string | undefined): string {
   return url.href.endsWith('/') ? url.href : `${url.href}/`
 }
 
+const beginAnew =
+  'Restore it from a backup, or begin anew from a root that you know: `seaworthy tuf init ROOT`, with an empty --metadata-dir.'
 const metadataBytesMax = 64 * 1024 * 1024
 
 function metadataFolder(ports: CliPorts, { metadataDir: folder }: TufOptions): MetadataFolder {
   return {
-    read: (name) => readIfThere(join(folder, name), metadataBytesMax),
+    read: (name) =>
+      readKept({ path: join(folder, name), bytesMax: metadataBytesMax, wayOut: beginAnew }),
     write: (name, bytes) =>
       writeDurably(join(folder, name), bytes, { random: ports.random, mode: 0o644 }),
     async remove(name) {

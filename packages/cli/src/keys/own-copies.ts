@@ -3,47 +3,46 @@
  * copies, and can show an older one, or one that it made: anybody can seal to a public key.
  */
 import { hash } from 'node:crypto'
-import { join } from 'node:path'
 import type { SecretView } from '@seaworthy/api/secrets'
 import { parseJson } from '@seaworthy/std/json'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { withFileLock } from '../state/file-lock.ts'
-import { makePrivateFolder, readIfThere, writeDurably } from '../state/files.ts'
+import { makePrivateFolder } from '../state/files.ts'
+import { changeKept, keptFile, parseKept, readKept, requireKeepable } from '../state/kept-files.ts'
 
 type Place = Pick<Session, 'folder'>
 /** Digests of copies, by `<fleet>/<name>`. */
 type Copies = Readonly<Record<string, string>>
 
-const bytesMax = 16 * 1024 * 1024
 const format = 'seaworthy-own-copies-v1'
-const pathOf = ({ folder }: Place) => join(folder, 'own-copies.json')
+const fileOf = ({ folder }: Place) => keptFile(folder, 'own-copies.json')
 const digestOf = ({ holderCopy }: Pick<SecretView, 'holderCopy'>) =>
   hash('sha256', holderCopy, 'hex')
 
 async function readCopies(place: Place): Promise<Copies> {
-  const bytes = await readIfThere(pathOf(place), bytesMax)
-  if (bytes === undefined) return {}
-  const copies = parseCopies(bytes)
-  if (copies !== undefined) return copies
-  throw new CliError('failed', `${pathOf(place)} is damaged`, {
-    wayOut: 'Remove it, and set each secret anew: `seaworthy secret set`.',
-  })
+  return await parseBytes(place, await readKept(fileOf(place)))
 }
 
-function parseCopies(bytes: Uint8Array): Copies | undefined {
-  try {
-    const value = parseJson(bytes)
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-    const { format: found, copies } = value as { format?: unknown; copies?: unknown }
-    if (found !== format || typeof copies !== 'object' || copies === null) return undefined
-    const isSound = Object.values(copies).every((one) => /^[0-9a-f]{64}$/.test(String(one)))
-    return isSound ? (copies as Copies) : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
+async function parseBytes(
+  place: Place,
+  bytes: Uint8Array<ArrayBuffer> | undefined,
+): Promise<Copies> {
+  return bytes === undefined ? {} : await parseKept(fileOf(place), bytes, parseCopies)
+}
+
+function parseCopies(bytes: Uint8Array): Copies {
+  const value = parseJson(bytes)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new SyntaxError('it is no object')
   }
+  const { format: found, copies } = value as { format?: unknown; copies?: unknown }
+  if (found !== format || typeof copies !== 'object' || copies === null) {
+    throw new SyntaxError('format')
+  }
+  const isSound = Object.values(copies).every((one) => /^[0-9a-f]{64}$/.test(String(one)))
+  if (!isSound) throw new SyntaxError('a digest is out of form')
+  return copies as Copies
 }
 
 async function changeCopies(
@@ -52,11 +51,20 @@ async function changeCopies(
   change: (copies: Copies) => Copies,
 ): Promise<void> {
   await makePrivateFolder(place.folder)
-  await withFileLock(ports, pathOf(place), async () => {
-    const copies = change(await readCopies(place))
-    const text = `${JSON.stringify({ format, copies }, undefined, 2)}\n`
-    await writeDurably(pathOf(place), text, { random: ports.random })
+  await changeKept(ports, fileOf(place), async (bytes) => {
+    const copies = change(await parseBytes(place, bytes))
+    return `${JSON.stringify({ format, copies }, undefined, 2)}\n`
   })
+}
+
+/**
+ * Throws where `rememberCopy` could not remember: before the server takes what would have to be
+ * remembered.
+ */
+export async function requireCopyMemory({ ports }: Context, place: Place): Promise<void> {
+  await makePrivateFolder(place.folder)
+  await readCopies(place)
+  await requireKeepable(ports, fileOf(place))
 }
 
 /** Remembers the copy that was made last, in place of any before. */

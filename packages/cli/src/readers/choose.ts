@@ -11,7 +11,7 @@ import type { Session } from '../session.ts'
 import type { SettingTarget } from '../setting-scope.ts'
 import type { CheckedDevice } from '../trust/enrolments.ts'
 import { checkFleet } from '../trust/enrolments.ts'
-import { changeRecord, readRecord } from './file.ts'
+import { changeRecord, readRecord, requireChangeable } from './file.ts'
 import type { FleetTarget, Reader, ReaderFault } from './record.ts'
 import { endReaders, withFleet, withReaders } from './record.ts'
 import type { EnrolledDevice, JudgedDevice, JudgedFleet } from './verdicts.ts'
@@ -175,6 +175,12 @@ export async function remember(
     const without = endReaders(record, isGone, now).record
     return readers.length === 0 ? without : withReaders(without, { fleet, product }, readers)
   })
+}
+
+/** Throws where `rememberFleet` and `endAsReader` could not remember: before the server acts. */
+export async function requireMemory(context: Context, session: Session): Promise<void> {
+  if (session.server.rootDigest === undefined) return
+  await requireChangeable(context, session)
 }
 
 /** A person named what this fleet runs: no server says another from now on. */

@@ -1,32 +1,47 @@
 /** The record of readers in the folder of its server, beside the anchor that it is bound to. */
 import { hash } from 'node:crypto'
-import { join } from 'node:path'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { withFileLock } from '../state/file-lock.ts'
-import { makePrivateFolder, readBounded, readIfThere, writeDurably } from '../state/files.ts'
+import { makePrivateFolder, readBounded, writeDurably } from '../state/files.ts'
+import type { KeptFile } from '../state/kept-files.ts'
+import {
+  changeKept,
+  DamagedFileError,
+  keptFile,
+  parseKept,
+  readKept,
+  requireKeepable,
+  setAside,
+} from '../state/kept-files.ts'
 import type { ReaderFault, ReaderRecord } from './record.ts'
 import { formatRecord, parseRecord, recordBytesMax } from './record.ts'
 
 type Place = Pick<Session, 'folder' | 'server'>
 
-const pathOf = ({ folder }: Pick<Place, 'folder'>) => join(folder, 'readers.json')
+const fileOf = ({ folder }: Pick<Place, 'folder'>) => keptFile(folder, 'readers.json')
 
 /**
  * What is remembered, which is nothing at first. A damaged record is an error, never a fresh start.
  * Throws `readers_of_other_root`.
  */
 export async function readRecord(place: Place): Promise<ReaderRecord> {
+  return await parseOwn(place, await readKept(fileOf(place)))
+}
+
+async function parseOwn(
+  place: Place,
+  bytes: Uint8Array<ArrayBuffer> | undefined,
+): Promise<ReaderRecord> {
   const root = requireRoot(place)
-  const bytes = await readIfThere(pathOf(place), recordBytesMax)
   if (bytes === undefined) return { root, fleets: new Map() }
-  const record = parse(pathOf(place), bytes)
+  const file = fileOf(place)
+  const record = await parseKept(file, bytes, parseRecord)
   if (record.root === root) return record
   throw new TrustError<ReaderFault>(
     'readers_of_other_root',
-    `${pathOf(place)} is of the installation with the root sha256:${record.root}`,
+    `${file.path} is of the installation with the root sha256:${record.root}`,
   )
 }
 
@@ -44,20 +59,53 @@ export async function changeRecord(
   change: (record: ReaderRecord) => ReaderRecord,
 ): Promise<void> {
   await makePrivateFolder(place.folder)
-  await withFileLock(ports, pathOf(place), async () => {
-    const before = await readRecord(place)
+  await changeKept(ports, fileOf(place), async (bytes) => {
+    const before = await parseOwn(place, bytes)
     const after = change(before)
-    if (after === before) return
-    await writeDurably(pathOf(place), formatRecord(after), { random: ports.random })
+    return after === before ? undefined : formatRecord(after)
   })
 }
+
+/**
+ * Throws where `changeRecord` could not remember: before a server does what would have to be
+ * remembered.
+ */
+export async function requireChangeable({ ports }: Context, place: Place): Promise<void> {
+  await makePrivateFolder(place.folder)
+  await readRecord(place)
+  await requireKeepable(ports, fileOf(place))
+}
+
+/**
+ * The record as `readRecord` gives it, and an empty one in place of a damaged one: for whoever
+ * brings another.
+ */
+export async function readReplaceable(
+  place: Place,
+): Promise<{ record: ReaderRecord; isDamaged: boolean }> {
+  try {
+    return { record: await readRecord(place), isDamaged: false }
+  } catch (error) {
+    if (!(error instanceof DamagedFileError)) throw error
+    return { record: { root: requireRoot(place), fleets: new Map() }, isDamaged: true }
+  }
+}
+
+/** Moves a damaged record out of the way, and keeps it. Returns its new path. */
+export async function setRecordAside({ ports }: Context, place: Place): Promise<string> {
+  return await setAside(fileOf(place), ports)
+}
+
+const exportAgain =
+  'Name a file that `seaworthy reader export FILE` has written, and get it again if it was changed on its way.'
 
 /** A record that somebody exported, with the digest that they can tell of it. */
 export async function readExported(
   path: string,
 ): Promise<{ record: ReaderRecord; digest: string }> {
   const bytes = await readBounded(path, recordBytesMax)
-  return { record: parse(path, bytes), digest: digestOf(bytes) }
+  const file: KeptFile = { path, bytesMax: recordBytesMax, wayOut: exportAgain }
+  return { record: await parseKept(file, bytes, parseRecord), digest: digestOf(bytes) }
 }
 
 export async function writeExported(
@@ -72,17 +120,4 @@ export async function writeExported(
 
 function digestOf(bytes: Uint8Array | string): string {
   return hash('sha256', bytes, 'hex')
-}
-
-function parse(path: string, bytes: Uint8Array): ReaderRecord {
-  try {
-    return parseRecord(bytes)
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause
-    throw new CliError('failed', `${path} is no record of readers: ${cause.message}`, {
-      cause,
-      wayOut:
-        'Restore it from a backup, or import what somebody else exported: `seaworthy reader import`.',
-    })
-  }
 }

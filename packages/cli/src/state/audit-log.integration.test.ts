@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import { systemRandom } from '@seaworthy/std/random'
+import { systemSleep } from '@seaworthy/std/time'
 import type { NoteSigner } from '@seaworthy/trust/tlog'
 import {
   appendLeaves,
@@ -69,6 +70,8 @@ async function makeClient(t: TestContext, signer: NoteSigner) {
     transport,
     token: 'sw_x_y',
     random: systemRandom,
+    sleep: systemSleep,
+    signal: t.signal,
   }
   return {
     folder,

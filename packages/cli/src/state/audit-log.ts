@@ -5,10 +5,11 @@
  */
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
-import { hexDecode, utf8Decode } from '@seaworthy/std/bytes'
+import { equalBytes, hexDecode, utf8Decode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
 import type { Random } from '@seaworthy/std/random'
+import type { Sleep } from '@seaworthy/std/time'
 import type {
   Checkpoint,
   FetchLogFile,
@@ -24,7 +25,9 @@ import {
   verifyLog,
 } from '@seaworthy/trust/tlog'
 import { CliError } from '../failure.ts'
-import { makePrivateFolder, readIfThere, writeDurably } from './files.ts'
+import { withFileLock } from './file-lock.ts'
+import { makePrivateFolder, writeDurably } from './files.ts'
+import { keptFile, readKept, writeKept } from './kept-files.ts'
 
 export interface LogSettings {
   /** Origin of the server. */
@@ -37,7 +40,8 @@ export interface LogSettings {
   /** The token that the server asks for before it serves entries. */
   token: string
   random: Random
-  signal?: AbortSignal
+  sleep: Sleep
+  signal: AbortSignal
 }
 
 export interface LogCheck {
@@ -74,13 +78,12 @@ export interface LogComparison {
  * it cannot tell, because of a wrong signature or a missing tile.
  */
 export async function compareLog(settings: LogSettings): Promise<LogComparison> {
-  const path = checkpointPath(settings)
   const key = await parseNoteKey(settings.verifierKey)
   const policy: LogPolicy = { origin: key.name, logKeys: [key], witnesses: [], witnessesMin: 0 }
-  const rememberedNote = await readIfThere(path, noteBytesMax)
+  const rememberedNote = await readKept(checkpointFile(settings))
   const remembered = rememberedNote && {
     note: rememberedNote,
-    checkpoint: await readRemembered(rememberedNote, policy, path),
+    checkpoint: await readRemembered(rememberedNote, policy, settings),
   }
   const fetch = fetchLogFile(settings)
   const note = await fetch('checkpoint', noteBytesMax)
@@ -111,31 +114,61 @@ function isContradiction(error: unknown): error is LogError {
   )
 }
 
-const checkpointPath = ({ folder }: Pick<LogSettings, 'folder'>) => join(folder, 'checkpoint')
+type Place = Pick<LogSettings, 'folder'>
+
+const checkpointFile = ({ folder }: Place) => keptFile(folder, 'checkpoint')
+
+export const checkpointPath = (place: Place): string => checkpointFile(place).path
 
 /**
  * Compares, and remembers the new checkpoint. Throws `LogError`, and keeps a contradicting
- * checkpoint beside the one remembered.
+ * checkpoint beside the one remembered. Where another command has remembered a checkpoint
+ * meanwhile, it compares with that: none takes the memory back, and none is shown another history.
  */
 export async function checkLog(settings: LogSettings): Promise<LogCheck | undefined> {
+  for (;;) {
+    const checked = await checkOnce(settings)
+    if (checked !== 'overtaken') return checked
+  }
+}
+
+async function checkOnce(settings: LogSettings): Promise<LogCheck | 'overtaken' | undefined> {
   const { remembered, served, contact, outcome } = await compareLog(settings)
   const path = checkpointPath(settings)
-  const { random } = settings
   if (outcome instanceof LogError) {
     if (served === undefined) throw outcome
-    await writeDurably(`${path}.contradicting`, served.note, { random })
+    const evidence = keptFile(settings.folder, 'checkpoint.contradicting')
+    await writeKept(evidence, served.note, settings)
     throw new LogError(
       outcome.code,
-      `${outcome.message}; what was seen before is in ${path}, what contradicts it in ${path}.contradicting`,
+      `${outcome.message}; what was seen before is in ${path}, what contradicts it in ${evidence.path}`,
     )
   }
   if (served === undefined || contact === undefined || outcome === undefined) return undefined
   if (outcome.kind !== 'unchanged') {
     await makePrivateFolder(settings.folder)
-    await writeDurably(path, served.note, { random })
+    if (!(await replaceRemembered(settings, remembered, served))) return 'overtaken'
   }
   const seen = remembered && { remembered: remembered.checkpoint }
   return { verdict: outcome, checkpoint: served.checkpoint, contact: { ...seen, ...contact } }
+}
+
+/** False, and nothing is done, where another command has remembered a checkpoint meanwhile. */
+async function replaceRemembered(
+  settings: Pick<LogSettings, 'folder' | 'random' | 'sleep' | 'signal'>,
+  remembered: SeenCheckpoint | undefined,
+  served: SeenCheckpoint,
+): Promise<boolean> {
+  const file = checkpointFile(settings)
+  return await withFileLock(settings, file.path, async () => {
+    const note = await readKept(file)
+    const isSame =
+      note === undefined || remembered === undefined
+        ? note === remembered
+        : equalBytes(note, remembered.note)
+    if (isSame) await writeKept(file, served.note, settings)
+    return isSame
+  })
 }
 
 /**
@@ -144,7 +177,7 @@ export async function checkLog(settings: LogSettings): Promise<LogCheck | undefi
  * before anything is forgotten. Returns its path.
  */
 export async function acceptLog(
-  settings: Pick<LogSettings, 'folder' | 'random'>,
+  settings: Pick<LogSettings, 'folder' | 'random' | 'sleep' | 'signal'>,
   comparison: Pick<LogComparison, 'remembered'> & { served: SeenCheckpoint; outcome: LogError },
   { reason, now }: { reason: string; now: Date },
 ): Promise<string> {
@@ -160,23 +193,26 @@ export async function acceptLog(
     accepted: utf8Decode(served.note),
   }
   await writeDurably(path, `${JSON.stringify(evidence, undefined, 2)}\n`, { random, isNew: true })
-  await writeDurably(checkpointPath(settings), served.note, { random })
-  return path
+  if (await replaceRemembered(settings, remembered, served)) return path
+  throw new CliError('refused', 'another command has remembered another checkpoint meanwhile', {
+    wayOut: 'Run the same command again: it compares with that one.',
+  })
 }
 
 async function readRemembered(
   note: Uint8Array,
   policy: LogPolicy,
-  path: string,
+  place: Place,
 ): Promise<Checkpoint> {
+  const file = checkpointFile(place)
   try {
     return await verifyCheckpoint(note, policy)
   } catch (cause) {
-    throw new CliError('refused', `${path}: the remembered checkpoint is not one of this log`, {
-      cause,
-      wayOut:
-        'It was damaged or swapped. Without it, rewritten history cannot be noticed: restore it from a backup.',
-    })
+    throw new CliError(
+      'refused',
+      `${file.path} is damaged or swapped: it is no checkpoint of this log`,
+      { cause, wayOut: file.wayOut },
+    )
   }
 }
 

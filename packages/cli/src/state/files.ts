@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { open, readdir, rename, unlink } from 'node:fs/promises'
+import { lstat, open, readdir, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { createByteCollector, hexEncode } from '@seaworthy/std/bytes'
@@ -81,6 +81,33 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /**
+ * Throws what writing to `path` would throw: a file of some size is written beside it, and removed.
+ */
+export async function requireWritable(
+  path: string,
+  { random }: Pick<WriteOptions, 'random'>,
+): Promise<void> {
+  const temporary = `${path}.${hexEncode(random.bytes(6))}.new`
+  try {
+    await fillNew(temporary, 0o600, (file) => file.writeFile(new Uint8Array(4096)))
+  } finally {
+    // The first error is the one to report.
+    await unlink(temporary).catch(() => {})
+  }
+}
+
+/** Whether anything has that name, a link that leads nowhere included. */
+export async function isTaken(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+/**
  * Reads the whole file, never more than `maxBytes`. Throws what `open` throws, and `CliError` when
  * it is longer.
  */
@@ -89,6 +116,19 @@ export async function readBounded(
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const file = await open(path, constants.O_RDONLY)
+  try {
+    return await readOpened(file, path, maxBytes)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Reads a file that is open, as `readBounded` does. */
+export async function readOpened(
+  file: FileHandle,
+  path: string,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   try {
     const { size } = await file.stat()
     // One byte more than announced is read, so that a growing file, or one without a size such as a
@@ -103,8 +143,12 @@ export async function readBounded(
       if (whole.length > maxBytes) throw tooLong(path, maxBytes)
     }
     return whole.take()
-  } finally {
-    await file.close()
+  } catch (error) {
+    // Reading does not say of which file, unlike opening.
+    if (error instanceof Error && 'code' in error && !('path' in error)) {
+      Object.assign(error, { path })
+    }
+    throw error
   }
 }
 
@@ -137,19 +181,6 @@ function tooLong(path: string, maxBytes: number): CliError {
   return new CliError('failed', `${path}: longer than ${maxBytes} bytes`, {
     wayOut: 'It is not the file that this takes: check the path.',
   })
-}
-
-/** Like `readBounded`, but `undefined` when there is no such file. Any other error is thrown. */
-export async function readIfThere(
-  path: string,
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  try {
-    return await readBounded(path, maxBytes)
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
 }
 
 export function isMissing(error: unknown): boolean {

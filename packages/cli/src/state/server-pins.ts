@@ -3,18 +3,27 @@
  * the next one before it changes its key, and both are kept until it has.
  */
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { HeardPins, Pins } from '@seaworthy/std/pins'
-import { formatKeptPins, keepPins, keptPinsBytesMax, parseKeptPins } from '@seaworthy/std/pins'
-import type { Random } from '@seaworthy/std/random'
-import { readIfThere, writeDurably } from './files.ts'
+import { formatKeptPins, keepPins, parseKeptPins } from '@seaworthy/std/pins'
+import type { CliPorts } from '../ports.ts'
+import { changeKept, keptFile, parseKept, readKept } from './kept-files.ts'
 
-const pathIn = (folder: string) => join(folder, 'pins')
+const fileIn = (folder: string) => keptFile(folder, 'pins')
 
 export async function readServerPins(folder: string, configured: string): Promise<Pins> {
-  const bytes = await readIfThere(pathIn(folder), keptPinsBytesMax)
-  return bytes === undefined ? [configured] : parseKeptPins(configured, utf8Decode(bytes))
+  return await parsePins(folder, configured, await readKept(fileIn(folder)))
+}
+
+async function parsePins(
+  folder: string,
+  configured: string,
+  bytes: Uint8Array<ArrayBuffer> | undefined,
+): Promise<Pins> {
+  if (bytes === undefined) return [configured]
+  return await parseKept(fileIn(folder), bytes, (text) =>
+    parseKeptPins(configured, utf8Decode(text)),
+  )
 }
 
 /**
@@ -25,16 +34,18 @@ export async function hearServerPins(
   folder: string,
   configured: string,
   heard: HeardPins,
-  random: Random,
+  ports: Pick<CliPorts, 'sleep' | 'signal' | 'random'>,
 ): Promise<Pins> {
-  const kept = await readServerPins(folder, configured)
-  const next = keepPins(kept, heard)
-  if (next !== kept)
-    await writeDurably(pathIn(folder), formatKeptPins(configured, next), { random })
+  let next: Pins = [configured]
+  await changeKept(ports, fileIn(folder), async (bytes) => {
+    const kept = await parsePins(folder, configured, bytes)
+    next = keepPins(kept, heard)
+    return next === kept ? undefined : formatKeptPins(configured, next)
+  })
   return next
 }
 
 /** Somebody pairs again: only the pin that they give counts. */
 export async function forgetServerPins(folder: string): Promise<void> {
-  await rm(pathIn(folder), { force: true })
+  await rm(fileIn(folder).path, { recursive: true, force: true })
 }

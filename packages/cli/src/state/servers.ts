@@ -5,10 +5,10 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseAnyJson } from '@seaworthy/std/json'
-import type { Random } from '@seaworthy/std/random'
 import { CliError } from '../failure.ts'
 import type { CliPorts } from '../ports.ts'
-import { makePrivateFolder, readIfThere, writeDurably } from './files.ts'
+import { makePrivateFolder } from './files.ts'
+import { changeKept, keptFile, parseKept, readKept } from './kept-files.ts'
 
 export interface PairedServer {
   /** Origin, `https://host:port`. */
@@ -19,6 +19,8 @@ export interface PairedServer {
   logVerifierKey: string
   /** SHA-256 of the bytes of the root that is the anchor; its bytes lie beside the token. */
   rootDigest?: string
+  /** Whether its audit log was seen at login, so that a checkpoint of it is remembered. */
+  logSeen?: true
 }
 
 export interface CliConfig {
@@ -27,7 +29,6 @@ export interface CliConfig {
 }
 
 const configFormat = 'seaworthy-cli-v1'
-const configBytesMax = 1024 * 1024
 const nameForm = /^[a-z0-9][a-z0-9._-]{0,62}$/
 
 /**
@@ -48,27 +49,72 @@ export function configFolder(ports: CliPorts, option: string | undefined): strin
  * never a fresh start.
  */
 export async function readConfig(folder: string): Promise<CliConfig> {
-  const path = join(folder, 'config.json')
-  const bytes = await readIfThere(path, configBytesMax)
-  if (bytes === undefined) return { servers: {} }
-  try {
-    return parseConfig(parseAnyJson(bytes))
-  } catch (cause) {
-    throw new CliError('failed', `${path} cannot be read as configuration of this program`, {
-      cause,
-      wayOut: 'Restore it, or move it away and pair again with `seaworthy login`.',
-    })
-  }
+  return await parseBytes(folder, await readKept(fileIn(folder)))
 }
 
-export async function writeConfig(
+const fileIn = (folder: string) => keptFile(folder, 'config.json')
+
+async function parseBytes(
   folder: string,
-  config: CliConfig,
-  random: Random,
+  bytes: Uint8Array<ArrayBuffer> | undefined,
+): Promise<CliConfig> {
+  if (bytes === undefined) return { servers: {} }
+  return await parseKept(fileIn(folder), bytes, (text) => parseConfig(parseAnyJson(text)))
+}
+
+/**
+ * Reads the configuration again and writes it changed, one command after the other: none undoes
+ * what another has just paired.
+ */
+export async function changeConfig(
+  ports: Pick<CliPorts, 'sleep' | 'signal' | 'random'>,
+  folder: string,
+  change: (config: CliConfig) => CliConfig | Promise<CliConfig>,
 ): Promise<void> {
   await makePrivateFolder(folder)
-  const text = `${JSON.stringify({ format: configFormat, ...config }, undefined, 2)}\n`
-  await writeDurably(join(folder, 'config.json'), text, { random })
+  await changeKept(ports, fileIn(folder), async (bytes) => {
+    const config = await change(await parseBytes(folder, bytes))
+    return `${JSON.stringify({ format: configFormat, ...config }, undefined, 2)}\n`
+  })
+}
+
+/**
+ * The configuration with what is remembered of one server. Throws where another command has paired
+ * the same name with another root or log meanwhile.
+ */
+export function withServer(config: CliConfig, name: string, server: PairedServer): CliConfig {
+  const now = config.servers[name]
+  const rootDigest = server.rootDigest ?? now?.rootDigest
+  const isOther =
+    now !== undefined &&
+    (now.logVerifierKey !== server.logVerifierKey ||
+      (now.rootDigest !== undefined && now.rootDigest !== rootDigest))
+  if (isOther) {
+    throw new CliError('refused', `another command has paired ${name} otherwise meanwhile`, {
+      wayOut: 'Run the same command again: it then compares with what was paired.',
+    })
+  }
+  const kept = { ...server, ...(rootDigest === undefined ? {} : { rootDigest }) }
+  return { ...config, servers: { ...config.servers, [name]: kept } }
+}
+
+/** The configuration with the root of one server, whatever else of it has changed meanwhile. */
+export function withRoot(
+  config: CliConfig,
+  name: string,
+  { logVerifierKey, rootDigest }: Pick<PairedServer, 'logVerifierKey' | 'rootDigest'>,
+): CliConfig {
+  const now = config.servers[name]
+  if (now === undefined) {
+    throw new CliError('refused', `another command has removed ${name} meanwhile`, {
+      wayOut: 'Pair again with `seaworthy login`.',
+    })
+  }
+  return withServer(config, name, {
+    ...now,
+    logVerifierKey,
+    ...(rootDigest === undefined ? {} : { rootDigest }),
+  })
 }
 
 export function serverFolder(folder: string, name: string): string {
@@ -118,12 +164,13 @@ function parseConfig(value: unknown): CliConfig {
     if (!nameForm.test(name)) throw new SyntaxError(`server name ${name}`)
     const members = asMembers(entry, name)
     const pin = members['pin']
-    const rootDigest = members['rootDigest']
+    const { rootDigest, logSeen } = members
     servers[name] = {
       url: asText(members['url'], 'url'),
       logVerifierKey: asText(members['logVerifierKey'], 'logVerifierKey'),
       ...(pin === undefined ? {} : { pin: asText(pin, 'pin') }),
       ...(rootDigest === undefined ? {} : { rootDigest: asText(rootDigest, 'rootDigest') }),
+      ...(logSeen === true ? { logSeen } : {}),
     }
   }
   const current = root['current']

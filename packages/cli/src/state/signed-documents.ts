@@ -2,12 +2,10 @@
  * What was signed on this machine: a machine without network sees nothing published, so only its
  * own memory can tell that a file asks for a second content of a version, or for an older one.
  */
-import { join } from 'node:path'
 import { parseAnyJson } from '@seaworthy/std/json'
-import { CliError } from '../failure.ts'
 import type { CliPorts } from '../ports.ts'
-import { withFileLock } from './file-lock.ts'
-import { makePrivateFolder, readIfThere, writeDurably } from './files.ts'
+import { makePrivateFolder } from './files.ts'
+import { changeKept, keptFile, parseKept, readKept } from './kept-files.ts'
 
 export interface RememberedDocument {
   /** SHA-256 of roots of the repository: any of them tells it from another. */
@@ -19,7 +17,6 @@ export interface RememberedDocument {
 }
 
 const format = 'seaworthy-signed-v1'
-const bytesMax = 16 * 1024 * 1024
 /** The oldest are forgotten beyond it: what is signed now is newer than they are by years. */
 const documentsMax = 5000
 
@@ -51,23 +48,19 @@ function isSame(a: RememberedDocument, b: RememberedDocument): boolean {
   )
 }
 
-function pathIn(configFolder: string): string {
-  return join(configFolder, 'signed.json')
-}
+const fileIn = (configFolder: string) => keptFile(configFolder, 'signed.json')
 
 /** A damaged list is an error, never an empty one. */
 export async function readSignedDocuments(configFolder: string): Promise<RememberedDocument[]> {
-  const path = pathIn(configFolder)
-  const bytes = await readIfThere(path, bytesMax)
+  return await parseBytes(configFolder, await readKept(fileIn(configFolder)))
+}
+
+async function parseBytes(
+  configFolder: string,
+  bytes: Uint8Array<ArrayBuffer> | undefined,
+): Promise<RememberedDocument[]> {
   if (bytes === undefined) return []
-  try {
-    return parseDocuments(parseAnyJson(bytes))
-  } catch (cause) {
-    throw new CliError('failed', `${path} cannot be read as the list of what was signed here`, {
-      cause,
-      wayOut: 'Restore it from a backup: without it nobody can tell what was signed before.',
-    })
-  }
+  return await parseKept(fileIn(configFolder), bytes, (text) => parseDocuments(parseAnyJson(text)))
 }
 
 /**
@@ -82,15 +75,14 @@ export async function rememberSigned(
   judge: (before: readonly RememberedDocument[]) => void,
 ): Promise<void> {
   if (documents.length === 0) return
-  const path = pathIn(configFolder)
   await makePrivateFolder(configFolder)
-  await withFileLock(ports, path, async () => {
-    const before = await readSignedDocuments(configFolder)
+  await changeKept(ports, fileIn(configFolder), async (bytes) => {
+    const before = await parseBytes(configFolder, bytes)
     judge(before)
     const added = documents.filter((document) => !before.some((one) => isSame(one, document)))
-    if (added.length === 0) return
+    if (added.length === 0) return undefined
     const signed = [...before, ...added].slice(-documentsMax)
-    await writeDurably(path, `${JSON.stringify({ format, signed })}\n`, ports)
+    return `${JSON.stringify({ format, signed })}\n`
   })
 }
 

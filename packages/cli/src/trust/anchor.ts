@@ -7,14 +7,16 @@ import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
-import type { StateSlot, StateStore } from '@seaworthy/trust/tuf'
-import { createTrustState, defaultTufLimits } from '@seaworthy/trust/tuf'
+import { createTrustState, defaultTufLimits, isTrustStateAbsent } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import type { Session } from '../session.ts'
 import type { PairedServer } from '../state/servers.ts'
-import { readConfig, writeConfig } from '../state/servers.ts'
-import { makePrivateFolder, readBounded, readIfThere, writeDurably } from '../state/files.ts'
+import { changeConfig, withRoot } from '../state/servers.ts'
+import { withFileLock } from '../state/file-lock.ts'
+import { makePrivateFolder } from '../state/files.ts'
+import { keptFile, readKept, writeKept } from '../state/kept-files.ts'
+import { trustStore, usingTrustState } from './state-store.ts'
 
 export interface Anchor {
   /** SHA-256 of the file, 64 hexadecimal digits. */
@@ -26,19 +28,9 @@ export interface Anchor {
  * An instant that is certainly past when this program runs: the floor of the first verified time.
  */
 export const builtAt = new Date('2026-01-01T00:00:00Z')
-const stateBytesMax = 256 * 1024 * 1024
 
 export function rootDigestOf(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex')
-}
-
-/** The two generations of trust state of one server. */
-export function trustStore(folder: string, context: Context): StateStore {
-  const path = (slot: StateSlot) => join(folder, 'trust', `state-${slot}`)
-  return {
-    read: (slot) => readIfThere(path(slot), stateBytesMax),
-    write: (slot, bytes) => writeDurably(path(slot), bytes, { random: context.ports.random }),
-  }
 }
 
 const rootForm = /^(?:sha256:)?([0-9a-f]{64})$/
@@ -59,6 +51,8 @@ interface AnchorInput {
   transport: Transport
   /** The digest that the user named. */
   expected: string | undefined
+  /** Whether files of trust that are gone are made anew: only pairing again does so. */
+  restores?: boolean
 }
 
 /**
@@ -69,7 +63,10 @@ interface AnchorInput {
 export async function anchorRoot(input: AnchorInput): Promise<string | undefined> {
   const { server, expected, context } = input
   if (server.rootDigest !== undefined) {
-    if (expected === undefined || expected === server.rootDigest) return server.rootDigest
+    if (expected === undefined || expected === server.rootDigest) {
+      if (input.restores === true) await restoreAnchor(input, server.rootDigest)
+      return server.rootDigest
+    }
     throw new CliError(
       'refused',
       `trust in this server is anchored at another root, sha256:${server.rootDigest}`,
@@ -90,6 +87,35 @@ export async function anchorRoot(input: AnchorInput): Promise<string | undefined
       context.warn(context.paint.yellow(line))
   }
   return anchor.digest
+}
+
+/**
+ * Fetches the file of the anchor anew where it is gone: whoever serves it, its digest tells whether
+ * it is the one that was pinned. Trust state that is gone begins anew at it.
+ */
+async function restoreAnchor(input: AnchorInput, digest: string): Promise<void> {
+  const { context, folder, server } = input
+  const pinned = { ...server, rootDigest: digest }
+  const kept = await readAnchorIfThere({ folder, server: pinned })
+  const anchor = kept ?? (await findRoot({ ...input, expected: digest }))
+  if (anchor === undefined) return
+  const isNew = await keepAnchor(context, folder, anchor)
+  if (kept === undefined) {
+    warnLoudly(
+      context,
+      `WARNING: ${anchorFile(folder).path} was gone. It was fetched anew, and is the root that was pinned, sha256:${digest}.`,
+    )
+  }
+  if (isNew) {
+    warnLoudly(
+      context,
+      `WARNING: what this machine had verified of the server was gone from ${join(folder, 'trust')}. It begins anew at the pinned root: a server that goes back to what was signed earlier is not noticed by this.`,
+    )
+  }
+}
+
+function warnLoudly(context: Context, text: string): void {
+  context.warn(context.paint.yellow(text))
 }
 
 async function findRoot({ server, transport, expected }: AnchorInput): Promise<Anchor | undefined> {
@@ -126,50 +152,68 @@ async function fetchRoot(
 }
 
 /**
- * Writes the anchor and the first trust state. An anchor left by an interrupted login must be the
- * same.
+ * Writes the anchor and the first trust state, and says whether there was none. An anchor left by
+ * an interrupted login, or by another one at the same time, must be the same.
  */
-async function keepAnchor(context: Context, folder: string, anchor: Anchor): Promise<void> {
-  const path = anchorPath(folder)
-  const { random } = context.ports
-  const before = await readIfThere(path, defaultTufLimits.rootBytesMax)
-  if (before !== undefined && rootDigestOf(before) !== anchor.digest) {
-    throw new CliError('refused', `${path} holds another root, sha256:${rootDigestOf(before)}`, {
-      wayOut:
-        'Either the file is of another server, or this server replaced its root: find out which before going on.',
-    })
-  }
+async function keepAnchor(context: Context, folder: string, anchor: Anchor): Promise<boolean> {
   await makePrivateFolder(join(folder, 'trust'))
+  return await usingTrustState(folder, () =>
+    withFileLock(context.ports, anchorFile(folder).path, () => keepFirst(context, folder, anchor)),
+  )
+}
+
+async function keepFirst(context: Context, folder: string, anchor: Anchor): Promise<boolean> {
+  const file = anchorFile(folder)
+  const before = await readKept(file)
+  if (before !== undefined && rootDigestOf(before) !== anchor.digest) {
+    throw new CliError(
+      'refused',
+      `${file.path} holds another root, sha256:${rootDigestOf(before)}`,
+      {
+        wayOut:
+          'Either the file is of another server, or this server replaced its root: find out which before going on.',
+      },
+    )
+  }
   const store = trustStore(folder, context)
-  if (((await store.read('a')) ?? (await store.read('b'))) === undefined) {
+  const isNew = await isTrustStateAbsent(store)
+  if (isNew) {
     await createTrustState({ anchor: anchor.bytes, profile: 'strict', notBefore: builtAt }, store)
   }
-  if (before === undefined) await writeDurably(path, anchor.bytes, { random })
+  if (before === undefined) await writeKept(file, anchor.bytes, context.ports)
+  return isNew
 }
 
-function anchorPath(folder: string): string {
-  return join(folder, 'trust', 'anchor.json')
-}
+const anchorFile = (folder: string) => keptFile(folder, 'trust/anchor.json')
 
 /**
- * The anchor of a server, or `undefined` while there is none. A file that is not the one pinned is
- * refused.
+ * The anchor of a server, or `undefined` while there is none. A file that is gone, or is not the
+ * one pinned, is refused.
  */
-export async function readAnchor({
-  server,
+export async function readAnchor(
+  place: Pick<Session, 'server' | 'folder'>,
+): Promise<Anchor | undefined> {
+  const { rootDigest } = place.server
+  if (rootDigest === undefined) return undefined
+  const anchor = await readAnchorIfThere(place)
+  if (anchor !== undefined) return anchor
+  const { path, wayOut } = anchorFile(place.folder)
+  throw new CliError('refused', `${path} is gone, the pinned root sha256:${rootDigest}`, { wayOut })
+}
+
+async function readAnchorIfThere({
+  server: { rootDigest },
   folder,
 }: Pick<Session, 'server' | 'folder'>): Promise<Anchor | undefined> {
-  if (server.rootDigest === undefined) return undefined
-  const path = anchorPath(folder)
-  const bytes = await readBounded(path, defaultTufLimits.rootBytesMax)
+  const file = anchorFile(folder)
+  const bytes = await readKept(file)
+  if (bytes === undefined) return undefined
   const digest = rootDigestOf(bytes)
-  if (digest === server.rootDigest) return { digest, bytes }
+  if (digest === rootDigest) return { digest, bytes }
   throw new CliError(
     'refused',
-    `${path} is not the root that was pinned, sha256:${server.rootDigest}`,
-    {
-      wayOut: 'It was damaged or swapped: restore it from a backup.',
-    },
+    `${file.path} is not the root that was pinned, sha256:${rootDigest}: it was damaged or swapped`,
+    { wayOut: file.wayOut },
   )
 }
 
@@ -186,12 +230,8 @@ export async function ensureAnchor(
   if (digest === undefined) return undefined
   if (session.server.rootDigest === undefined) {
     session.server = { ...session.server, rootDigest: digest }
-    const config = await readConfig(session.configFolder)
-    await writeConfig(
-      session.configFolder,
-      { ...config, servers: { ...config.servers, [session.name]: session.server } },
-      context.ports.random,
-    )
+    const { name, server, configFolder } = session
+    await changeConfig(context.ports, configFolder, (config) => withRoot(config, name, server))
   }
   return await readAnchor(session)
 }

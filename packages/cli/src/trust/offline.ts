@@ -23,7 +23,8 @@ import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { configFolder, chooseServer, readConfig, serverFolder } from '../state/servers.ts'
 import { readBounded } from '../state/files.ts'
-import { parseRootOption, readAnchor, rootDigestOf, trustStore } from './anchor.ts'
+import { parseRootOption, readAnchor, rootDigestOf } from './anchor.ts'
+import { trustStore, usingTrustState } from './state-store.ts'
 import type { ShownContent } from './proposed-content.ts'
 import { carriedContent, describeProposedFiles } from './proposed-content.ts'
 import type { JudgedProposal } from './signing.ts'
@@ -153,7 +154,9 @@ async function readKnown(context: Context): Promise<KnownMetadata[]> {
   const known: KnownMetadata[] = []
   for (const [name, { rootDigest }] of Object.entries(servers)) {
     if (rootDigest === undefined) continue
-    known.push((await readClientState(trustStore(serverFolder(base, name), context))).state)
+    const folder = serverFolder(base, name)
+    const read = () => readClientState(trustStore(folder, context))
+    known.push((await usingTrustState(folder, read)).state)
   }
   return known
 }

@@ -30,7 +30,8 @@ import { formatMs } from '../output/format.ts'
 import type { Session } from '../session.ts'
 import { requireLog } from '../session.ts'
 import type { Anchor } from './anchor.ts'
-import { builtAt, ensureAnchor, trustStore } from './anchor.ts'
+import { builtAt, ensureAnchor } from './anchor.ts'
+import { trustStore, usingTrustState } from './state-store.ts'
 
 export interface RepositoryView {
   /** `undefined` while the server has no root. */
@@ -67,6 +68,17 @@ async function openVerified(
 ): Promise<RepositoryView> {
   const anchor = await ensureAnchor(context, session)
   if (anchor === undefined) return { anchor, current: noMetadata, roots: [], files: [] }
+  return await usingTrustState(session.folder, () =>
+    refreshWhole(context, session, products, anchor),
+  )
+}
+
+async function refreshWhole(
+  context: Context,
+  session: Session,
+  products: readonly string[] | 'all',
+  anchor: Anchor,
+): Promise<RepositoryView> {
   const client = await openClient(context, session, anchor)
   for (const notice of await client.refresh()) context.warn(`Note: ${describeNotice(notice)}`)
   await loadRoles(client, products)
@@ -112,14 +124,17 @@ export async function openForRoot(context: Context, session: Session): Promise<R
     if (error.code === 'state_unreadable' || error.code === 'root_chain_broken') throw error
     const anchor = await ensureAnchor(context, session)
     if (anchor === undefined) throw error
-    const client = await openClient(context, session, anchor)
-    await client.refreshRoots()
+    const view = await usingTrustState(session.folder, async () => {
+      const client = await openClient(context, session, anchor)
+      await client.refreshRoots()
+      return await viewOf(client, anchor)
+    })
     context.warn(
       context.paint.yellow(
         `WARNING: what the server's online keys say cannot be verified (${error.code}: ${error.message}). The roots can, and nothing else is needed to change the root.`,
       ),
     )
-    return await viewOf(client, anchor)
+    return view
   }
 }
 
