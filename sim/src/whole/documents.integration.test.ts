@@ -304,7 +304,9 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
   })
 
   it('ODATA: each question', async () => {
-    await runBlock('docs/ODATA.md', 'seaworthy --json token create')
+    await runBlock('docs/ODATA.md', 'seaworthy --json token create reader')
+    await runBlock('docs/ODATA.md', 'seaworthy --json token create region-setter')
+    assert.match(readFileSync(file('dry-run.json'), 'utf8'), /"isDryRun":true/)
   })
 
   it('VERIFY-BY-HAND: an export, and a stock TUF client', async () => {

@@ -10,6 +10,8 @@ export type ODataRefusal =
   | 'odata_too_slow'
   | 'odata_waiting'
   | 'odata_not_found'
+  | 'odata_dry_run_needed'
+  | 'odata_dry_run_stale'
 
 /** A place in the text of a query option: the option's name, and a character counted from 1. */
 export interface OptionPlace {

@@ -4,6 +4,7 @@ import type { PendingQuery, Row } from 'postgres'
 import type { DeviceFilter, EnrolmentView } from '@seaworthy/api/devices'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { copyScope } from '@seaworthy/fleet/access'
+import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface DeviceRow {
@@ -142,6 +143,17 @@ export async function lockDevice({ sql }: WriteTx, id: string): Promise<string |
   const [row] = await sql<{ fleet: string }[]>`
     select fleet from devices where id = ${id} for no key update`
   return row?.fleet
+}
+
+/**
+ * Locks devices in the order of their ids, and answers the names of their fleets. At most as many
+ * as the ids.
+ */
+export async function lockDevices({ sql }: WriteTx, ids: readonly string[]): Promise<string[]> {
+  const rows = await sql<{ fleet: string }[]>`
+    select fleet from devices where id = any(${sql.array([...ids], textsOid)})
+    order by id for no key update`
+  return [...new Set(rows.map(({ fleet }) => fleet))]
 }
 
 export async function getDeviceByKey(

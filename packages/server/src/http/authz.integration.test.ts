@@ -78,6 +78,7 @@ const rawPaths = [
   ['GET', '/odata/v1/devices'],
   ['GET', '/odata/v1/fleetVariables'],
   ['GET', '/odata/pine/v1/products'],
+  ['DELETE', "/odata/v1/devices?dryRun=true&$filter=id%20eq%20'x'"],
   ['GET', '/v2/'],
   ['GET', '/v2/acme/tags/list'],
   ['GET', '/v2/other/tags/list'],

@@ -57,7 +57,16 @@ export interface Endpoint {
    * `undefined` for any other text.
    */
   readonly fastBody?: ((text: string) => unknown) | undefined
+  /** The work alone, for a change that is several calls; not there for work that must be alone. */
+  readonly alone?: Work | undefined
   readonly [sealed]: true
+}
+
+/** The work of a changing route, without its transaction and its entry. */
+export interface Work {
+  readonly subject: (call: AuditedCall<Route>) => string
+  readonly effect: DescribeEffect<Route> | undefined
+  readonly work: (app: App, tx: WriteTx, call: Whole<AuditedCall<Route>>) => Promise<Done<Route>>
 }
 
 interface CommonOptions<R extends Route, Ahead> {
@@ -129,7 +138,18 @@ export function audited<R extends Changing, Ahead = undefined>(
   options: Options<R, Ahead>,
   work: (app: App, tx: WriteTx, call: Whole<AuditedCall<R>>, ahead: Ahead) => Promise<Done<R>>,
 ): Endpoint {
-  return changing(changeAudited, route, options, work)
+  const endpoint = changing(changeAudited, route, options, work)
+  const { subject, effect, before, early } = options as Options<R, Ahead> & {
+    readonly effect?: DescribeEffect<R>
+  }
+  if (before !== undefined || early !== undefined) return endpoint
+  const alone = {
+    subject,
+    effect,
+    work: (app: App, tx: WriteTx, call: Whole<AuditedCall<R>>) =>
+      work(app, tx, call, undefined as Ahead),
+  }
+  return { ...endpoint, alone: alone as unknown as Work }
 }
 
 /**

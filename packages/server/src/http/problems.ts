@@ -304,6 +304,8 @@ const odataTable = {
   odata_too_slow: no(422, 'The question takes too long'),
   odata_waiting: no(429, 'Too many questions are being answered'),
   odata_not_found: no(404, 'No such entity'),
+  odata_dry_run_needed: no(409, 'A dry run comes first'),
+  odata_dry_run_stale: no(409, 'What would happen has changed'),
 } satisfies Record<ODataRefusal, Mapped>
 
 const leaseTable = {

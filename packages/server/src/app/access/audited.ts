@@ -51,6 +51,8 @@ export interface Change {
   readonly isUnchanged?: boolean
   /** Whether it is undone: the work was done to learn what it does, and nothing is recorded. */
   readonly isTrial?: boolean
+  /** What becomes an entry each, where the change is several changes that the log records alone. */
+  readonly entries?: readonly Pick<AuditEntry, 'subject' | 'detail'>[]
   /** Runs after the commit, before the reply. */
   readonly afterCommit?: () => void | Promise<void>
 }
@@ -132,13 +134,16 @@ async function changeUnder<Tx extends WriteTx, C extends Change, Ahead>(
       if (result.isTrial === true) throw new Trial(result)
       if (result.isUnchanged === true) return result
       if (isOfAccount) await spendAccountChange(app, result.by ?? actor.id, action)
-      await appendAudit(tx, {
-        actor: result.by ?? actor.id,
-        action,
-        subject: result.subject ?? subject,
-        outcome: 'done',
-        detail: { ...result.detail, ...passage.detail },
-      })
+      const whole = { subject: result.subject ?? subject, detail: result.detail ?? {} }
+      for (const entry of result.entries ?? [whole]) {
+        await appendAudit(tx, {
+          actor: result.by ?? actor.id,
+          action,
+          subject: entry.subject,
+          outcome: 'done',
+          detail: { ...entry.detail, ...passage.detail },
+        })
+      }
       return result
     })
   } catch (error) {

@@ -158,7 +158,7 @@ function describeRequest(
  * The same for the same values, whatever the order of members. Policies have fractions, which
  * canonical JSON does not take: they are written as texts that no text of a request is.
  */
-function digestOf(value: unknown): Uint8Array {
+export function digestOf(value: unknown): Uint8Array {
   const plain = (of: unknown): JsonValue => {
     if (typeof of === 'number') return Number.isSafeInteger(of) ? of : ['number', String(of)]
     if (typeof of === 'string' || typeof of === 'boolean') return of

@@ -13,5 +13,5 @@ export {
   withdrawRequest,
 } from './approvals.ts'
 export type { GuardedEffect } from './gate.ts'
-export { passGate, togetherMs } from './gate.ts'
+export { digestOf, passGate, togetherMs } from './gate.ts'
 export { policyEffect, setPolicy, showPolicy } from './policy.ts'

@@ -28,6 +28,7 @@ export {
   removalEffect,
   viewDevice,
 } from './devices.ts'
+export { lockTogether } from './lock-together.ts'
 export { createStoppedDevices } from './identity-sharing.ts'
 export { createRemovedDevices } from './removed-devices.ts'
 export { digestForm, digestReport } from './report-digest.ts'

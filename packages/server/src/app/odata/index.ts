@@ -6,6 +6,6 @@
  * (`db/odata`).
  */
 export type { EntityAnswer, AskedEntities } from './questions.ts'
-export { askCount, askEntities, notFound, requireMayRead } from './questions.ts'
+export { askCount, askEntities, findAgain, keyOf, notFound, requireMayRead } from './questions.ts'
 export type { Turns } from './turns.ts'
 export { createTurns } from './turns.ts'

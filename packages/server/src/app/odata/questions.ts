@@ -1,8 +1,17 @@
 /** Decides who may ask a question by OData, and answers it. */
-import type { Address, AskedQuestion, ODataRefusal, SetName } from '@seaworthy/api/odata'
-import { conditionOf } from '@seaworthy/api/odata'
+import type {
+  Address,
+  AskedQuestion,
+  FilterCondition,
+  Key,
+  ODataRefusal,
+  Question,
+  SetName,
+} from '@seaworthy/api/odata'
+import { conditionOf, setsByName } from '@seaworthy/api/odata'
 import type { Permission } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
+import type { ReadTx } from '../../db/connection.ts'
 import { isTakingTooLong } from '../../db/connection.ts'
 import type { FoundEntity, Parent, Published, Reach } from '../../db/odata/index.ts'
 import { countEntities, listEntities } from '../../db/odata/index.ts'
@@ -80,6 +89,50 @@ export async function askCount(
   })
 }
 
+/**
+ * Which of the entities the question still finds, in the transaction that is to change them; their
+ * number bounds what it costs.
+ */
+export async function findAgain(
+  app: Pick<App, 'trust'>,
+  tx: ReadTx,
+  actor: Actor,
+  { question, touched }: AskedQuestion,
+  keys: readonly Key[],
+): Promise<Key[]> {
+  if (keys.length === 0) return []
+  const { set, filter } = question
+  const isOne: FilterCondition = { kind: 'or', parts: keys.map((key) => conditionOf(set, key)) }
+  const both: FilterCondition = filter === null ? isOne : { kind: 'and', parts: [isOne, filter] }
+  const reach = await reachOf(app, actor, touched)
+  const found = await listEntities(tx, { ...question, filter: both }, null, reach)
+  return found.map((entity) => keyOf(question, entity))
+}
+
+/** The key is part of the order, and so of every place. */
+export function keyOf(
+  { set, order }: Pick<Question, 'set' | 'order'>,
+  { place }: FoundEntity,
+): Key {
+  return setsByName.get(set)!.key.map((property) => {
+    const at = order.findIndex((one) => one.property === property)
+    return { property, value: place[at] ?? '' }
+  })
+}
+
+/** Throws `permission_denied` unless the actor may read every set. */
+async function reachOf(
+  app: Pick<App, 'trust'>,
+  actor: Actor,
+  sets: ReadonlySet<string>,
+): Promise<Reach> {
+  for (const one of sets) requireMayRead(actor, one)
+  const { products, fleets } = grantOf(actor)
+  const isPublished = sets.has('products') || sets.has('channels')
+  const published = isPublished ? listPublished(await app.trust.freshState()) : nothingPublished
+  return { scope: { products, fleets }, published }
+}
+
 async function answer<T>(
   app: Ports,
   turns: Turns,
@@ -88,17 +141,11 @@ async function answer<T>(
   { touched }: AskedQuestion,
   work: (parent: Parent | null, reach: Reach) => Promise<T>,
 ): Promise<T> {
-  const sets = new Set([set, ...touched])
-  for (const one of sets) requireMayRead(actor, one)
-  const { products, fleets } = grantOf(actor)
-  const isPublished = sets.has('products') || sets.has('channels')
-  const published = isPublished ? listPublished(await app.trust.freshState()) : nothingPublished
+  const reach = await reachOf(app, actor, new Set([set, ...touched]))
   const parent =
     key !== null && link !== null ? { set, condition: conditionOf(set, key), link } : null
   try {
-    return await turns.within(actor.id, () =>
-      work(parent, { scope: { products, fleets }, published }),
-    )
+    return await turns.within(actor.id, () => work(parent, reach))
   } catch (cause) {
     if (!isTakingTooLong(cause)) throw cause
     throw new Refusal<ODataRefusal>(

@@ -1,4 +1,7 @@
-/** How many questions may wait or be answered at once: they may each take seconds. */
+/**
+ * How many questions may wait or be answered at once, and how many changes of what a filter finds
+ * may be made: each may take seconds, and a change takes a connection by which others write.
+ */
 import type { ODataRefusal } from '@seaworthy/api/odata'
 import { TooOftenRefusal } from '../worker/index.ts'
 
@@ -7,11 +10,14 @@ export interface Turns {
   within<T>(actor: string, work: () => Promise<T>): Promise<T>
 }
 
-const ofActorMax = 8
-const ofAllMax = 64
+const turnsMax = {
+  question: { ofActorMax: 8, ofAllMax: 64 },
+  change: { ofActorMax: 1, ofAllMax: 2 },
+} as const
 const retryAfterSeconds = 5
 
-export function createTurns(): Turns {
+export function createTurns(kind: keyof typeof turnsMax): Turns {
+  const { ofActorMax, ofAllMax } = turnsMax[kind]
   const counts = new Map<string, number>()
   let all = 0
   return {
@@ -21,7 +27,9 @@ export function createTurns(): Turns {
         const whose = count >= ofActorMax ? 'yours' : 'all callers'
         throw new TooOftenRefusal<ODataRefusal>(
           'odata_waiting',
-          `too many questions of ${whose} are being answered: ask again when one of them is`,
+          kind === 'question'
+            ? `too many questions of ${whose} are being answered: ask again when one of them is`
+            : `enough changes by filters of ${whose} are being made: send it again when one of them is done`,
           retryAfterSeconds,
         )
       }

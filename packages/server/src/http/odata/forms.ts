@@ -4,6 +4,7 @@ import { formatPlace, setsByName } from '@seaworthy/api/odata'
 import type { ODataRefusal } from '@seaworthy/api/odata'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { EntityAnswer, AskedEntities } from '../../app/odata/index.ts'
+import { keyOf } from '../../app/odata/index.ts'
 
 export interface AskedPage {
   /** Whether it is about one entity, by its key or by a link that leads to one. */
@@ -122,9 +123,8 @@ function viewEntity(question: Question, found: Found, root: string): Record<stri
     const entities = all.slice(0, below.limit)
     const views = entities.map((one) => viewEntity(below, one, root))
     entity[link] = isMany ? views : (views[0] ?? null)
-    const own = keyOf(question, found)
-    if (!isMany || own === null) continue
-    const address = `${root}${question.set}${formatKey(own)}/${link}`
+    if (!isMany) continue
+    const address = `${root}${question.set}${formatKey(keyOf(question, found))}/${link}`
     const more = { entities, hasMore: all.length > below.limit }
     const next = nextLink({ top: topOf(below) }, more, address, below.texts)
     for (const value of Object.values(next)) entity[`${link}@odata.nextLink`] = value
@@ -134,14 +134,6 @@ function viewEntity(question: Question, found: Found, root: string): Record<stri
 
 /** A number of entities that an expanded link was asked for is met by its one page. */
 const topOf = ({ texts, limit }: Question) => (texts['$top'] === undefined ? null : limit)
-
-/** The key is part of the order, and so of every place. */
-function keyOf({ set, order }: Question, { place }: Found): AskedEntities['key'] {
-  return setsByName.get(set)!.key.map((property) => {
-    const at = order.findIndex((one) => one.property === property)
-    return { property, value: place[at] ?? '' }
-  })
-}
 
 export const pineForm: Form = {
   type: 'application/json',

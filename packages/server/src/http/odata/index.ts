@@ -33,6 +33,7 @@ import { originOf, sendBytes } from '../request.ts'
 import { readQuery } from '../parse-part.ts'
 import { formatEntity, pineForm, v4Form } from './forms.ts'
 import type { Form, AskedPage } from './forms.ts'
+import { writeByFilter } from './filtered-writes.ts'
 import { isWriting, write } from './writes.ts'
 
 interface Ports {
@@ -40,6 +41,8 @@ interface Ports {
   readonly limiter: AttemptLimiter
   readonly endpoints: readonly Endpoint[]
   readonly turns: Turns
+  /** Turns of changes of what a filter finds. */
+  readonly changes: Turns
 }
 
 export function createODataHandlers(
@@ -47,7 +50,13 @@ export function createODataHandlers(
   limiter: AttemptLimiter,
   endpoints: readonly Endpoint[],
 ): RawHandler[] {
-  const ports = { app, limiter, endpoints, turns: createTurns() }
+  const ports = {
+    app,
+    limiter,
+    endpoints,
+    turns: createTurns('question'),
+    changes: createTurns('change'),
+  }
   return [
     createHandler(ports, '/odata/pine/v1/', pineForm),
     createHandler(ports, '/odata/v1/', v4Form),
@@ -112,8 +121,13 @@ async function change(
   if (address.kind !== 'entities' || address.link !== null || address.isCount) {
     throw notChangeable('only entities of a set can be changed')
   }
-  if (query.size > 0) throw notChangeable('a change takes no options')
   const { set, key } = address
+  if (key === null && method !== 'POST' && query.has('$filter')) {
+    const asked = { method, set, options: readQuery(query.toString()) }
+    send(res, form, json(form, await writeByFilter(ports, req, actor, asked)))
+    return
+  }
+  if (query.size > 0) throw notChangeable('a change of one entity takes no options')
   const isMade = method === 'POST'
   const isShown = showsEntity(req, isMade)
   if (isShown && method !== 'DELETE') requireMayRead(actor, set)

@@ -1,6 +1,7 @@
 /**
  * Changes by OData. Each is a call of a route under `/v1`: permission, confirmation, effect, audit
- * action and the form of the body are those of the route.
+ * action and the form of the body are those of the route. Changes of what a filter finds are in
+ * `filtered-writes.ts`.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Key, ODataRefusal } from '@seaworthy/api/odata'
@@ -8,13 +9,14 @@ import { setsByName } from '@seaworthy/api/odata'
 import { removeDevice, setDevice } from '@seaworthy/api/devices'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { createRollout } from '@seaworthy/api/rollouts'
-import type { Route } from '@seaworthy/api/route'
+import type { BodyOf, Route } from '@seaworthy/api/route'
 import { nothing } from '@seaworthy/api/route'
 import { removeVariable, setVariable } from '@seaworthy/api/variables'
 import type { Refuse } from '@seaworthy/std/refusal'
 import { invariant, refuseAs } from '@seaworthy/std/refusal'
 import type { Actor } from '../../app/access/index.ts'
-import type { App } from '../../app/app.ts'
+import type { App, WriteTx } from '../../app/app.ts'
+import { lockTogether } from '../../app/devices/index.ts'
 import { refuseBody } from '../bodies.ts'
 import { noBrowser } from '../browsers.ts'
 import type { Endpoint } from '../endpoint.ts'
@@ -23,19 +25,34 @@ import { requireMayCall } from '../may-call.ts'
 import { parsePart } from '../parse-part.ts'
 import { parseJson, readJsonText } from '../request.ts'
 
-type Method = 'POST' | 'PATCH' | 'DELETE'
+export type Method = 'POST' | 'PATCH' | 'DELETE'
 
 interface Write {
   readonly route: Route
   /** Parameters of the route, by the property of the key that each is. */
   readonly params: Readonly<Record<string, string>>
+  /** Locks all that calls of several entities lock; without it, they are changed one by one. */
+  readonly lock?: Lock
 }
+
+export type Lock = (tx: WriteTx, keys: readonly Key[], body: unknown) => Promise<void>
 
 /** The routes by which entities are made (POST), changed and removed. */
 const writes: Readonly<Record<string, Partial<Record<Method, Write>>>> = {
   devices: {
-    PATCH: { route: setDevice, params: { deviceId: 'id' } },
-    DELETE: { route: removeDevice, params: { deviceId: 'id' } },
+    PATCH: {
+      route: setDevice,
+      params: { deviceId: 'id' },
+      lock: async (tx, keys, body) => {
+        const toFleet = (body as BodyOf<typeof setDevice>).fleet ?? null
+        await lockTogether(tx, keys.map(idOf), { leavesFleet: toFleet !== null, toFleet })
+      },
+    },
+    DELETE: {
+      route: removeDevice,
+      params: { deviceId: 'id' },
+      lock: (tx, keys) => lockTogether(tx, keys.map(idOf), { leavesFleet: true, toFleet: null }),
+    },
   },
   fleets: {
     POST: { route: createFleet, params: {} },
@@ -47,6 +64,8 @@ const writes: Readonly<Record<string, Partial<Record<Method, Write>>>> = {
   },
   rollouts: { POST: { route: createRollout, params: {} } },
 }
+
+const idOf = ([only]: Key) => only!.value
 
 const refuse: Refuse = refuseAs<ODataRefusal>('odata_not_supported')
 
@@ -60,7 +79,10 @@ export const isWriting = (method: string | undefined): method is Method =>
   method === 'POST' || method === 'PATCH' || method === 'DELETE'
 
 /** Finds the route of a change. Throws `odata_not_supported`. */
-function findWrite({ method, set, key }: AskedWrite): Write {
+export function findWrite(
+  endpoints: readonly Endpoint[],
+  { method, set }: Pick<AskedWrite, 'method' | 'set'>,
+): Write & { readonly endpoint: Endpoint } {
   const ways = writes[set] ?? {}
   const write = ways[method]
   if (write === undefined) {
@@ -71,9 +93,9 @@ function findWrite({ method, set, key }: AskedWrite): Write {
         : `${method} does nothing to ${set}; there is ${there}`,
     )
   }
-  if (method === 'POST' && key !== null) refuse('POST makes an entity of a set: leave out the key')
-  if (method !== 'POST' && key === null) refuse(`name one entity by its key, as in ${set}('…')`)
-  return write
+  const endpoint = endpoints.find(({ route }) => route.name === write.route.name)
+  invariant(endpoint !== undefined, 'every route is mounted')
+  return { ...write, endpoint }
 }
 
 /** Carries out the change, and answers with the key of the entity; `null` when it is gone. */
@@ -85,23 +107,26 @@ export async function write(
   asked: AskedWrite,
   now: Date,
 ): Promise<Key | null> {
-  const { route, params } = findWrite(asked)
-  const endpoint = endpoints.find((one) => one.route.name === route.name)
-  invariant(endpoint !== undefined, 'every route is mounted')
+  const { route, params, endpoint } = findWrite(endpoints, asked)
+  const { method, set, key } = asked
+  if (method === 'POST' && key !== null) refuse('POST makes an entity of a set: leave out the key')
+  if (method !== 'POST' && key === null) {
+    refuse(`name one entity by its key, as in ${set}('…'), or say by $filter which`)
+  }
   await requireMayCall(app, endpoint, actor, req.url!, now)
   const reply = await endpoint.run(app, {
-    params: parsePart(route.params, paramsOf(params, asked.key), 'path'),
+    params: parsePart(route.params, paramsOf(params, key), 'path'),
     query: parsePart(route.query, {}, 'query'),
     body: await readBody(app, route, req),
     actor,
     browser: noBrowser,
     now,
   })
-  if (asked.method === 'DELETE') return null
-  return asked.key ?? keyIn(asked.set, reply as Readonly<Record<string, unknown>>)
+  if (method === 'DELETE') return null
+  return key ?? keyIn(set, reply as Readonly<Record<string, unknown>>)
 }
 
-function paramsOf(params: Write['params'], key: Key | null): Record<string, string> {
+export function paramsOf(params: Write['params'], key: Key | null): Record<string, string> {
   const valueOf = (property: string) => key?.find((one) => one.property === property)?.value ?? ''
   return Object.fromEntries(
     Object.entries(params).map(([name, property]) => [name, valueOf(property)]),
@@ -113,7 +138,7 @@ function keyIn(set: string, reply: Readonly<Record<string, unknown>>): Key {
   return setsByName.get(set)!.key.map((property) => ({ property, value: String(reply[property]) }))
 }
 
-async function readBody(app: App, route: Route, req: IncomingMessage): Promise<unknown> {
+export async function readBody(app: App, route: Route, req: IncomingMessage): Promise<unknown> {
   if (route.body === nothing) {
     refuseBody(req)
     return undefined
