@@ -34,11 +34,20 @@ export interface MemberCounter {
   counts(): MemberCounts
 }
 
+/** The device with the lowest place so far, and the wave in which it was counted. */
+interface First {
+  readonly place: number
+  readonly wave: number | null
+  readonly isWaiting: boolean
+}
+
 /**
  * A device of the fleet waits if it could run the release, takes part and has no update; one whose
  * update was given up waits for another offer in its wave. One that said that it had gone beyond
  * the release has left the wave, whatever it says later: no gate waits for it. A wave by count has
- * room for as many as its count leaves, and devices that are heard from ask first.
+ * room for as many as its count leaves, and devices that are heard from ask first. A share of the
+ * fleet has at least one device: of those that are heard from, or of the silent ones while none is,
+ * so that it waits for the first that comes back and never passes without having tried anything.
  */
 export function createMemberCounter(
   rollout: Rollout,
@@ -53,21 +62,26 @@ export function createMemberCounter(
   const heard = waves.map(() => 0)
   const silent = waves.map(() => 0)
   const others = { heard: 0, silent: 0 }
-  let first: { place: number; wave: number | null; isWaiting: boolean } | null = null
+  let first: First | null = null
+  let firstSilent: First | null = null
 
-  const note = (deviceId: string, wave: number | null, isWaiting: boolean) => {
+  const lower = (
+    before: First | null,
+    { deviceId, wave, isWaiting }: Omit<First, 'place'> & { readonly deviceId: string },
+  ): First | null => {
     const isByPercent = wave !== null && waves[wave]!.members.kind === 'percent'
     // A device that is in a wave by tag or by count is not part of a share of the fleet.
     const isOther = !isByPercent && (!isWaiting || (wave !== null && wave < firstPercent))
-    if (firstPercent === -1 || isOther) return
+    if (firstPercent === -1 || isOther) return before
     const place = placeOf(rollout.id, deviceId)
-    if (first === null || place < first.place) first = { place, wave, isWaiting }
+    return before === null || place < before.place ? { place, wave, isWaiting } : before
   }
   return {
     add(device) {
       const { update, deviceId } = device
       if (update !== null && !isGivenUp(update)) {
-        if (update.state !== 'superseded') note(deviceId, update.wave, false)
+        if (update.state === 'superseded') return
+        first = lower(first, { deviceId, wave: update.wave, isWaiting: false })
         return
       }
       if (!takesPart(rollout, release, device)) return
@@ -75,19 +89,20 @@ export function createMemberCounter(
       if (update === null) others[isHeard ? 'heard' : 'silent'] += 1
       const wave = update?.wave ?? waveOf(byShare, device, 'without-counts')
       if (wave !== null) (isHeard ? heard : silent)[wave]! += 1
-      if (isHeard) note(deviceId, wave, update === null)
+      const noted = { deviceId, wave, isWaiting: update === null }
+      if (isHeard) first = lower(first, noted)
+      else firstSilent = lower(firstSilent, noted)
     },
     counts() {
       const waiting = [...heard]
-      if (first?.isWaiting === true && (first.wave === null || first.wave > firstPercent)) {
-        if (first.wave !== null) waiting[first.wave]! -= 1
-        waiting[firstPercent]! += 1
-      }
+      const quiet = [...silent]
+      if (first !== null) moveFirst(waiting, first, firstPercent)
+      else if (firstSilent !== null) moveFirst(quiet, firstSilent, firstPercent)
       const left = { ...others }
       return {
         firstPlace: first?.place ?? null,
         waves: waves.map(({ members }, wave) => {
-          if (members.kind !== 'count') return { waiting: waiting[wave]!, silent: silent[wave]! }
+          if (members.kind !== 'count') return { waiting: waiting[wave]!, silent: quiet[wave]! }
           let room = roomOf(rollout, wave)
           const take = (count: number) => {
             const taken = Math.min(room, count)
@@ -97,7 +112,7 @@ export function createMemberCounter(
           const again = take(waiting[wave]!)
           const taken = take(left.heard)
           left.heard -= taken
-          const silentAgain = take(silent[wave]!)
+          const silentAgain = take(quiet[wave]!)
           const silentTaken = take(left.silent)
           left.silent -= silentTaken
           return { waiting: again + taken, silent: silentAgain + silentTaken }
@@ -105,6 +120,13 @@ export function createMemberCounter(
       }
     },
   }
+}
+
+/** The first wave by percentage takes the device with the lowest place in. */
+function moveFirst(counts: number[], { wave, isWaiting }: First, firstPercent: number): void {
+  if (!isWaiting || (wave !== null && wave <= firstPercent)) return
+  if (wave !== null) counts[wave]! -= 1
+  counts[firstPercent]! += 1
 }
 
 function takesPart(rollout: Rollout, release: ReleaseFacts, device: MemberFacts): boolean {

@@ -354,8 +354,39 @@ test('D3 fault: a share of the fleet takes in at least one device that is heard 
   const taken = count((i) => (i === first ? { update } : {}), tagged)
   assert.equal(taken.firstPlace, passed.firstPlace)
   // Nobody at all, or nobody that is heard from.
-  assert.equal(count(() => ({ heardAt: startAt })).firstPlace, null)
+  const silent = count(() => ({ heardAt: startAt }))
+  assert.equal(silent.firstPlace, null)
+  assert.deepEqual(
+    silent.waves.map((wave) => wave.silent),
+    [1, 0, 96],
+  )
   assert.equal(count(() => ({ platform: 'linux/riscv64' })).firstPlace, null)
+})
+
+test('D3 fault: a share of the fleet that takes in nobody by its size does not pass while all devices are silent', () => {
+  const rollout = rolloutOf({ waves: [waveOf(0.000001), waveOf(100)] })
+  const open = (of: Rollout) => {
+    const counter = createMemberCounter(of, releaseOf(2), oneDay, secondsOn(90_000))
+    for (let i = 0; i < 12; i += 1) {
+      counter.add({ ...factsOf({ deviceId: `device_${i}` }), heardAt: startAt, update: null })
+    }
+    const { waves } = counter.counts()
+    return {
+      ...of,
+      wavesOpenCount: 1,
+      waves: of.waves.map((wave, i) => ({
+        ...wave,
+        waitingCount: waves[i]!.waiting,
+        silentCount: waves[i]!.silent,
+      })),
+    }
+  }
+  const counted = open(rollout)
+  assert.deepEqual(planRollout(counted, secondsOn(90_000), signed), [])
+  assert.match(
+    describeNext(counted, secondsOn(90_000)).sentence,
+    /nothing is known of the release, because none of its 1 device has been heard/,
+  )
 })
 
 test('D3 a wave by count waits for those that are heard from, and without any of them nothing is known', () => {
