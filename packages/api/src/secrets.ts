@@ -1,6 +1,6 @@
 /**
  * Secrets of applications. The server has them sealed only: a copy for whoever set one, and one for
- * each device that may open it.
+ * each device that may open it. It can open those that a person gave it to hold, and no other.
  */
 import { z } from 'zod'
 import {
@@ -29,9 +29,16 @@ const secretView = z.object({
   /** When it was last sealed to devices, and by whom, who can have sealed another value. */
   sealedAt: instant.nullable(),
   sealedBy: z.string().nullable(),
-  /** The X25519 key of whoever set it, and the secret sealed to that. */
-  holderKey: z.string(),
-  holderCopy: z.string(),
+  /** Who can seal it to devices that come later: `server` can read it too. */
+  keeper: z.enum(['people', 'server']),
+  /** What the server holds does not open as this secret in this version: it must be set again. */
+  isDamaged: z.boolean(),
+  /**
+   * The X25519 key of whoever set it, and the secret sealed to that. Null for a secret that the
+   * server holds, which can read it.
+   */
+  holderKey: z.string().nullable(),
+  holderCopy: z.string().nullable(),
 })
 export type SecretView = z.output<typeof secretView>
 
@@ -68,6 +75,19 @@ export const setSecret = defineRoute({
     holderKey: base64Field(32),
     holderCopy: sealedField,
   }),
+  reply: secretView,
+})
+
+export const setHeldSecret = defineRoute({
+  name: 'secret.set-held',
+  method: 'PUT',
+  path: '/v1/fleets/:fleet/secrets/:secret/held',
+  auth: 'actor',
+  stepUp: true,
+  summary:
+    'Set a secret that the server holds and can read. It seals it to each enrolled device that asks.',
+  params: secretParams,
+  body: ofDevice.extend({ value: base64Field(16_384) }),
   reply: secretView,
 })
 

@@ -41,7 +41,11 @@ export const setVariable = defineRoute({
   summary:
     'Set a variable of a fleet, or of one of its devices, where it comes before that of the fleet.',
   params: variableParams,
-  body: ofDevice.extend({ value: text(4096) }),
+  body: ofDevice.extend({
+    value: text(4096),
+    /** Gives it a new version though it has that value: devices on which it failed try it again. */
+    isAgain: z.literal(true).optional(),
+  }),
   reply: variableView,
 })
 

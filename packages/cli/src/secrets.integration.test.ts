@@ -317,6 +317,81 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
   assert.match(full, /\(configuration_too_large\)/)
 })
 
+test('V8 attack: a secret that a person gives the server reaches devices that come later without a holder, none that holders did not enrol, and no server makes the command line give it another', async (t) => {
+  await ann.ok('fleet', 'create', 'tides', '--product', 'web', '--channel', 'stable')
+  const config = await makeConfig('tides', 'tides', ...signWithAll())
+  const join = async (shown?: string) => {
+    const receiver = await addReceiver(server, config, shown)
+    t.after(() => receiver.close())
+    return receiver
+  }
+  const inFleet = ['--fleet', 'tides']
+  const write = async (text: string) => {
+    await writeFile(ann.file('word'), text)
+    return ['--file', ann.file('word')]
+  }
+  const first = await join()
+  const word = `planted-${'n1ght'.repeat(4)}`
+  const give = ['secret', 'set', 'NIGHT', ...inFleet, '--server-held', ...(await write(word))]
+  assert.match(await ann.fails(2, ...give, '--accept-new', '1'), /--accept-new/)
+  const given = await ann.ok(...give)
+  assert.match(given, /^The server holds NIGHT, version \d+, and seals it to each enrolled device/)
+  assert.match(given, /with the master key can read it\.\nSo can whoever has an `agent.json`/)
+
+  // Nobody accepts or seals: devices ask.
+  const later = await join()
+  const thief = base64Encode((await generateReceivingKey()).publicKey)
+  const invented = await join(thief)
+  for (const device of [first, later]) assert.deepEqual(await readSettings(device), { NIGHT: word })
+  assert.deepEqual(await readSettings(invented), {})
+  assert.deepEqual(await searchServer(server, { word }), [])
+
+  type Listed = { name: string; keeper: string; isDamaged: boolean; waiting: number }
+  const list = async () => {
+    const items = await ann.json<Listed[]>('secret', 'list', ...inFleet)
+    return items.map(({ name, keeper, isDamaged, waiting }) => [name, keeper, isDamaged, waiting])
+  }
+  assert.deepEqual(await list(), [['NIGHT', 'server', false, 0]])
+  assert.match(await ann.ok('secret', 'list', ...inFleet), /NIGHT +the fleet +the server/)
+  const shown = await ann.ok('secret', 'show', 'NIGHT', ...inFleet)
+  assert.match(shown, /kept by: +the server\nread by: +its devices, and the server\n/)
+  assert.match(await ann.ok('secret', 'known-to', later.device.id), /NIGHT +the fleet/)
+  const seal = ['secret', 'seal', ...inFleet, '--accept-new', '2']
+  assert.match(await ann.ok(...seal), /Nothing is missing/)
+  assert.match(await ann.ok('device', 'remove', later.device.id), /NIGHT/)
+  const rotated = `planted-${'r0tated'.repeat(3)}`
+  await write(rotated)
+  await ann.ok(...give)
+  assert.deepEqual(await readSettings(first), { NIGHT: rotated })
+  await assert.rejects(readSettings(later))
+
+  // A server says that it holds a secret of people: what it gets of the next one is sealed.
+  const sent: string[] = []
+  fake = ({ body }) => {
+    if (body instanceof Uint8Array) sent.push(utf8Decode(body))
+    return undefined
+  }
+  lie = ({ url }, text) =>
+    url.includes('/fleets/tides/secrets') ? text.replaceAll('"people"', '"server"') : undefined
+  const own = `planted-${'0wn'.repeat(6)}`
+  try {
+    const set = ['secret', 'set', 'NIGHT', ...inFleet, ...(await write(own))]
+    const taken = await ann.ok(...set)
+    assert.match(taken, /could read the value before: change it where it counts/)
+    await ann.ok(...set)
+  } finally {
+    lie = undefined
+    fake = undefined
+  }
+  assert.ok(sent.length > 0)
+  const plain = base64Encode(utf8Encode(own)).replace(/=+$/, '')
+  assert.ok(!sent.some((body) => body.includes(plain) || body.includes(own)))
+  assert.deepEqual(await list(), [['NIGHT', 'people', false, 0]])
+  const last = await join()
+  assert.deepEqual(await readSettings(last), {})
+  assert.deepEqual(await readSettings(first), { NIGHT: own })
+})
+
 test('V8 what a device gets is its own, else of its fleet, else the default of the release that it runs', async (t) => {
   await ann.ok('fleet', 'create', 'bays', '--product', 'web', '--channel', 'stable')
   const config = await makeConfig('bays', 'bays', ...signWithAll())

@@ -1,7 +1,8 @@
 /** `seaworthy secret …`: secrets that only enrolled devices can read. */
 import type { Command } from 'commander'
 import { listDevices } from '@seaworthy/api/devices'
-import { listSecrets, removeSecret, setSecret } from '@seaworthy/api/secrets'
+import type { SecretView } from '@seaworthy/api/secrets'
+import { listSecrets, removeSecret, setHeldSecret, setSecret } from '@seaworthy/api/secrets'
 import { base64Encode } from '@seaworthy/std/bytes'
 import { createSecretEnvelope, secretBytesMax, versionAt } from '@seaworthy/trust/secrets'
 import { dayMs } from '@seaworthy/std/time'
@@ -28,22 +29,29 @@ import type { EnrolledDevice } from '../readers/verdicts.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { SettingOptions } from '../setting-scope.ts'
 import { addScopeOptions, findScope } from '../setting-scope.ts'
+import { takeOptions } from '../option-use.ts'
 import { readFileOrInput } from '../state/files.ts'
 import { checkFleet } from '../trust/enrolments.ts'
-import { copyBinding, copyOf, sealToDevices } from '../trust/sealing.ts'
+import { copyBinding, copyOf, isOfHolder, sealToDevices } from '../trust/sealing.ts'
 import { addAcceptNewOption } from './readers.ts'
 
 export function addSecretCommands(program: Command, ports: CliPorts): void {
   const secret = program
     .command('secret')
-    .description('secrets for the applications of a fleet or device, which the server cannot read')
+    .description(
+      'secrets for the applications of a fleet or device; the server can read those alone that it was given to hold',
+    )
   addSealOptions(addScopeOptions(secret.command('set <name>')))
     .description('seal a secret to each device that was accepted as a reader')
     .option('--file <file>', 'read the secret from a file, byte for byte')
     .option('--stdin', 'read it from standard input, byte for byte')
-    .action(async (name: string, options: SetOptions, command: Command) =>
-      set(createContext(ports, command), name, options),
-    )
+    .option('--server-held', 'let the server read it, and seal it to devices that come later')
+    .action(async (name: string, options: SetOptions, command: Command) => {
+      if (options.serverHeld !== true) return set(createContext(ports, command), name, options)
+      const used = ['serverHeld', 'file', 'stdin', 'fleet', 'device'] as const
+      takeOptions<SetOptions>(command, '--server-held', used)
+      return giveToServer(createContext(ports, command), name, options)
+    })
   addScopeOptions(secret.command('list'))
     .description('list secrets and how many devices wait for them; never their values')
     .action(async (options: SettingOptions, command: Command) =>
@@ -92,6 +100,7 @@ interface SealOptions extends ReaderOptions {
 interface SetOptions extends SettingOptions, ReaderOptions {
   file?: string
   stdin?: boolean
+  serverHeld?: boolean
 }
 
 async function readSecret(
@@ -136,10 +145,11 @@ async function set(context: Context, name: string, options: SetOptions): Promise
     }
     const envelope = await createSecretEnvelope()
     const holder = await ensureHolderKey(context, session)
-    const { nextVersion: version } = await session.client.call(listSecrets, {
+    const { nextVersion: version, items } = await session.client.call(listSecrets, {
       params: { fleet: scope.fleet },
       query: scope.ofDevice,
     })
+    const earlier = items.find((one) => isOf(one, name, scope.deviceId))
     requirePlausible(version, context.ports.clock.now())
     const copy = await envelope.seal(holder.publicKey, copyBinding(scope, { name, version }), value)
     if (scope.deviceId === undefined) await requireCopyMemory(context, session)
@@ -157,7 +167,40 @@ async function set(context: Context, name: string, options: SetOptions): Promise
     }
     await sealToDevices(session, envelope, scope, { name, version, value }, choice.readers)
     value.fill(0)
-    showSealed(context, { name, version }, choice)
+    showSealed(context, { name, version }, choice, earlier?.keeper === 'server')
+  })
+}
+
+const isOf = (secret: SecretView, name: string, deviceId: string | undefined) =>
+  secret.name === name && secret.deviceId === (deviceId ?? null)
+
+const pricesOfHolding = [
+  'Whoever has the server, or its backups, with the master key can read it.',
+  'So can whoever has an `agent.json` of the fleet with an enrolment key: nobody accepts readers.',
+]
+
+/**
+ * Only the person who types this decides it: nothing that a server says makes this command send a
+ * value that the server can read.
+ */
+async function giveToServer(context: Context, name: string, options: SetOptions): Promise<void> {
+  const value = await readSecret(context, options)
+  await withSession(context, async (session) => {
+    const { fleet, deviceId, ofDevice } = await findScope(session, options)
+    const whose = deviceId ?? `the fleet ${fleet}`
+    await context.confirm(`${pricesOfHolding.join(' ')} Give ${name} of ${whose} to the server?`)
+    // The copies that this machine made of earlier versions are sealed to nobody any more.
+    if (deviceId === undefined) await forgetCopy(context, session, fleet, name)
+    const view = await session.client.call(setHeldSecret, {
+      params: { fleet, secret: name },
+      body: { value: base64Encode(value), ...ofDevice },
+    })
+    value.fill(0)
+    const { holderKey: _key, holderCopy: _copy, ...shown } = view
+    context.show(shown, () => [
+      `The server holds ${name}, version ${view.version}, and seals it to each enrolled device of ${whose} that asks.`,
+      ...pricesOfHolding,
+    ])
   })
 }
 
@@ -169,8 +212,10 @@ function showSealed(
   context: Context,
   { name, version }: { name: string; version: number | null },
   { judgement: { fleet, product }, readers, waiting, notEnrolled }: ReaderChoice,
+  wasServerHeld = false,
 ): void {
   const shown = {
+    wasServerHeld,
     name,
     version,
     fleet,
@@ -195,6 +240,12 @@ function showSealed(
     ...(notEnrolled.length === 0
       ? []
       : [`${formatCount(notEnrolled.length, 'device')} not enrolled: not sealed to.`]),
+    ...(wasServerHeld
+      ? [
+          'The server held it until now, and could read the value before: change it where it counts.',
+          'The server’s copy is destroyed. New devices wait for `seaworthy secret seal`.',
+        ]
+      : []),
   ])
 }
 
@@ -234,17 +285,27 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
         [
           { title: 'name', text: (s) => s.name },
           { title: 'of', text: (s) => (s.deviceId === null ? 'the fleet' : 'the device') },
+          {
+            title: 'kept by',
+            text: (s) => (s.isDamaged ? 'the server: damaged' : keepers[s.keeper]),
+          },
           { title: 'version', text: (s) => String(s.version), align: 'right' },
           { title: 'devices waiting', text: (s) => String(s.waiting), align: 'right' },
           { title: 'set', text: (s) => formatAgo(s.setAt, now), isDroppable: true },
           { title: 'by', text: (s) => s.setBy, isDroppable: true, isShrinkable: true },
-          { title: 'sealed by', text: (s) => s.sealedBy ?? 'nobody', isShrinkable: true },
+          { title: 'sealed by', text: sealerOf, isShrinkable: true },
         ],
         shown,
         'No secrets yet: see `seaworthy secret set --help`.',
       ),
     )
   })
+}
+
+const keepers = { people: 'people', server: 'the server' } as const
+
+function sealerOf({ keeper, sealedBy }: Pick<SecretView, 'keeper' | 'sealedBy'>): string {
+  return keeper === 'server' ? keepers.server : (sealedBy ?? 'nobody')
 }
 
 /** Texts for people, in the order in which they are shown. */
@@ -259,6 +320,8 @@ const arrivals: Readonly<Record<SecretArrival, string>> = {
   without_key: 'it has no key: no secret reaches it',
 }
 
+const notAsked = 'it has not asked for it yet: the server seals it then'
+
 async function show(context: Context, name: string, options: SettingOptions): Promise<void> {
   await withSession(context, async (session) => {
     const { fleet, deviceId, ofDevice } = await findScope(session, options)
@@ -267,7 +330,7 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
       params: { fleet },
       query: ofDevice,
     })
-    const secret = items.find((one) => one.name === name && one.deviceId === (deviceId ?? null))
+    const secret = items.find((one) => isOf(one, name, deviceId))
     if (secret === undefined) {
       throw new CliError('notFound', `there is no secret ${name} of ${deviceId ?? fleet}`, {
         wayOut: `See \`seaworthy secret list --fleet ${fleet}\`.`,
@@ -277,16 +340,32 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
     const seen = await collectPages((query) =>
       client.call(listDevices, { query: { ...query, fleet } }),
     )
-    const devices = followSecret(secret, version, judged, seen)
+    const isServerHeld = !isOfHolder(secret)
+    // The server asks nobody whom people have accepted.
+    const enrolled = judged.enrolled.map((one) =>
+      isServerHeld ? { ...one, standing: 'accepted' as const } : one,
+    )
+    const devices = followSecret(secret, version, { ...judged, enrolled }, seen)
     const { holderKey: _key, holderCopy: _copy, ...view } = secret
+    const texts = isServerHeld ? { ...arrivals, not_sealed: notAsked } : arrivals
     context.show({ ...view, fleet, product: judged.product, devices }, () => [
       ...context.fields([
         ['secret', name],
         ['of', deviceId ?? `the fleet ${fleet} (product ${judged.product})`],
+        ['kept by', keepers[secret.keeper]],
+        [
+          'read by',
+          isServerHeld ? 'its devices, and the server' : 'its devices, and whoever set it',
+        ],
         ['version', String(secret.version)],
         ['set', `${formatAgo(secret.setAt, context.ports.clock.now())} by ${secret.setBy}`],
       ]),
-      ...describeArrivals(context, devices, arrivals),
+      ...(secret.isDamaged
+        ? [
+            'What the server holds does not open as this version: no device gets it until it is set again.',
+          ]
+        : []),
+      ...describeArrivals(context, devices, texts),
     ])
   })
 }
@@ -323,6 +402,7 @@ async function seal(
     const holder = await ensureHolderKey(context, session)
     const own = base64Encode(holder.publicKey)
     const missing = items
+      .filter(isOfHolder)
       .map((secret) => ({
         secret,
         waiting: choice.readers.filter((device) => !isSealedTo(device, secret)),

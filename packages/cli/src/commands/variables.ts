@@ -24,8 +24,9 @@ export function addVariableCommands(program: Command, ports: CliPorts): void {
     .description('values for the applications of a fleet or device')
   addScopeOptions(variable.command('set <name> <value>'))
     .description('set a variable; devices take it over at their next check-in')
+    .option('--again', 'also when it has that value: devices on which it failed try it again')
     .action(
-      async (name: string, value: string, options: SettingOptions, command: Command) =>
+      async (name: string, value: string, options: SetOptions, command: Command) =>
         await set(createContext(ports, command), { name, value }, options),
     )
   addScopeOptions(variable.command('list'))
@@ -49,16 +50,20 @@ export function addVariableCommands(program: Command, ports: CliPorts): void {
     )
 }
 
+interface SetOptions extends SettingOptions {
+  again?: boolean
+}
+
 async function set(
   context: Context,
   { name, value }: { name: string; value: string },
-  options: SettingOptions,
+  options: SetOptions,
 ): Promise<void> {
   await withSession(context, async (session) => {
     const { fleet, ofDevice } = await findScope(session, options)
     const view = await session.client.call(setVariable, {
       params: { fleet, variable: name },
-      body: { value, ...ofDevice },
+      body: { value, ...ofDevice, ...(options.again === true ? { isAgain: true as const } : {}) },
     })
     context.show(view, () => [`Set ${name}, version ${view.version}.`])
   })

@@ -3,13 +3,13 @@
  * copies, and can show an older one, or one that it made: anybody can seal to a public key.
  */
 import { hash } from 'node:crypto'
-import type { SecretView } from '@seaworthy/api/secrets'
 import { parseJson } from '@seaworthy/std/json'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { makePrivateFolder } from '../state/files.ts'
 import { changeKept, keptFile, parseKept, readKept, requireKeepable } from '../state/kept-files.ts'
+import type { HolderSecret } from '../trust/sealing.ts'
 
 type Place = Pick<Session, 'folder'>
 /** Digests of copies, by `<fleet>/<name>`. */
@@ -17,7 +17,7 @@ type Copies = Readonly<Record<string, string>>
 
 const format = 'seaworthy-own-copies-v1'
 const fileOf = ({ folder }: Place) => keptFile(folder, 'own-copies.json')
-const digestOf = ({ holderCopy }: Pick<SecretView, 'holderCopy'>) =>
+const digestOf = ({ holderCopy }: Pick<HolderSecret, 'holderCopy'>) =>
   hash('sha256', holderCopy, 'hex')
 
 async function readCopies(place: Place): Promise<Copies> {
@@ -72,7 +72,7 @@ export async function rememberCopy(
   context: Context,
   place: Place,
   fleet: string,
-  secret: Pick<SecretView, 'name' | 'holderCopy'>,
+  secret: Pick<HolderSecret, 'name' | 'holderCopy'>,
 ): Promise<void> {
   const key = `${fleet}/${secret.name}`
   await changeCopies(context, place, (copies) => ({ ...copies, [key]: digestOf(secret) }))
@@ -91,7 +91,7 @@ export async function forgetCopy(
 export async function requireOwnCopies(
   place: Place,
   fleet: string,
-  secrets: readonly Pick<SecretView, 'name' | 'version' | 'holderCopy'>[],
+  secrets: readonly Pick<HolderSecret, 'name' | 'version' | 'holderCopy'>[],
 ): Promise<void> {
   const copies = await readCopies(place)
   const other = secrets.find((one) => copies[`${fleet}/${one.name}`] !== digestOf(one))

@@ -49,6 +49,16 @@ export function copyBinding(
   return { place: placeOf(scope), name, version, deviceKeyId: undefined }
 }
 
-export function copyOf({ holderCopy }: Pick<SecretView, 'holderCopy'>): Uint8Array<ArrayBuffer> {
+/** A secret that whoever set it can open, and not the server. */
+export interface HolderSecret extends SecretView {
+  readonly holderKey: string
+  readonly holderCopy: string
+}
+
+export function isOfHolder(secret: SecretView): secret is HolderSecret {
+  return secret.holderKey !== null && secret.holderCopy !== null
+}
+
+export function copyOf({ holderCopy }: Pick<HolderSecret, 'holderCopy'>): Uint8Array<ArrayBuffer> {
   return base64Decode(holderCopy)
 }

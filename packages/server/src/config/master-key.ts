@@ -20,6 +20,7 @@ export const secretPurposes = {
   'trust-anchor': 'tuf.anchor',
   'totp-secret': 'totp.person',
   'client-secret': 'oidc.provider',
+  'held-secret': 'secret.application',
 } as const
 export type SecretName = keyof typeof secretPurposes
 

@@ -264,9 +264,9 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     hashes: 'secret_sha256',
   },
   settings: {
-    about: 'Variables of applications, and secrets sealed to their holder.',
+    about: 'Variables of applications, and secrets sealed to their holder or under the master key.',
     plain: 'id fleet device name version value holder_key set_at set_by sealed_at sealed_by',
-    sealed: 'holder_copy',
+    sealed: 'holder_copy server_copy',
   },
   sign_in_policy: {
     about: 'Which roles need a passkey.',

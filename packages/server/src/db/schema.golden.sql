@@ -432,6 +432,7 @@ settings.set_at timestamp with time zone not null
 settings.set_by text not null
 settings.sealed_at timestamp with time zone
 settings.sealed_by text
+settings.server_copy bytea
 sign_in_policy.only_row boolean not null default true
 sign_in_policy.passkey_roles text[] not null
 stored_credentials.id text not null
@@ -637,10 +638,10 @@ sessions: CHECK ((factor = ANY (ARRAY['passkey'::text, 'password'::text, 'provid
 sessions: FOREIGN KEY (person_id) REFERENCES people(id)
 sessions: PRIMARY KEY (id)
 settings: CHECK (((fleet IS NULL) <> (device IS NULL)))
-settings: CHECK (((value IS NULL) = ((holder_key IS NOT NULL) AND (holder_copy IS NOT NULL))))
 settings: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 settings: UNIQUE NULLS NOT DISTINCT (fleet, device, name)
 settings: FOREIGN KEY (fleet) REFERENCES fleets(name) ON DELETE CASCADE
+settings: CHECK (((num_nonnulls(value, holder_copy, server_copy) = 1) AND ((holder_key IS NULL) = (holder_copy IS NULL))))
 settings: PRIMARY KEY (id)
 sign_in_policy: CHECK (only_row)
 sign_in_policy: PRIMARY KEY (only_row)
@@ -758,6 +759,7 @@ CREATE INDEX rollouts_unsettled ON public.rollouts USING btree (id) WHERE (NOT i
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name)
 CREATE INDEX seals_device ON public.seals USING btree (device)
 CREATE UNIQUE INDEX seals_pkey ON public.seals USING btree (setting, device)
+CREATE INDEX seals_setting_version ON public.seals USING btree (setting, version)
 CREATE UNIQUE INDEX secrets_pkey ON public.secrets USING btree (name, version)
 CREATE UNIQUE INDEX server_facts_pkey ON public.server_facts USING btree (name)
 CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at)

@@ -11,6 +11,10 @@ export interface SettingRow {
   readonly value: string | null
   readonly holderKey: Uint8Array | null
   readonly holderCopy: Uint8Array | null
+  /** The secret under the master key, where the server holds it. */
+  readonly serverCopy: Uint8Array | null
+  /** A later version of it was sealed to a device: the row is an earlier one that was put back. */
+  readonly isPutBack: boolean
   readonly setAt: Date
   readonly setBy: string
   /** When it was last sealed to devices, and by whom; `null` for what was not. */
@@ -24,9 +28,13 @@ export interface SettingScope {
   readonly device: string | null
 }
 
+const isPutBack = (sql: ReadTx['sql']) => sql`
+  exists (select from seals later where later.setting = s.id and later.version > s.version)`
+
 const columns = (sql: ReadTx['sql']) => sql`
   id, name, device, version, value, holder_key as "holderKey", holder_copy as "holderCopy",
-  set_at as "setAt", set_by as "setBy", sealed_at as "sealedAt", sealed_by as "sealedBy"`
+  server_copy as "serverCopy", set_at as "setAt", set_by as "setBy", sealed_at as "sealedAt",
+  sealed_by as "sealedBy", ${isPutBack(sql)} as "isPutBack"`
 
 const isOf = (sql: ReadTx['sql'], { fleet, device }: SettingScope) =>
   device === null ? sql`fleet = ${fleet}` : sql`device = ${device}`
@@ -58,25 +66,29 @@ export async function listSettings(
   { fleet, device }: SettingScope,
 ): Promise<SettingRow[]> {
   return sql<SettingRow[]>`
-    select ${columns(sql)} from settings where fleet = ${fleet} or device = ${device}
+    select ${columns(sql)} from settings s where fleet = ${fleet} or device = ${device}
     order by name, device nulls first`
 }
 
-/** Writes a setting in place of one of the same name; the seals of the earlier one stay. */
+/** Writes a setting in place of one of the same name, whose seals stay. Answers its id. */
 export async function putSetting(
   { sql }: WriteTx,
   scope: SettingScope,
-  row: Omit<SettingRow, 'id' | 'device'>,
-): Promise<void> {
-  await sql`
-    insert into settings (fleet, device, name, version, value, holder_key, holder_copy, set_at, set_by, sealed_at, sealed_by)
+  row: Omit<SettingRow, 'id' | 'device' | 'isPutBack'>,
+): Promise<number> {
+  const [put] = await sql<[{ id: number }]>`
+    insert into settings (fleet, device, name, version, value, holder_key, holder_copy, server_copy, set_at, set_by, sealed_at, sealed_by)
     values (${scope.device === null ? scope.fleet : null}, ${scope.device}, ${row.name}, ${row.version},
       ${row.value}, ${row.holderKey && Buffer.from(row.holderKey)},
-      ${row.holderCopy && Buffer.from(row.holderCopy)}, ${row.setAt}, ${row.setBy},
+      ${row.holderCopy && Buffer.from(row.holderCopy)},
+      ${row.serverCopy && Buffer.from(row.serverCopy)}, ${row.setAt}, ${row.setBy},
       ${row.sealedAt}, ${row.sealedBy})
     on conflict (fleet, device, name) do update set version = excluded.version, value = excluded.value,
-      holder_key = excluded.holder_key, holder_copy = excluded.holder_copy, set_at = excluded.set_at,
-      set_by = excluded.set_by, sealed_at = excluded.sealed_at, sealed_by = excluded.sealed_by`
+      holder_key = excluded.holder_key, holder_copy = excluded.holder_copy,
+      server_copy = excluded.server_copy, set_at = excluded.set_at,
+      set_by = excluded.set_by, sealed_at = excluded.sealed_at, sealed_by = excluded.sealed_by
+    returning id`
+  return put.id
 }
 
 export async function deleteSetting({ sql }: WriteTx, id: number): Promise<void> {
@@ -93,7 +105,7 @@ export async function measureSettings(
 ): Promise<{ readonly bytes: number; readonly count: number }> {
   const [row] = await sql<[{ bytes: number; count: number }]>`
     select count(*) as count,
-      coalesce(sum(greatest(octet_length(value), octet_length(holder_copy),
+      coalesce(sum(greatest(octet_length(value), octet_length(holder_copy), octet_length(server_copy),
         (select max(octet_length(e.sealed)) from seals e where e.setting = settings.id))), 0)::bigint as bytes
     from settings where ${isOf(sql, scope)}`
   return row
@@ -123,6 +135,48 @@ export async function putSeals(
       insert into seals (setting, device, version, sealed)
       values (${id}, ${deviceId}, ${version}, ${Buffer.from(bytes)})
       on conflict (setting, device) do update set version = excluded.version, sealed = excluded.sealed`
+  }
+}
+
+/** A secret that the server holds, as it lies there. */
+export type HeldSetting = Pick<
+  SettingRow,
+  'id' | 'name' | 'device' | 'version' | 'isPutBack' | 'serverCopy'
+>
+
+/**
+ * What the server holds for the device and has not sealed to it in its present version. At most as
+ * many as a fleet and a device may have (`measureSettings`).
+ */
+export async function listUnsealedHeld(
+  { sql }: ReadTx,
+  { fleet, device }: { readonly fleet: string; readonly device: string },
+): Promise<HeldSetting[]> {
+  return sql<HeldSetting[]>`
+    select s.id, s.name, s.device, s.version, s.server_copy as "serverCopy", ${isPutBack(sql)} as "isPutBack"
+    from settings s left join seals e on e.setting = s.id and e.device = ${device}
+    where (s.fleet = ${fleet} or s.device = ${device}) and s.server_copy is not null
+      and e.version is distinct from s.version`
+}
+
+/**
+ * Stores what the server has sealed to a device, unless the secret was set anew meanwhile, or the
+ * device was removed. The setting itself is not written: thousands of devices would wait for it.
+ */
+export async function putServerSeals(
+  { sql }: WriteTx,
+  device: string,
+  seals: readonly (Pick<HeldSetting, 'id' | 'version'> & { readonly sealed: Uint8Array })[],
+): Promise<void> {
+  for (const { id, version, sealed } of seals) {
+    await sql`
+      insert into seals (setting, device, version, sealed)
+      select s.id, d.id, s.version, ${Buffer.from(sealed)}
+      from settings s, devices d
+      where s.id = ${id} and s.version = ${version} and s.server_copy is not null
+        and d.id = ${device}
+      on conflict (setting, device) do update set version = excluded.version, sealed = excluded.sealed
+        where seals.version < excluded.version`
   }
 }
 

@@ -118,6 +118,7 @@ export const unguarded = {
     'secret.remove',
     'secret.seal',
     'secret.set',
+    'secret.set-held',
     'variable.remove',
     'variable.set',
   ],

@@ -325,6 +325,10 @@ export async function makeScopedCalls(
     ],
     ['secret.list', [() => ({ params: fleet })]],
     [
+      'secret.set-held',
+      [() => ({ params: { ...fleet, secret: 'HELD' }, body: { value: 'AAAA' } })],
+    ],
+    [
       'secret.set',
       [async () => ({ params: { ...fleet, secret: 'TOKEN' }, body: await nextSecret() })],
     ],

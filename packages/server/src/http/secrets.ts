@@ -1,21 +1,41 @@
-import { listSecrets, removeSecret, sealSecret, setSecret } from '@seaworthy/api/secrets'
+import {
+  listSecrets,
+  removeSecret,
+  sealSecret,
+  setHeldSecret,
+  setSecret,
+} from '@seaworthy/api/secrets'
 import * as configuration from '../app/configuration/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const secretEndpoints: readonly Endpoint[] = [
   read(listSecrets, 'secret:read', (app, { actor, params, query, now }) =>
-    configuration.listSecrets(app.db.reader, actor, { ...params, ...query }, now),
+    configuration.listSecrets(app.db.reader, app, actor, { ...params, ...query }, now),
   ),
   audited(
     setSecret,
     { permission: 'secret:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, body }) => {
       const asked = { fleet: params.fleet, name: params.secret, ...body }
-      const view = await configuration.setSecret(tx, actor, asked)
+      const view = await configuration.setSecret(tx, app, actor, asked)
       return {
         reply: view,
         detail: { name: view.name, device: view.deviceId, version: view.version },
+        afterCommit: () => app.fleets.reload(),
+      }
+    },
+  ),
+  audited(
+    setHeldSecret,
+    { permission: 'secret:write', subject: (call) => call.params.fleet },
+    async (app, tx, { actor, params, body }) => {
+      const asked = { fleet: params.fleet, name: params.secret, ...body }
+      const view = await configuration.setHeldSecret(tx, app, actor, asked)
+      const { name, deviceId: device, version } = view
+      return {
+        reply: view,
+        detail: { name, device, version, isServerHeld: true },
         afterCommit: () => app.fleets.reload(),
       }
     },

@@ -6,6 +6,7 @@ import { accountKeyProblems } from './account-key-problems.ts'
 import { leaseProblems } from './lease-problems.ts'
 import type { KnownCode } from './problems.ts'
 import { contentFaults } from './problems.ts'
+import { settingProblems } from './setting-problems.ts'
 
 /** Documents of signed metadata that a proposal brings. */
 const metadataFaults = [
@@ -50,13 +51,6 @@ const providerFaults = [
   'provider_unreachable',
   'provider_refused',
   'provider_answer_wrong',
-] as const satisfies readonly KnownCode[]
-
-/** Whose variable or secret it is. */
-const settingFaults = [
-  'fleet_not_found',
-  'device_not_found',
-  'device_elsewhere',
 ] as const satisfies readonly KnownCode[]
 
 /** What one person gives another. */
@@ -352,46 +346,9 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'devices.remove': ['device_not_found', 'device_removed', 'out_of_scope'],
   'devices.set': ['device_not_found', 'fleet_not_found', 'out_of_scope'],
   'devices.show': ['device_not_found', 'out_of_scope'],
-  'variable.list': [...settingFaults, 'out_of_scope'],
-  'variable.remove': [
-    ...settingFaults,
-    'configuration_changed',
-    'out_of_scope',
-    'setting_of_other_kind',
-    'variable_not_found',
-  ],
-  'variable.set': [
-    ...settingFaults,
-    'configuration_changed',
-    'configuration_too_large',
-    'out_of_scope',
-    'setting_of_other_kind',
-  ],
-  'secret.list': [...settingFaults, 'out_of_scope'],
-  'secret.remove': [
-    ...settingFaults,
-    'configuration_changed',
-    'out_of_scope',
-    'secret_not_found',
-    'setting_of_other_kind',
-  ],
-  'secret.seal': [
-    ...settingFaults,
-    'configuration_changed',
-    'out_of_scope',
-    'seal_unusable',
-    'secret_not_found',
-    'setting_of_other_kind',
-  ],
-  'secret.set': [
-    ...settingFaults,
-    'configuration_changed',
-    'configuration_too_large',
-    'out_of_scope',
-    'setting_of_other_kind',
-  ],
   ...accountKeyProblems,
   ...leaseProblems,
+  ...settingProblems,
   'rollout.abort': ['out_of_scope', 'rollout_ended', 'rollout_not_found'],
   'rollout.approve': [
     'out_of_scope',

@@ -20,8 +20,10 @@ import { approvePairing, beginPairing, fetchPairing, readPairing } from '@seawor
 import { createRecoveryCodes } from '@seaworthy/api/passkeys'
 import { askPassword, setPassword, signInByPassword } from '@seaworthy/api/passwords'
 import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
+import { setHeldSecret } from '@seaworthy/api/secrets'
 import { announceServerKey } from '@seaworthy/api/server-keys'
 import { createToken, refreshToken } from '@seaworthy/api/tokens'
+import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import type { PlantedSecrets } from '@seaworthy/std/testing/leaks'
 import { waitUntil } from '@seaworthy/std/testing'
 import { createTotpApp } from '@seaworthy/std/testing/totp'
@@ -170,6 +172,12 @@ export async function plantSecrets(
     const { problem } = await client.api.call(showCertificate, {})
     return problem?.startsWith('no authority makes a certificate') === true
   })
+  const held = 'a mole under nine gantries'
+  planted['secret that the server holds'] = held
+  await client.api.call(setHeldSecret, {
+    params: { ...fleet, secret: 'HELD' },
+    body: { value: base64Encode(utf8Encode(held)) },
+  })
   // The server keeps its next key, beside the present one, once it is announced.
   await client.api.call(announceServerKey, { body: {} })
   return { ...planted, ...(await readOwnSecrets(server)) }
@@ -184,7 +192,7 @@ async function readOwnSecrets(server: TestServer): Promise<PlantedSecrets> {
   }
   for (const name of Object.keys(secretPurposes) as SecretName[]) {
     // The anchor is a hash of what everybody may read; the others have their own rows.
-    if (['trust-anchor', 'totp-secret', 'client-secret'].includes(name)) continue
+    if (['trust-anchor', 'totp-secret', 'client-secret', 'held-secret'].includes(name)) continue
     const bytes = await openSecret(server, name)
     secrets[name] = bytes
     const key = readPrivateKey(bytes)

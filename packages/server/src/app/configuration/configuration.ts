@@ -6,6 +6,7 @@ import type { VariableView } from '@seaworthy/api/variables'
 import { base64Decode, base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { invariant, Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
+import { SealError } from '../../config/master-key.ts'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import { getDevice } from '../../db/devices.ts'
 import { notifyFleets } from '../../db/fleets.ts'
@@ -16,7 +17,11 @@ import type { App } from '../app.ts'
 import { findDevice } from '../devices/index.ts'
 import { findFleet, nextConfigVersion, policyOf } from '../fleets/index.ts'
 import type { ConfigurationRefusal } from '../refusals.ts'
+import { openHeld, sealHeld, sealHeldSecrets } from './held-secrets.ts'
 import { instantOrNull } from '../views.ts'
+
+/** Who opens what the server holds. */
+type Keeper = Pick<App, 'masterKey'>
 
 interface Asked {
   readonly fleet: string
@@ -91,42 +96,54 @@ async function findSetting(
   )
 }
 
+type Kept = Pick<SettingRow, 'holderKey' | 'holderCopy' | 'serverCopy'>
+const keptByNobody: Kept = { holderKey: null, holderCopy: null, serverCopy: null }
+
 /** Throws `configuration_too_large`. */
 async function putSetting(
   tx: WriteTx,
   actor: Actor,
   scope: SettingScope,
-  setting: Pick<SettingRow, 'name' | 'version' | 'value' | 'holderKey' | 'holderCopy'>,
-): Promise<Omit<SettingRow, 'id'>> {
+  setting: Pick<SettingRow, 'name' | 'version' | 'value'> & Kept,
+): Promise<SettingRow> {
   const set = { setAt: await tx.now(), setBy: actor.id, sealedAt: null, sealedBy: null }
   const row = { ...setting, ...set }
-  await db.putSetting(tx, scope, row)
+  const id = await db.putSetting(tx, scope, row)
   await requireRoom(tx, scope)
-  return { ...row, device: scope.device }
+  return { ...row, id, device: scope.device, isPutBack: false }
 }
 
 /**
- * Sets it, unless it has that value already. Throws also `setting_of_other_kind`,
- * `configuration_too_large`.
+ * Sets it, unless it has that value already and nobody wants it tried again. Throws also
+ * `setting_of_other_kind`, `configuration_too_large`.
  */
 export async function setVariable(
   tx: WriteTx,
   actor: Actor,
-  asked: Asked & { readonly name: string; readonly value: string },
+  asked: Asked & {
+    readonly name: string
+    readonly value: string
+    readonly isAgain?: boolean | undefined
+  },
 ): Promise<{ view: VariableView; isUnchanged: boolean }> {
   const scope = await scopeOf(tx, actor, asked)
   await db.lockConfigVersion(tx, scope.fleet)
   const known = await findSetting(tx, scope, asked.name, 'variable')
-  if (known?.value === asked.value) return { view: viewVariable(known), isUnchanged: true }
+  if (known?.value === asked.value && asked.isAgain !== true)
+    return { view: viewVariable(known), isUnchanged: true }
   const version = await raiseVersion(tx, scope.fleet)
-  const content = { value: asked.value, holderKey: null, holderCopy: null }
+  const content = { ...keptByNobody, value: asked.value }
   const row = await putSetting(tx, actor, scope, { name: asked.name, version, ...content })
   return { view: viewVariable(row), isUnchanged: false }
 }
 
-/** Throws also `configuration_changed`, `setting_of_other_kind`, `configuration_too_large`. */
+/**
+ * The copy that the server holds of an earlier version, if any, is destroyed. Throws also
+ * `configuration_changed`, `setting_of_other_kind`, `configuration_too_large`.
+ */
 export async function setSecret(
   tx: WriteTx,
+  keeper: Keeper,
   actor: Actor,
   asked: Asked & {
     readonly name: string
@@ -139,8 +156,29 @@ export async function setSecret(
   const version = await raiseVersion(tx, scope.fleet, asked.version)
   await findSetting(tx, scope, asked.name, 'secret')
   const [holderKey, holderCopy] = [base64Decode(asked.holderKey), base64Decode(asked.holderCopy)]
-  const content = { value: null, holderKey, holderCopy }
-  return viewSecret(await putSetting(tx, actor, scope, { name: asked.name, version, ...content }))
+  const content = { ...keptByNobody, value: null, holderKey, holderCopy }
+  const row = await putSetting(tx, actor, scope, { name: asked.name, version, ...content })
+  return viewSecret(keeper, scope.fleet, row)
+}
+
+/**
+ * Sets a secret that the server holds, and can read. Throws also `setting_of_other_kind`,
+ * `configuration_too_large`.
+ */
+export async function setHeldSecret(
+  tx: WriteTx,
+  keeper: Keeper,
+  actor: Actor,
+  asked: Asked & { readonly name: string; readonly value: string },
+): Promise<SecretView> {
+  const scope = await scopeOf(tx, actor, asked)
+  const version = await raiseVersion(tx, scope.fleet)
+  await findSetting(tx, scope, asked.name, 'secret')
+  const { name } = asked
+  const serverCopy = sealHeld(keeper.masterKey, { ...scope, name, version }, asked.value)
+  const content = { ...keptByNobody, value: null, serverCopy }
+  const row = await putSetting(tx, actor, scope, { name, version, ...content })
+  return viewSecret(keeper, scope.fleet, row)
 }
 
 /** Throws also `secret_not_found`, `configuration_changed`, `seal_unusable`. */
@@ -159,6 +197,12 @@ export async function sealSecret(
   if (row === undefined) throw notFound('secret', asked.name)
   if (row.version !== asked.version) {
     throw new Refusal<ConfigurationRefusal>('configuration_changed', 'the secret was set anew')
+  }
+  if (row.serverCopy !== null) {
+    throw new Refusal<ConfigurationRefusal>(
+      'seal_unusable',
+      'the server holds the secret, and seals it itself',
+    )
   }
   const seals = asked.seals.map((one) => ({ ...one, sealed: base64Decode(one.sealed) }))
   const ids = seals.map(({ deviceId }) => deviceId)
@@ -209,6 +253,7 @@ export async function listVariables(
 
 export async function listSecrets(
   tx: ReadTx,
+  keeper: Keeper,
   actor: Actor,
   asked: Asked,
   now: Date,
@@ -219,11 +264,11 @@ export async function listSecrets(
   return {
     version: fleet.configVersion,
     nextVersion: nextConfigVersion(fleet.configVersion, now),
-    items: rows.flatMap((row) => (row.value === null ? [viewSecret(row)] : [])),
+    items: rows.flatMap((row) => (row.value === null ? [viewSecret(keeper, fleet.name, row)] : [])),
   }
 }
 
-function viewOf(row: Omit<SettingRow, 'id'>) {
+function viewOf(row: SettingRow) {
   return {
     name: row.name,
     deviceId: row.device,
@@ -233,25 +278,38 @@ function viewOf(row: Omit<SettingRow, 'id'>) {
   }
 }
 
-function viewVariable(row: Omit<SettingRow, 'id'>): VariableView {
+function viewVariable(row: SettingRow): VariableView {
   return { ...viewOf(row), value: row.value ?? '' }
 }
 
-function viewSecret(row: Omit<SettingRow, 'id'>): SecretView {
-  const { holderKey, holderCopy } = row
-  invariant(holderKey !== null && holderCopy !== null, 'a secret has a holder')
+function viewSecret(keeper: Keeper, fleet: string, row: SettingRow): SecretView {
+  const { holderKey, holderCopy, serverCopy } = row
+  const isHeld = serverCopy !== null
   return {
     ...viewOf(row),
+    keeper: isHeld ? 'server' : 'people',
+    isDamaged: isHeld && isDamaged(keeper, fleet, row),
     sealedAt: instantOrNull(row.sealedAt),
     sealedBy: row.sealedBy,
-    holderKey: base64Encode(holderKey),
-    holderCopy: base64Encode(holderCopy),
+    holderKey: holderKey && base64Encode(holderKey),
+    holderCopy: holderCopy && base64Encode(holderCopy),
+  }
+}
+
+/** Whether what the server holds does not open as what it is stored as. */
+function isDamaged({ masterKey }: Keeper, fleet: string, row: SettingRow): boolean {
+  try {
+    openHeld(masterKey, fleet, row).fill(0)
+    return false
+  } catch (error) {
+    if (error instanceof SealError) return true
+    throw error
   }
 }
 
 /** What the device's application gets. Throws `device_removed`. */
 export async function readDeviceConfiguration(
-  app: Pick<App, 'db' | 'fleets'>,
+  app: Pick<App, 'callerLog' | 'db' | 'fleets' | 'masterKey' | 'trust'>,
   deviceId: string,
 ): Promise<ReplyOf<typeof readOwnConfiguration>> {
   const device = await getDevice(app.db.reader, deviceId)
@@ -259,6 +317,7 @@ export async function readDeviceConfiguration(
     throw new Refusal<'device_removed'>('device_removed', 'the device was removed')
   // The version is read before the settings: any change in between raises it again.
   const { configVersion } = await policyOf(app, device.fleet)
+  await sealHeldSecrets(app, device)
   const rows = await db.listDeviceSettings(app.db.reader, { fleet: device.fleet, device: deviceId })
   const names = new Set<string>()
   const entries = rows.flatMap((row) => {

@@ -24,7 +24,7 @@ import {
 } from '@seaworthy/api/devices'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { listProvisioningKeys, revokeProvisioningKey } from '@seaworthy/api/provisioning-keys'
-import { listSecrets, sealSecret, setSecret } from '@seaworthy/api/secrets'
+import { listSecrets, sealSecret, setHeldSecret, setSecret } from '@seaworthy/api/secrets'
 import { setVariable } from '@seaworthy/api/variables'
 import { digestOf } from '@seaworthy/oci/digests'
 import { putBlob } from '@seaworthy/oci/store'
@@ -33,10 +33,14 @@ import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/s
 import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
 import { dayMs, ManualClock, systemClock } from '@seaworthy/std/time'
-import { generateSigner } from '@seaworthy/trust/keys'
+import { enrol, signProvisioningKey } from '@seaworthy/trust/enrolment'
+import { generateReceivingKey, openReceivingKey } from '@seaworthy/trust/hpke'
+import { generateKeyPair, generateSigner, keyId } from '@seaworthy/trust/keys'
+import { createSecretEnvelope } from '@seaworthy/trust/secrets'
 import type { Signer } from '@seaworthy/trust/keys'
 import { readStorage } from '../../db/storage.ts'
 import { addContent, beginUpload, dropUpload, recountStorage } from '../content/index.ts'
+import { storeEnrolment } from '../../db/devices.ts'
 import { writeSignedReports } from '../../db/check-ins.ts'
 import { deleteReports } from '../../db/retention.ts'
 import { firstCursor, forgetOldRecords } from '../retention.ts'
@@ -486,7 +490,7 @@ test('A10 fault: an enrolment that was left out when a device registered is take
   assert.equal((await shown())?.signature, 'mine')
 })
 
-test('V8 T9 fault: a variable that is set to what it is raises no version and is no entry, nor is a fleet', async () => {
+test('V8 T9 fault: a variable that is set to what it is raises no version and is no entry, nor is a fleet, unless it is to be tried again', async () => {
   const params = { fleet: 'shops', variable: 'COLOUR' }
   const first = await client.api.call(setVariable, { params, body: { value: 'red' } })
   const count = async () => {
@@ -501,9 +505,14 @@ test('V8 T9 fault: a variable that is set to what it is raises no version and is
     await client.api.call(setFleet, { params, body: { updatesEnabled: true } })
   }
   assert.equal(await count(), before)
-  const next = await client.api.call(setVariable, { params, body: { value: 'blue' } })
-  assert.ok(next.version > first.version)
+  // Devices on which it failed try it again only when it has another version.
+  const body = { value: 'red', isAgain: true } as const
+  const again = await client.api.call(setVariable, { params, body })
+  assert.ok(again.version > first.version)
   assert.equal(await count(), before + 1)
+  const next = await client.api.call(setVariable, { params, body: { value: 'blue' } })
+  assert.ok(next.version > again.version)
+  assert.equal(await count(), before + 2)
 })
 
 test('V8 fault: a device moved to a fleet whose configuration has the same version is told another one', async () => {
@@ -854,3 +863,169 @@ test('A9 fault: content that came in uncounted, and what was removed without bei
 })
 
 const ports = { clock: systemClock, random: systemRandom }
+
+test('V8 attack: what the server holds is sealed to enrolled devices alone, as they ask; a row that is exchanged, put back, taken from another fleet or made of a sealed secret opens for nobody', async () => {
+  const fleet = 'holds'
+  const other = 'holds-too'
+  for (const name of [fleet, other]) {
+    await client.api.call(createFleet, { body: { name, product: 'acme', channel: 'stable' } })
+  }
+  const own = await generateKeyPair('ed25519')
+  const certificate = await signProvisioningKey(
+    { product: 'acme', fleet, publicKey: own.key },
+    signers,
+  )
+  const join = async (isEnrolled: boolean) => {
+    const made = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+    await client.api.call(setDevice, { params: { deviceId: made.id }, body: { fleet } })
+    const key = await openReceivingKey((await generateReceivingKey()).pkcs8)
+    const { publicKey } = await client.api.call(showDevice, { params: { deviceId: made.id } })
+    const keys = { publicKey: publicKey!, receivingKey: base64Encode(key.publicKey) }
+    const enrolment = await enrol({ certificate, pkcs8: base64Encode(own.pkcs8) }, keys)
+    const shown = isEnrolled
+      ? enrolment
+      : { ...enrolment, certificate: { ...certificate, signatures: [] } }
+    await db.write((tx) => storeEnrolment(tx, made.id, shown as never))
+    return { ...made, key, keyId: await keyId(publicKey!) }
+  }
+  type Joined = Awaited<ReturnType<typeof join>>
+  const envelope = await createSecretEnvelope()
+  const read = async ({ accessToken, key, keyId: deviceKeyId }: Joined) => {
+    const { entries } = await client.as(accessToken).call(readOwnConfiguration, {})
+    const opened: Record<string, string> = {}
+    for (const { name, version, content, isOfFleet } of entries) {
+      const place = isOfFleet ? { fleet } : ('device' as const)
+      const binding = { place, name, version, deviceKeyId }
+      opened[name] = utf8Decode(await envelope.open(key, binding, base64Decode(content)))
+    }
+    return opened
+  }
+  const set = (secret: string, value: string, of = fleet) =>
+    client.api.call(setHeldSecret, {
+      params: { fleet: of, secret },
+      body: { value: base64Encode(utf8Encode(value)) },
+    })
+  const first = await set('TOKEN', 'planted-one')
+  assert.deepEqual([first.keeper, first.holderKey, first.holderCopy], ['server', null, null])
+  await set('OTHER', 'planted-two')
+  const early = await join(true)
+  assert.deepEqual(await read(early), { OTHER: 'planted-two', TOKEN: 'planted-one' })
+  const invented = await join(false)
+  assert.deepEqual(await read(invented), {})
+
+  // A rotation arrives, and so does the secret at a device that comes later; no person is asked.
+  const rowOf = async (of = fleet) => {
+    const [row] = await db.reader.sql<{ copy: Buffer; version: number }[]>`
+      select server_copy as copy, version from settings where fleet = ${of} and name = 'TOKEN'`
+    return row!
+  }
+  const old = await rowOf()
+  await set('TOKEN', 'planted-three')
+  const both = { OTHER: 'planted-two', TOKEN: 'planted-three' }
+  const later = await join(true)
+  for (const device of [early, later]) assert.deepEqual(await read(device), both)
+  const sound = await rowOf()
+  for (const { copy } of [old, sound]) assert.ok(!copy.toString('latin1').includes('planted'))
+
+  // What somebody who writes to the database makes of the row, and how it is named in the log.
+  const damage = (copy: Uint8Array, version = sound.version) =>
+    db.write(async (tx) => {
+      await tx.sql`
+      update settings set server_copy = ${Buffer.from(copy)}, version = ${version}
+      where fleet = ${fleet} and name = 'TOKEN'`
+    })
+  await set('TOKEN', 'planted-four', other)
+  const [swapped] = await db.reader.sql<{ copy: Buffer }[]>`
+    select server_copy as copy from settings where fleet = ${fleet} and name = 'OTHER'`
+  const attacks: [string, RegExp, () => Promise<void>][] = [
+    ['two rows swapped', /in the place of another/, () => damage(swapped!.copy)],
+    [
+      'an earlier version under the present number',
+      /in the place of another/,
+      () => damage(old.copy),
+    ],
+    [
+      'an earlier row, whole',
+      /earlier version of the secret was put back/,
+      () => damage(old.copy, old.version),
+    ],
+    [
+      'the row of another fleet',
+      /in the place of another/,
+      async () => damage((await rowOf(other)).copy),
+    ],
+    ['bytes that are no seal', /too short/, () => damage(new Uint8Array(5))],
+  ]
+  let logged = 0
+  for (const [what, named, attack] of attacks) {
+    await attack()
+    const from = server.log().length
+    const newest = await join(true)
+    assert.deepEqual(await read(newest), { OTHER: 'planted-two' }, what)
+    assert.deepEqual(await read(early), both, `${what}: who has it keeps it`)
+    const { items } = await client.api.call(listSecrets, { params: { fleet } })
+    const damaged = items.map(({ name, isDamaged }) => [name, isDamaged])
+    assert.deepEqual(
+      damaged,
+      [
+        ['OTHER', false],
+        ['TOKEN', true],
+      ],
+      what,
+    )
+    await waitUntil(`${what} is logged by name`, async () =>
+      server
+        .log()
+        .slice(from)
+        .split('\n')
+        .some((line) => line.includes('secret.not-opened') && named.test(line)),
+    )
+    logged++
+    await damage(sound.copy)
+    assert.deepEqual(await read(newest), both, `${what}: put right again`)
+  }
+  assert.equal(logged, attacks.length)
+
+  // A secret of people that is made into one of the server: what lies there is sealed to people.
+  const { nextVersion: version } = await client.api.call(listSecrets, { params: { fleet } })
+  const copy = new Uint8Array(80).fill(7)
+  await client.api.call(setSecret, {
+    params: { fleet, secret: 'TOKEN' },
+    body: { version, holderKey: base64Encode(new Uint8Array(32)), holderCopy: base64Encode(copy) },
+  })
+  const [kept] = await db.reader.sql<{ count: number }[]>`
+    select count(server_copy) as count from settings where fleet = ${fleet} and name = 'TOKEN'`
+  assert.equal(Number(kept!.count), 0, 'the copy of the server is destroyed')
+  await assert.rejects(
+    db.write(async (tx) => {
+      await tx.sql`update settings set server_copy = holder_copy where fleet = ${fleet} and name = 'TOKEN'`
+    }),
+    /settings_kind/,
+  )
+  await db.write(async (tx) => {
+    await tx.sql`
+      update settings set server_copy = holder_copy, holder_copy = null, holder_key = null
+      where fleet = ${fleet} and name = 'TOKEN'`
+  })
+  assert.deepEqual(await read(await join(true)), { OTHER: 'planted-two' })
+  // Nobody seals beside the server.
+  await assert.rejects(
+    client.api.call(sealSecret, {
+      params: { fleet, secret: 'TOKEN' },
+      body: { version, seals: [{ deviceId: early.id, sealed: base64Encode(copy) }] },
+    }),
+    refused('seal_unusable'),
+  )
+  // An override for one device is nobody else's, and what was removed asks in vain.
+  await client.api.call(setHeldSecret, {
+    params: { fleet, secret: 'OTHER' },
+    body: { value: base64Encode(utf8Encode('planted-five')), deviceId: later.id },
+  })
+  assert.equal((await read(later))['OTHER'], 'planted-five')
+  assert.equal((await read(early))['OTHER'], 'planted-two')
+  await client.api.call(removeDevice, { params: { deviceId: early.id } })
+  await assert.rejects(read(early), (error: unknown) => {
+    assert.ok(error instanceof ProblemError)
+    return ['unauthenticated', 'device_removed'].includes(error.code)
+  })
+})

@@ -54,4 +54,4 @@ export {
   viewRelease,
 } from './releases.ts'
 export { createTrustPlane, requireTrust, sha256Hex } from './trust-plane.ts'
-export { viewTrustStatus } from './trust-status.ts'
+export { findHolders, viewTrustStatus } from './trust-status.ts'

@@ -1,7 +1,7 @@
 /** The lifetimes of all roles, which people see and which raise alarms. */
 import type { TrustStatus } from '@seaworthy/api/trust'
 import { parseInstant } from '@seaworthy/std/time'
-import type { RoleKeys } from '@seaworthy/trust/tuf'
+import type { RoleAuthority, RoleKeys } from '@seaworthy/trust/tuf'
 import { blindTimeMs, delegatorOf } from '@seaworthy/trust/tuf'
 import { shareUsed } from './renewals.ts'
 import type { TrustState } from '../app.ts'
@@ -49,6 +49,18 @@ export function roleKeys(state: TrustState, role: string): RoleKeys {
   const found = delegator?.delegations?.roles?.find(({ name }) => name === role)
   if (found === undefined) throw new Error(`${role} is in no verified delegation`)
   return found
+}
+
+/** Who speaks for a product, in verified metadata; `undefined` where there is no such product. */
+export function findHolders(
+  state: TrustState | undefined,
+  product: string,
+): RoleAuthority | undefined {
+  const delegations = state?.roles.get('targets')?.signed.delegations
+  const role = delegations?.roles?.find(({ name }) => name === product)
+  if (delegations === undefined || role === undefined) return undefined
+  const keys = role.keyids.flatMap((id) => delegations.keys[id] ?? [])
+  return { keys, threshold: role.threshold }
 }
 
 export function viewTrustStatus(state: TrustState | undefined, now: Date): TrustStatus {

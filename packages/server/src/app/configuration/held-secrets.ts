@@ -1,0 +1,104 @@
+/**
+ * Secrets that the server holds for those who want that: whoever has the server and its master key
+ * can read them. They are sealed under that key together with what they are, so that no row can
+ * stand for another. A device gets one as it gets any secret, sealed to its own key; the server
+ * seals when the device asks, and only if holders have enrolled it.
+ */
+import { base64Decode, joinBytes, utf8Encode } from '@seaworthy/std/bytes'
+import { TrustError } from '@seaworthy/std/refusal'
+import { verifyEnrolment } from '@seaworthy/trust/enrolment'
+import { createSecretEnvelope } from '@seaworthy/trust/secrets'
+import { canonicalJson } from '@seaworthy/trust/tuf'
+import type { MasterKey } from '../../config/master-key.ts'
+import { SealError } from '../../config/master-key.ts'
+import type { DeviceRow } from '../../db/devices.ts'
+import { findEnrolment } from '../../db/devices.ts'
+import * as db from '../../db/settings.ts'
+import type { HeldSetting, SettingScope } from '../../db/settings.ts'
+import type { App } from '../app.ts'
+import { policyOf } from '../fleets/index.ts'
+import { findHolders } from '../trust/index.ts'
+
+type Deps = Pick<App, 'callerLog' | 'db' | 'fleets' | 'masterKey' | 'trust'>
+
+/** What a value is bound to: its place, name and version. */
+type Bound = SettingScope & { readonly name: string; readonly version: number }
+
+function bindingOf({ fleet, device, name, version }: Bound): Uint8Array<ArrayBuffer> {
+  const place = device === null ? { fleet } : { device }
+  return joinBytes([canonicalJson({ ...place, name, version }), utf8Encode('\n')])
+}
+
+/** `value` is Base64. */
+export function sealHeld(masterKey: MasterKey, bound: Bound, value: string): Uint8Array {
+  const plain = joinBytes([bindingOf(bound), base64Decode(value)])
+  const sealed = masterKey.seal('held-secret', 1, plain)
+  plain.fill(0)
+  return sealed
+}
+
+/**
+ * Throws `SealError` for a row that was exchanged for another one, changed, or put back after a
+ * later version had been sealed to some device.
+ */
+export function openHeld(
+  masterKey: MasterKey,
+  fleet: string,
+  { name, device, version, serverCopy, isPutBack }: HeldSetting,
+): Uint8Array<ArrayBuffer> {
+  if (isPutBack) throw new SealError('an earlier version of the secret was put back')
+  const plain = new Uint8Array(masterKey.open('held-secret', 1, serverCopy ?? new Uint8Array()))
+  const binding = bindingOf({ fleet, device, name, version })
+  if (!binding.every((byte, i) => plain[i] === byte)) {
+    throw new SealError('the secret is stored in the place of another one')
+  }
+  return plain.slice(binding.length)
+}
+
+/**
+ * Seals to the device what the server holds for it and has not sealed yet. What does not open is
+ * logged, and the device waits for it.
+ */
+export async function sealHeldSecrets(app: Deps, device: DeviceRow): Promise<void> {
+  const rows = await db.listUnsealedHeld(app.db.reader, { fleet: device.fleet, device: device.id })
+  if (rows.length === 0) return
+  const receivingKey = await findReceivingKey(app, device)
+  if (receivingKey === undefined || device.keyId === null) return
+  const envelope = await createSecretEnvelope()
+  const seals: Parameters<typeof db.putServerSeals>[2][number][] = []
+  for (const row of rows) {
+    const value = openRow(app, device, row)
+    if (value === undefined) continue
+    const { id, name, version } = row
+    const place = row.device === null ? { fleet: device.fleet } : ('device' as const)
+    const binding = { place, name, version, deviceKeyId: device.keyId }
+    seals.push({ id, version, sealed: await envelope.seal(receivingKey, binding, value) })
+    value.fill(0)
+  }
+  if (seals.length > 0) await app.db.write((tx) => db.putServerSeals(tx, device.id, seals))
+}
+
+function openRow(app: Deps, { id, fleet }: DeviceRow, row: HeldSetting) {
+  try {
+    return openHeld(app.masterKey, fleet, row)
+  } catch (error) {
+    if (!(error instanceof SealError)) throw error
+    app.callerLog.error(id, 'secret.not-opened', { fleet, name: row.name, error })
+    return undefined
+  }
+}
+
+/** The key of a device that holders have enrolled in its fleet; `undefined` for any other. */
+async function findReceivingKey(app: Deps, { id, fleet, publicKey }: DeviceRow) {
+  const { product } = await policyOf(app, fleet)
+  const holders = findHolders(app.trust.state(), product)
+  const enrolment = await findEnrolment(app.db.reader, id)
+  if (holders === undefined || enrolment === null || publicKey === null) return undefined
+  try {
+    const verified = await verifyEnrolment(enrolment, { holders, product, fleet, publicKey })
+    return verified.receivingKey
+  } catch (error) {
+    if (error instanceof TrustError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,23 @@
+/** What the work of routes of variables and secrets refuses. */
+import type { KnownCode } from './problems.ts'
+
+/** Whose variable or secret it is. */
+const settingFaults = [
+  'fleet_not_found',
+  'device_not_found',
+  'device_elsewhere',
+] as const satisfies readonly KnownCode[]
+
+const changeFaults = ['configuration_changed', 'out_of_scope', 'setting_of_other_kind'] as const
+const setFaults = [...settingFaults, ...changeFaults, 'configuration_too_large'] as const
+
+export const settingProblems = {
+  'variable.list': [...settingFaults, 'out_of_scope'],
+  'variable.remove': [...settingFaults, ...changeFaults, 'variable_not_found'],
+  'variable.set': setFaults,
+  'secret.list': [...settingFaults, 'out_of_scope'],
+  'secret.remove': [...settingFaults, ...changeFaults, 'secret_not_found'],
+  'secret.seal': [...settingFaults, ...changeFaults, 'seal_unusable', 'secret_not_found'],
+  'secret.set': setFaults,
+  'secret.set-held': setFaults,
+} as const satisfies Readonly<Record<string, readonly KnownCode[]>>
