@@ -27,8 +27,8 @@ export const releaseAnnotations = {
 
 /** More platforms than anybody builds for; each is read, listed and signed. */
 export const platformsMax = 64
-/** A bundle and its file list for each platform, and as many others. */
-const entriesMax = 4 * platformsMax
+/** A bundle, its file list and its documents for each platform, and as many others. */
+const entriesMax = 8 * platformsMax
 
 export type ReleaseIndexRefusal = 'release_malformed'
 

@@ -34,6 +34,8 @@ import {
   parsePlatformName,
 } from './manifests.ts'
 import { buildOsImage } from './os-image.ts'
+import type { BundleDescriber } from './release-documents.ts'
+import { putDocument } from './release-documents.ts'
 import type { ReleaseIndexRefusal } from './release-index.ts'
 import {
   bundleArtifactType,
@@ -67,6 +69,8 @@ export interface BuildReleaseOptions {
   platforms: readonly { platform: string; source: PlatformSource }[]
   /** The layout that gets the release, under its version as name. */
   layout: ImageLayout
+  /** Makes what a bundle's files are described by; one for each bundle. */
+  createDescriber?: () => BundleDescriber
   onProgress?: (event: { platform: string; bytes: number }) => void
 }
 
@@ -99,27 +103,23 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
   for (const { platform: name, source } of platforms) {
     const onProgress = (bytes: number) => options.onProgress?.({ platform: name, bytes })
     const platform = readPlatform(name)
+    const describer = options.createDescriber?.()
+    const file = ({ image, documents }: DescribedBundle) => {
+      images.push({ ...image, platform })
+      const annotations = { [releaseAnnotations.platform]: name }
+      for (const { descriptor } of documents) artifacts.push({ ...descriptor, annotations })
+    }
     if (source.kind === 'folder') {
-      const built = await buildBundle(layout, source.path, name, onProgress)
-      images.push({ ...built.image.descriptor, platform })
+      const built = await buildBundle(layout, source.path, name, { describer, onProgress })
+      file(built)
       for (const one of built.dropped) dropped.push({ ...one, platform: name })
-      artifacts.push({
-        ...built.files.descriptor,
-        annotations: { [releaseAnnotations.platform]: name },
-      })
     } else if (source.kind === 'files') {
       const annotations = { [releaseAnnotations.platform]: name }
       const image = await buildOsImage(layout, source.paths, annotations, onProgress)
       await putManifest(layout, image)
       images.push({ ...image.descriptor, platform })
     } else {
-      const copied = await copyPlatform(layout, source, name, onProgress)
-      images.push({ ...copied.descriptor, platform })
-      if (copied.files !== undefined)
-        artifacts.push({
-          ...copied.files.descriptor,
-          annotations: { [releaseAnnotations.platform]: name },
-        })
+      file(await copyPlatform(layout, source, name, { describer, onProgress }))
     }
   }
   const index = encodeManifest({
@@ -152,22 +152,30 @@ async function putManifest(
   await layout.putManifest({ bytes, mediaType: descriptor.mediaType, digest: descriptor.digest })
 }
 
+interface DescribedBundle {
+  readonly image: Descriptor
+  /** Its file list, and what a describer made. */
+  readonly documents: readonly EncodedManifest[]
+}
+
+interface Watchers {
+  readonly describer: BundleDescriber | undefined
+  readonly onProgress: (bytes: number) => void
+}
+
 async function buildBundle(
   layout: ImageLayout,
   folder: string,
   platform: string,
-  onProgress: (bytes: number) => void,
-): Promise<{
-  image: EncodedManifest
-  files: EncodedManifest
-  dropped: readonly DroppedMode[]
-}> {
+  { describer, onProgress }: Watchers,
+): Promise<DescribedBundle & { readonly dropped: readonly DroppedMode[] }> {
   let packed: Awaited<ReturnType<typeof packBundle>> | undefined
   const bundle = await layout.putStream(async (write) => {
-    packed = await packBundle(folder, async (piece) => {
+    const take = async (piece: Uint8Array) => {
       await write(piece)
       onProgress(piece.length)
-    })
+    }
+    packed = await packBundle(folder, take, { watch: describer?.files })
   })
   const { tarBytes, files, dropped } = packed!
   const config = await putBytes(layout, emptyBytes, mediaTypes.empty)
@@ -184,27 +192,26 @@ async function buildBundle(
     },
   })
   await putManifest(layout, image)
-  const list = await putFileList(layout, platform, image.descriptor, files)
-  return { image, files: list, dropped }
+  const documents = await putDocuments(layout, platform, image.descriptor, { files, describer })
+  return { image: image.descriptor, documents, dropped }
 }
 
-async function putFileList(
+/** Stores the list of a bundle's files, and what the describer made of them. */
+async function putDocuments(
   layout: ImageLayout,
   platform: string,
-  image: Descriptor,
-  files: FileList,
-): Promise<EncodedManifest> {
-  const list = encodeManifest({
-    kind: 'manifest',
-    mediaType: mediaTypes.manifest,
-    artifactType: fileListMediaType,
-    config: await putBytes(layout, emptyBytes, mediaTypes.empty),
-    layers: [await putBytes(layout, encodeFileList(files), fileListMediaType)],
-    subject: image,
-    annotations: { [releaseAnnotations.platform]: platform },
-  })
-  await putManifest(layout, list)
-  return list
+  bundle: Descriptor,
+  { files, describer }: { files: FileList; describer: BundleDescriber | undefined },
+): Promise<EncodedManifest[]> {
+  const documents = [
+    { mediaType: fileListMediaType, bytes: encodeFileList(files) },
+    ...(describer?.describe(platform, bundle) ?? []),
+  ]
+  const manifests: EncodedManifest[] = []
+  for (const document of documents) {
+    manifests.push(await putDocument(layout, platform, bundle, document))
+  }
+  return manifests
 }
 
 /** Takes over an image; of an index only the platform's. */
@@ -212,8 +219,8 @@ async function copyPlatform(
   layout: ImageLayout,
   { source, digest }: PlatformSource & { kind: 'content' },
   platform: string,
-  onProgress: (bytes: number) => void,
-): Promise<{ descriptor: Descriptor; files: EncodedManifest | undefined }> {
+  { describer, onProgress }: Watchers,
+): Promise<DescribedBundle> {
   let wanted = digest
   const top = await source.readManifest(digest)
   verifyBytes(top.bytes, { digest, size: top.bytes.length })
@@ -238,12 +245,10 @@ async function copyPlatform(
     size: bytes.length,
   }
   if (image.artifactType !== undefined) descriptor.artifactType = image.artifactType
-  if (image.artifactType !== bundleArtifactType) return { descriptor, files: undefined }
+  if (image.artifactType !== bundleArtifactType) return { image: descriptor, documents: [] }
   const list = await findHandedList(source, manifest, platform)
-  return {
-    descriptor,
-    files: await listHandedBundle(layout, platform, descriptor, { bytes, list }),
-  }
+  const documents = await listHandedBundle(layout, platform, descriptor, { bytes, list, describer })
+  return { image: descriptor, documents }
 }
 
 /** The list that came beside handed-over content. */
@@ -274,8 +279,12 @@ async function listHandedBundle(
   layout: ImageLayout,
   platform: string,
   image: Descriptor,
-  handed: { bytes: Uint8Array; list: Descriptor | undefined },
-): Promise<EncodedManifest> {
+  handed: {
+    bytes: Uint8Array
+    list: Descriptor | undefined
+    describer: BundleDescriber | undefined
+  },
+): Promise<EncodedManifest[]> {
   requireDocument(image, `the manifest of the bundle for ${platform}`)
   const { layer, manifest } = parseBundleManifest(handed.bytes)
   const named = manifest.annotations?.[releaseAnnotations.platform]
@@ -289,11 +298,13 @@ async function listHandedBundle(
     source: layout.readBlob(layer),
     expected: layer,
     onEntry: (entry) => void entries.push(entry),
+    watch: handed.describer?.files,
   })
   const unpackedBytes = manifest.annotations?.[releaseAnnotations.unpackedSize]
   requireSameFiles({ platform, list: handed.list ?? computed.list, unpackedBytes }, computed)
   requireBundleManifest(platform, computed)
-  return await putFileList(layout, platform, image, { entries })
+  const { describer } = handed
+  return await putDocuments(layout, platform, image, { files: { entries }, describer })
 }
 
 /**

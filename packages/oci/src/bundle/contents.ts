@@ -8,7 +8,7 @@ import { createByteCollector } from '@seaworthy/std/bytes'
 import type { Refuse } from '@seaworthy/std/refusal'
 import { Refusal, refuseAs } from '@seaworthy/std/refusal'
 import type { ExpectedContent } from '../digests.ts'
-import type { TarLimits, TarSink } from '../tar/read.ts'
+import type { FileSink, TarLimits, TarSink } from '../tar/read.ts'
 import type { FileEntry, FileListRefusal } from './file-list.ts'
 import { createFileListDigester } from './file-list.ts'
 import type { BundleManifestRefusal } from './manifest.ts'
@@ -109,14 +109,19 @@ export async function computeBundleContents(options: {
   source: AsyncIterable<Uint8Array>
   expected: ExpectedContent
   onEntry?: (entry: FileEntry) => void
+  /** Sees every file, too. */
+  watch?: FileSink | undefined
   limits?: TarLimits
 }): Promise<BundleContents> {
-  const { source, expected, onEntry, limits } = options
+  const { source, expected, onEntry, watch, limits } = options
   const digester = createFileListDigester()
-  const listing = createListingSink((entry) => {
-    digester.add(entry)
-    onEntry?.(entry)
-  })
+  const listing = createListingSink(
+    (entry) => {
+      digester.add(entry)
+      onEntry?.(entry)
+    },
+    watch && { makeDirectory() {}, makeSymlink() {}, ...watch },
+  )
   const sink = createKeepingSink(listing)
   const { fileBytes, tarBytes } = await unpackBundle({
     source,

@@ -26,7 +26,7 @@ import {
   paddingAfter,
 } from '../tar/format.ts'
 import { readLinks, sayLinkFault } from '../tar/links.ts'
-import type { TarLimits, TreeRefusal } from '../tar/read.ts'
+import type { FileSink, TarLimits, TreeRefusal } from '../tar/read.ts'
 import { defaultTarLimits } from '../tar/read.ts'
 import type { FileEntry, FileList } from './file-list.ts'
 
@@ -64,14 +64,15 @@ export interface DroppedMode {
 const refuse: RefuseBy<PackRefusal> = throwRefusal
 
 /**
- * Hands the bundle to `write` piece by piece; memory does not grow with it. Throws
+ * Hands the bundle to `write` piece by piece, and its files to `watch`; memory does not grow with
+ * it. Throws
  * `Refusal<PackRefusal>` on devices, fifos and sockets (`entry_kind`), links that lead out of the
  * folder, names that are not UTF-8, files that change meanwhile, and above the limits.
  */
 export async function packBundle(
   folder: string,
   write: (piece: Uint8Array) => Promise<void>,
-  limits: TarLimits = defaultTarLimits,
+  { limits = defaultTarLimits, watch }: { limits?: TarLimits; watch?: FileSink | undefined } = {},
 ): Promise<PackedBundle> {
   const dropped: DroppedMode[] = []
   const entries = await scanFolder(folder, limits, dropped)
@@ -91,7 +92,7 @@ export async function packBundle(
   const compress = async () => {
     // Pieces of one size, each finished before the next, and an empty last one: what zstd makes of
     // them does not depend on timing.
-    for await (const piece of inEqualPieces(streamTar(folder, entries, files))) {
+    for await (const piece of inEqualPieces(streamTar(folder, entries, files, watch))) {
       await new Promise<void>((resolve, reject) =>
         zstd.write(piece, (error) => (error ? reject(error) : resolve())),
       )
@@ -189,6 +190,7 @@ async function* streamTar(
   folder: string,
   entries: readonly TarEntry[],
   files: FileEntry[],
+  watch: FileSink | undefined,
 ): AsyncGenerator<Uint8Array> {
   for (const entry of entries) {
     yield encodeEntry(entry)
@@ -197,10 +199,13 @@ async function* streamTar(
     if (kind === 'symlink') files.push({ type: 'symlink', path, target: entry.target })
     if (kind !== 'file') continue
     const hash = createHash('sha256')
+    await watch?.beginFile(path, entry.size, entry.isExecutable)
     for await (const piece of readFileExactly(folder, entry)) {
       hash.update(piece)
+      await watch?.writeFile(piece)
       yield piece
     }
+    await watch?.endFile()
     yield new Uint8Array(paddingAfter(entry.size))
     const mode = entry.isExecutable ? '0755' : '0644'
     files.push({ type: 'file', path, size: entry.size, mode, sha256: hash.digest('hex') })

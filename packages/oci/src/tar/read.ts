@@ -76,6 +76,9 @@ export interface TarSink {
   endFile(): Maybe
 }
 
+/** What sees the files alone. */
+export type FileSink = Pick<TarSink, 'beginFile' | 'writeFile' | 'endFile'>
+
 export interface TarSummary {
   entryCount: number
   fileBytes: number

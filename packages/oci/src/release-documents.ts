@@ -1,0 +1,90 @@
+/**
+ * Documents about a bundle that a release carries beside it: each is an artifact of its own that
+ * refers to the bundle's manifest and stands in the index, so that the release's digest covers it.
+ * They are the builder's words until somebody compares them with the content; no device reads one.
+ */
+import { platformAnnotation } from './bundle/file-list.ts'
+import type { ContentSource } from './content.ts'
+import { putBytes } from './content.ts'
+import { collectVerified, verifyBytes } from './digests.ts'
+import type { ImageLayout } from './layout.ts'
+import type { Descriptor, EncodedManifest } from './manifests.ts'
+import { emptyBytes, encodeManifest, mediaTypes, parseManifest } from './manifests.ts'
+import type { ReleaseIndex } from './release-index.ts'
+import { releaseMalformed } from './release-index.ts'
+import type { FileSink } from './tar/read.ts'
+
+export interface BundleDocument {
+  readonly mediaType: string
+  readonly bytes: Uint8Array
+}
+
+/** Sees every file of a bundle, and makes documents of what it saw. */
+export interface BundleDescriber {
+  readonly files: FileSink
+  describe(platform: string, bundle: Descriptor): readonly BundleDocument[]
+}
+
+const documentBytesMax = 256 * 1024 * 1024
+
+/** Stores the document and its manifest. */
+export async function putDocument(
+  layout: ImageLayout,
+  platform: string,
+  bundle: Descriptor,
+  { mediaType, bytes }: BundleDocument,
+): Promise<EncodedManifest> {
+  const manifest = encodeManifest({
+    kind: 'manifest',
+    mediaType: mediaTypes.manifest,
+    artifactType: mediaType,
+    config: await putBytes(layout, emptyBytes, mediaTypes.empty),
+    layers: [await putBytes(layout, bytes, mediaType)],
+    subject: bundle,
+    annotations: { [platformAnnotation]: platform },
+  })
+  const { descriptor } = manifest
+  await layout.putManifest({
+    bytes: manifest.bytes,
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+  })
+  return manifest
+}
+
+/** The artifacts of this media type by the platform that each is filed under; the first counts. */
+export function findDocuments(
+  { index, platforms }: ReleaseIndex,
+  mediaType: string,
+): ReadonlyMap<string, Descriptor> {
+  const found = new Map<string, Descriptor>()
+  for (const descriptor of index.manifests) {
+    const platform = descriptor.annotations?.[platformAnnotation]
+    if (descriptor.artifactType !== mediaType || descriptor.platform !== undefined) continue
+    if (platform === undefined || !platforms.has(platform) || found.has(platform)) continue
+    found.set(platform, descriptor)
+  }
+  return found
+}
+
+/**
+ * The document of an artifact that `findDocuments` found, verified. Throws `release_malformed`
+ * where it is none or too long, and what the source throws.
+ */
+export async function readDocument(
+  source: ContentSource,
+  artifact: Descriptor,
+  mediaType: string,
+): Promise<Uint8Array> {
+  const { bytes } = await source.readManifest(artifact.digest)
+  verifyBytes(bytes, artifact)
+  const manifest = parseManifest(bytes, mediaTypes.manifest)
+  const [document, ...others] = manifest.kind === 'manifest' ? manifest.layers : []
+  if (document?.mediaType !== mediaType || others.length > 0) {
+    throw releaseMalformed(`the artifact ${artifact.digest} is no document of type ${mediaType}`)
+  }
+  if (document.size > documentBytesMax) {
+    throw releaseMalformed(`the document of ${artifact.digest} is longer than 256 MiB`)
+  }
+  return await collectVerified(source.readBlob(document), document)
+}
