@@ -14,9 +14,10 @@ const allowedPackages: Record<string, readonly string[]> = {
   fleet: ['std'],
   api: ['std'],
   oci: ['std'],
+  sbom: ['std'],
   delta: ['std'],
   agent: ['std', 'trust', 'oci', 'delta', 'api'],
-  cli: ['std', 'trust', 'oci', 'fleet', 'api'],
+  cli: ['std', 'trust', 'oci', 'sbom', 'fleet', 'api'],
   server: ['std', 'trust', 'oci', 'delta', 'fleet', 'api'],
   web: ['std', 'api'],
 }

@@ -11,6 +11,7 @@ const checkedWorkspaces = [
   'cli',
   'fleet',
   'oci',
+  'sbom',
   'server',
   'sim',
   'std',

@@ -1,0 +1,18 @@
+/** One package a line: type, name, version, licence and path, with tabs between them. */
+import type { Scan } from '../scan.ts'
+
+export function formatPackages({ components, unread }: Scan): string {
+  return [
+    'type\tname\tversion\tlicence\tpath',
+    ...components.map(({ type, name, version, licence, path }) =>
+      [type, name, version, licence, path].map(cell).join('\t'),
+    ),
+    ...unread.map(({ path, why }) => `# not read: ${cell(path)}: ${why}`),
+    '',
+  ].join('\n')
+}
+
+/** A text of several lines is one cell. */
+function cell(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim()
+}
