@@ -7,6 +7,7 @@
  * - `signatures/`: per role, the bytes that are signed, and every raw signature that counts. The
  *   public keys are not beside them: a folder must not say who its signers are
  * - `files/`: per bundle the list of its files, as JSON and for `sha256sum -c`
+ * - `sbom/`: per bundle its bills of materials, which are its builder's words
  * - `SHA256SUMS`, `VERIFY.md`, `release.json`
  *
  * Nothing in it needs trust: it is as good as the root digest that whoever checks it got elsewhere.
@@ -20,11 +21,15 @@ import type { ContentSource } from '@seaworthy/oci/content'
 import { copyContent } from '@seaworthy/oci/content'
 import { createDigester } from '@seaworthy/oci/digests'
 import { createLayout } from '@seaworthy/oci/layout'
+import { findDocuments, readDocument } from '@seaworthy/oci/release-documents'
 import {
   computeBundleFiles,
+  readReleaseIndex,
   readReleaseOutline,
   requireFileLists,
 } from '@seaworthy/oci/release-content'
+import type { DocumentKind } from '@seaworthy/sbom/documents'
+import { documentKinds, mediaTypeOf } from '@seaworthy/sbom/documents'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { Random } from '@seaworthy/std/random'
 import type { AnySigned, KeyRing, Metadata, Release, RootSigned } from '@seaworthy/trust/tuf'
@@ -56,6 +61,7 @@ export async function writeExport(input: ExportInput): Promise<void> {
   await writeRepository(input)
   for (const role of listRoles(input)) await writeSignatures(join(folder, 'signatures'), role)
   await writeFileLists(input)
+  await writeSboms(input)
   const { product, channel, version } = release
   await writeFile(
     join(folder, 'release.json'),
@@ -179,6 +185,26 @@ async function writeFileLists({ folder, release, source }: ExportInput): Promise
       fileBelow(folder, 'files', `${name}.sha256sums`),
       formatSha256Sums(computed.files),
     )
+  }
+}
+
+const sbomSuffix: Readonly<Record<DocumentKind, string>> = {
+  cyclonedx: 'cdx.json',
+  spdx: 'spdx.json',
+  packages: 'packages.tsv',
+}
+
+/** Writes the documents that the release's digest covers, byte for byte. */
+async function writeSboms({ folder, release, source }: ExportInput): Promise<void> {
+  const { release: index } = await readReleaseIndex(source, `sha256:${release.sha256}`)
+  for (const kind of documentKinds) {
+    for (const [platform, artifact] of findDocuments(index, mediaTypeOf[kind])) {
+      makeFolders(join(folder, 'sbom'))
+      await writeFile(
+        fileBelow(folder, 'sbom', `${platform.replaceAll('/', '-')}.${sbomSuffix[kind]}`),
+        await readDocument(source, artifact, mediaTypeOf[kind]),
+      )
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { hash, randomBytes } from 'node:crypto'
-import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -93,6 +93,7 @@ async function publishFirstRelease(t: Scope) {
     'bin/app': '#!/bin/sh\n',
     'seaworthy.json': '{"start":["./bin/app"]}',
     'data.txt': 'one',
+    'node_modules/tide/package.json': '{"name":"tide","version":"2.1.0","license":"ISC"}',
   })
   await ann.ok('release', 'create', 'web', '1.0', '--platform', 'linux/amd64', '--from', app)
   await ann.ok('publish', 'web', '1.0', '--channel', 'stable', ...both)
@@ -416,6 +417,15 @@ test('T8 an exported release is checked with sha256sum, jq and openssl alone, an
     await readFile(join(folder, 'oci/blobs/sha256', hash('sha256', bytes, 'hex'))),
   )
 
+  for (const name of ['linux-amd64.cdx.json', 'linux-arm64.cdx.json']) {
+    const file = join(folder, 'sbom', name)
+    const honest = await readFile(file).catch(() => undefined)
+    await writeFile(file, '{}')
+    await assert.rejects(run(), new RegExp(`sbom/${name}`))
+    if (honest === undefined) await rm(file)
+    else await writeFile(file, honest)
+  }
+  await run()
   const signed = join(folder, 'signatures/web.stable.signed.json')
   const original = await readFile(signed, 'utf8')
   await writeFile(signed, original.replace('"counter":1', '"counter":2'))
@@ -429,6 +439,47 @@ test('T8 an exported release is checked with sha256sum, jq and openssl alone, an
     await offline.fails(3, 'release', 'verify', folder, '--root', root),
     /\(wrong_hash\)/,
   )
+})
+
+test('B4 a release says what it is made of, as its signature covers it', async () => {
+  const { ann, ben } = world
+  const sbom = (...args: string[]) => ben.ok('release', 'sbom', 'web', '1.0', ...args)
+  assert.match(await sbom(), /^npm  tide  2\.1\.0  ISC  node_modules\/tide\/package\.json$/m)
+  assert.deepEqual(await ben.json('release', 'sbom', 'web', '1.0'), [
+    {
+      ...{ type: 'npm', name: 'tide', version: '2.1.0', licence: 'ISC' },
+      path: 'node_modules/tide/package.json',
+    },
+  ])
+  const document = await ben.json<{ components: { purl: string }[] }>(
+    ...['release', 'sbom', 'web', '1.0', '--format', 'cyclonedx'],
+  )
+  assert.deepEqual(
+    document.components.map(({ purl }) => purl),
+    ['pkg:npm/tide@2.1.0'],
+  )
+
+  // The document is the one below the index that the channel's keys have signed.
+  const file = ben.file('sbom.spdx.json')
+  await sbom('--format', 'spdx', '--output', file)
+  await ben.ok('release', 'export', 'web', '1.0', '-o', ben.file('with-sbom'))
+  const bytes = await readFile(file)
+  const exported = ben.file('with-sbom')
+  assert.deepEqual(bytes, await readFile(join(exported, 'sbom/linux-amd64.spdx.json')))
+  assert.deepEqual(
+    bytes,
+    await readFile(join(exported, 'oci/blobs/sha256', hash('sha256', bytes, 'hex'))),
+  )
+
+  assert.match(
+    await ben.fails(5, 'release', 'sbom', 'web', '1.0', '--platform', 'linux/arm64'),
+    /the release is not for linux\/arm64.*--platform linux\/amd64/s,
+  )
+  const app = ann.file('app-1')
+  await ann.ok('release', 'create', 'web', 'unsigned', '--platform', 'linux/amd64', '--from', app)
+  const { out, err } = await ben.run('release', 'sbom', 'web', 'unsigned')
+  assert.match(out, /tide/)
+  assert.match(err, /Nobody has signed web unsigned/)
 })
 
 /** A registry on this machine with one image, as far as pulling needs it. */

@@ -128,4 +128,22 @@ jq -r '.manifests[] | select(.platform != null) |
       fail "a file of the layer for $platform is not what its list says"
     (cd "unpacked-$name" && sha256sum -c --quiet "../files/$name.sha256sums")
   done
+
+# 5. The bills of materials are the ones below the index: what the release's builder said of it.
+if [ -e sbom ]; then
+  find sbom -mindepth 1 -printf '%f\0' | while IFS= read -r -d '' file; do
+    case $file in
+    *.cdx.json) type=application/vnd.cyclonedx+json name=${file%.cdx.json} ;;
+    *.spdx.json) type=application/spdx+json name=${file%.spdx.json} ;;
+    *.packages.tsv) type=application/vnd.seaworthy.packages.v1+tsv name=${file%.packages.tsv} ;;
+    *) fail "sbom/$file is no bill of materials" ;;
+    esac
+    artifact=$(jq -er --arg type "$type" --arg name "$name" 'first(.manifests[]
+      | select(.artifactType == $type)
+      | select((.annotations["dev.seaworthy.platform"] // "" | gsub("/"; "-")) == $name)) | .digest[7:]' \
+      "$blobs/$index") || fail "the release has no sbom/$file"
+    cmp "sbom/$file" "$blobs/$(jq -er '.layers[0].digest[7:]' "$blobs/$artifact")" ||
+      fail "sbom/$file is not the one of the release"
+  done
+fi
 echo "Genuine as of root $newest: $path. Whether the versions above are the newest, only the holders know."

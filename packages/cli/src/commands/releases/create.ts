@@ -24,6 +24,7 @@ import { formatBytes, formatCount, harmless } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
 import { withSession } from '../../session.ts'
 import { makeWorkFolder } from '../../state/work-folders.ts'
+import { createSbomDescriber } from './sbom.ts'
 import { describeRelease } from './view.ts'
 
 export interface CreateReleaseOptions {
@@ -242,6 +243,7 @@ async function buildWithProgress(
   const built = await buildRelease({
     ...release,
     layout,
+    createDescriber: createSbomDescriber(release.product, release.version),
     onProgress: ({ bytes }) => {
       context.ports.signal.throwIfAborted()
       progress.update((doneBytes += bytes))

@@ -1,5 +1,7 @@
 /** `seaworthy release …` */
 import type { Command } from 'commander'
+import { Option } from 'commander'
+import { documentKinds } from '@seaworthy/sbom/documents'
 import type { ReleaseView } from '@seaworthy/api/releases'
 import { listReleases, showRelease } from '@seaworthy/api/releases'
 import type { Context } from '../../context.ts'
@@ -12,6 +14,8 @@ import type { CreateReleaseOptions } from './create.ts'
 import { createReleaseFrom } from './create.ts'
 import { diffReleases } from './diff.ts'
 import { exportRelease } from './export.ts'
+import type { SbomOptions } from './sbom.ts'
+import { showSbom } from './sbom.ts'
 import type { VerifyOptions } from './verify.ts'
 import { verifyExport, verifyReleaseOnline } from './verify.ts'
 import { describeChannels, describeRelease } from './view.ts'
@@ -60,6 +64,18 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
         options: { all?: boolean },
         command: Command,
       ) => diffReleases(createContext(ports, command), product, [before, after], options),
+    )
+  release
+    .command('sbom <product> <version>')
+    .description('show what it is made of: the bill of materials that its signature covers')
+    .addOption(
+      new Option('--format <format>', 'the form').choices(documentKinds).default('packages'),
+    )
+    .option('--platform <os/arch>', 'needed where the release has several')
+    .option('--channel <name>', 'needed where several channels list the version')
+    .option('-o, --output <file>', 'write the document there, byte for byte')
+    .action(async (product: string, version: string, options: SbomOptions, command: Command) =>
+      showSbom(createContext(ports, command), product, version, options),
     )
   release
     .command('export <product> <version>')

@@ -1,0 +1,120 @@
+/** `seaworthy release sbom`: what a release says it is made of. */
+import { writeFile } from 'node:fs/promises'
+import { showRelease } from '@seaworthy/api/releases'
+import type { Digest } from '@seaworthy/oci/digests'
+import { parseDigest } from '@seaworthy/oci/digests'
+import type { BundleDescriber } from '@seaworthy/oci/release-documents'
+import { findDocuments, readDocument } from '@seaworthy/oci/release-documents'
+import { readReleaseIndex } from '@seaworthy/oci/release-content'
+import type { DocumentKind } from '@seaworthy/sbom/documents'
+import { documentKinds, formatDocument, mediaTypeOf } from '@seaworthy/sbom/documents'
+import { createScanner } from '@seaworthy/sbom/scan'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { parseAnyJsonText } from '@seaworthy/std/json'
+import { printableJson } from '@seaworthy/std/printable'
+import type { Context } from '../../context.ts'
+import { exitCodes } from '../../exit-codes.ts'
+import { CliError } from '../../failure.ts'
+import { productContent } from '../../registry.ts'
+import type { Session } from '../../session.ts'
+import { withSession } from '../../session.ts'
+import { requireRepository } from '../../trust/repository-view.ts'
+import { findSigned } from './export.ts'
+
+/** Makes the documents of every bundle of a release, from the files that go into it. */
+export function createSbomDescriber(product: string, version: string): () => BundleDescriber {
+  return () => {
+    const scanner = createScanner()
+    return {
+      files: scanner,
+      describe(platform, { digest }) {
+        const scan = scanner.finish()
+        return documentKinds.map((kind) => ({
+          mediaType: mediaTypeOf[kind],
+          bytes: utf8Encode(formatDocument(kind, scan, { product, version, platform, digest })),
+        }))
+      },
+    }
+  }
+}
+
+export interface SbomOptions {
+  platform?: string
+  channel?: string
+  format: DocumentKind
+  output?: string
+}
+
+export async function showSbom(
+  context: Context,
+  product: string,
+  version: string,
+  options: SbomOptions,
+): Promise<void> {
+  await withSession(context, async (session) => {
+    const source = productContent(session, product)
+    const digest = await findRelease(context, session, { product, version, ...options })
+    const { release } = await readReleaseIndex(source, digest)
+    const mediaType = mediaTypeOf[options.format]
+    const documents = findDocuments(release, mediaType)
+    const platform = choosePlatform([...release.platforms.keys()], options.platform)
+    const artifact = documents.get(platform)
+    if (artifact === undefined) {
+      throw new CliError('notFound', `${product} ${version} has no SBOM for ${platform}`, {
+        wayOut:
+          'Bundles that `seaworthy release create` makes have one; container images and operating system images do not yet.',
+      })
+    }
+    const bytes = await readDocument(source, artifact, mediaType)
+    if (options.output !== undefined) {
+      await writeFile(options.output, bytes)
+      context.show({ file: options.output, digest: artifact.digest }, () => [
+        `${options.output} holds the ${options.format} document of ${product} ${version} for ${platform}.`,
+      ])
+      return
+    }
+    const text = utf8Decode(bytes).trimEnd()
+    if (options.format === 'packages') {
+      context.show(readRows(text), () =>
+        text.split('\n').map((line) => line.replaceAll('\t', '  ')),
+      )
+    } else context.show(parseAnyJsonText(text), () => printableJson(text).split('\n'))
+  })
+}
+
+/** The release that a channel's keys have signed, or else the one that the server has. */
+async function findRelease(
+  context: Context,
+  session: Session,
+  { product, version, channel }: { product: string; version: string; channel?: string },
+): Promise<Digest> {
+  const { current } = await requireRepository(context, session, [product])
+  try {
+    return parseDigest(`sha256:${findSigned(current, product, version, channel).sha256}`)
+  } catch (error) {
+    if (!(error instanceof CliError) || channel !== undefined) throw error
+    if (error.exitCode !== exitCodes.notFound) throw error
+  }
+  const { digest } = await session.client.call(showRelease, { params: { product, version } })
+  context.warn(`Nobody has signed ${product} ${version}: what follows is its builder's word.`)
+  return parseDigest(digest)
+}
+
+/** The lines of a package list, as objects. */
+function readRows(text: string): object[] {
+  const [head, ...lines] = text.split('\n').map((line) => line.split('\t'))
+  return lines
+    .filter((cells) => cells.length === head!.length)
+    .map((cells) => Object.fromEntries(head!.map((name, i) => [name, cells[i]])))
+}
+
+function choosePlatform(platforms: readonly string[], wanted: string | undefined): string {
+  if (wanted !== undefined && platforms.includes(wanted)) return wanted
+  const [only, ...others] = platforms
+  if (wanted === undefined && only !== undefined && others.length === 0) return only
+  const wayOut = `Name one: --platform ${platforms.join(' or --platform ')}.`
+  if (wanted === undefined) {
+    throw new CliError('usage', 'the release has several platforms', { wayOut })
+  }
+  throw new CliError('notFound', `the release is not for ${wanted}`, { wayOut })
+}
