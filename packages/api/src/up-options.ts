@@ -78,6 +78,12 @@ export const upOptions = [
     text: 'you have read the terms of the authority and agree to them; --acme-directory needs it',
   },
   {
+    name: 'acme-challenge',
+    value: 'kind',
+    variable: 'SEAWORTHY_ACME_CHALLENGE',
+    text: 'how the authority is shown that the names lead here: http-01 on port 80 (default), or tls-alpn-01 on port 443',
+  },
+  {
     name: 'acme-ca',
     value: 'file',
     variable: 'SEAWORTHY_ACME_CA',
@@ -87,7 +93,7 @@ export const upOptions = [
     name: 'http-listen',
     value: 'host:port',
     variable: 'SEAWORTHY_HTTP_LISTEN',
-    text: 'address without TLS, where requests are sent on to https and an ACME authority finds its answers (default: none, and port 80 with --acme-directory)',
+    text: 'address without TLS, where requests are sent on to https and an ACME authority finds its answers (default: none, and port 80 with --acme-directory, unless the challenge is tls-alpn-01)',
   },
   {
     name: 'replace-pin',

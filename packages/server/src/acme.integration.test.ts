@@ -5,13 +5,25 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { connect } from 'node:tls'
-import { addServerName, removeServerName, showCertificate } from '@seaworthy/api/certificates'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect as connectPlain } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  addServerName,
+  removeServerName,
+  requestCertificate,
+  showCertificate,
+} from '@seaworthy/api/certificates'
 import { showSelf } from '@seaworthy/api/server'
 import { announceServerKey, useServerKey } from '@seaworthy/api/server-keys'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import { lacks } from '@seaworthy/std/testing/programs'
+import { deleteChallenges, storeChallenge } from './db/acme-challenges.ts'
+import { notifyCertificate, setFact } from './db/server-facts.ts'
+import { createTestAuthority } from './testing/authority.ts'
 import type { Pebble } from './testing/pebble.ts'
 import { startPebble } from './testing/pebble.ts'
 import type { TestClient, TestServer } from './testing/index.ts'
@@ -21,36 +33,45 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
   let pebble: Pebble
   let server: TestServer
   let client: TestClient
+  let folder: string
   let httpPort: number
+  let port: number
   let url: string
 
   before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'seaworthy-acme-'))
     httpPort = await claimPort()
-    pebble = await startPebble(httpPort)
-    const { directory, caFile } = pebble
-    server = await startTestServer({
-      workers: 2,
-      args: [
-        ...['--name', 'ship.example', '--renew-certificate'],
-        ...['--http-listen', `127.0.0.1:${httpPort}`],
-        ...['--acme-directory', directory, '--acme-ca', caFile, '--acme-agree-terms'],
-        ...['--acme-email', 'admin@ship.example'],
-      ],
-    })
+    port = await claimPort()
+    pebble = await startPebble({ httpPort, tlsPort: port })
+    server = await start('--http-listen', `127.0.0.1:${httpPort}`)
     // Nobody but the authority resolves the name.
-    url = `https://127.0.0.1:${new URL(server.url).port}`
+    url = `https://127.0.0.1:${port}`
     client = createTestClient({ ...server, url })
   })
   after(async () => {
     client?.close()
     await server?.stop()
     await pebble?.stop()
+    await rm(folder, { recursive: true, force: true })
   })
 
+  async function start(...args: readonly string[]): Promise<TestServer> {
+    const { directory, caFile } = pebble
+    return startTestServer({
+      ...{ dataDir: folder, port, workers: 2 },
+      args: [
+        ...['--name', 'ship.example', '--renew-certificate'],
+        ...['--acme-directory', directory, '--acme-ca', caFile, '--acme-agree-terms'],
+        ...['--acme-email', 'admin@ship.example', ...args],
+      ],
+    })
+  }
+
   /** The certificate that a new connection is shown. */
-  async function shown(): Promise<X509Certificate | undefined> {
-    const { hostname, port } = new URL(url)
-    const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false })
+  async function shown(
+    how: { ALPNProtocols?: string[]; servername?: string } = {},
+  ): Promise<X509Certificate | undefined> {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...how })
     try {
       await once(socket, 'secureConnect')
       return socket.getPeerX509Certificate()
@@ -72,6 +93,25 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
         return true
       },
     )
+  async function serialShown(): Promise<string> {
+    let serial: string | undefined
+    await waitUntil('a certificate is shown', async () => {
+      serial = (await shown())?.serialNumber
+      return serial !== undefined
+    })
+    return serial!
+  }
+  /** A challenge as an order opens it, for as long as `work` takes. */
+  async function withChallenge(name: string, token: string, work: () => Promise<void>) {
+    const db = server.openDatabase()
+    try {
+      await db.write((tx) => storeChallenge(tx, { name, token, answer: `${token}.answer` }))
+      await work()
+      await db.write((tx) => deleteChallenges(tx))
+    } finally {
+      await db.close()
+    }
+  }
   const isOfPebble = ({ issuer }: X509Certificate) => issuer.includes('Pebble')
   const view = () => client.api.call(showCertificate, {})
 
@@ -88,26 +128,65 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
     return { status: response.statusCode, location: response.headers.location, text }
   }
 
-  it('A6 the certificate comes from the authority, for the key that is pinned, though it refuses half of all nonces', async () => {
+  /** What is answered to these bytes until the connection ends, which the server does. */
+  async function exchange(text: string): Promise<string> {
+    const socket = connectPlain({ host: '127.0.0.1', port: httpPort })
+    // The server may end the connection while it is written to.
+    socket.on('error', () => undefined)
+    const ended = once(socket, 'close')
+    let answer = ''
+    socket.on('data', (bytes: Buffer) => (answer += bytes.toString('latin1')))
+    socket.write(text)
+    await ended
+    return answer
+  }
+
+  /** What is answered to a request over TLS until the connection ends. */
+  async function askByTls(how: { ALPNProtocols: string[]; servername: string }): Promise<string> {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...how })
+    socket.on('error', () => undefined)
+    const ended = once(socket, 'close')
+    let answer = ''
+    socket.on('data', (bytes: Buffer) => (answer += bytes.toString('latin1')))
+    socket.write('GET /v1/server HTTP/1.1\r\nHost: ship.example\r\nConnection: close\r\n\r\n')
+    await ended
+    return answer
+  }
+
+  it('A6 the certificate comes from the authority, for the key that is pinned, though it refuses some nonces', async () => {
     await shownByAll('every worker shows the certificate of the authority', isOfPebble)
     const { pin, source, names, problem } = await view()
     assert.deepEqual([pin, source, names, problem], [server.pin, 'acme', ['ship.example'], null])
     await client.api.call(showSelf, {})
     const root = utf8Decode((await client.send('GET', '/ca.crt')).bytes)
     assert.equal(root.trim(), pebble.rootPem.trim())
-    const { hostname, port } = new URL(url)
-    const socket = connect({
-      host: hostname,
-      port: Number(port),
-      ca: root,
-      servername: 'ship.example',
-    })
+    const socket = connect({ host: '127.0.0.1', port, ca: root, servername: 'ship.example' })
     await once(socket, 'secureConnect')
     socket.destroy()
   })
 
+  it('A6 a certificate most of whose life is over is ordered anew', async () => {
+    const authority = await createTestAuthority()
+    const { requestPem } = await client.api.call(requestCertificate, {})
+    const ending = await authority.issue(requestPem, { from: -70, until: 20 })
+    const before = await serialShown()
+    const db = server.openDatabase()
+    try {
+      await db.write(async (tx) => {
+        await setFact(tx, 'acme-certificate', ending)
+        await notifyCertificate(tx)
+      })
+    } finally {
+      await db.close()
+    }
+    await shownByAll(
+      'every worker shows a new certificate of the authority',
+      (certificate) => isOfPebble(certificate) && certificate.serialNumber !== before,
+    )
+    assert.equal((await view()).problem, null)
+  })
+
   it('A6 attack: port 80 gives the way to https and an open challenge, and nothing else', async () => {
-    const { port } = new URL(server.url)
     const moved = await ask('GET', '/v1/server?x=1', 'ship.example')
     assert.deepEqual(moved, {
       ...{ status: 308, location: `https://ship.example:${port}/v1/server?x=1`, text: '' },
@@ -125,22 +204,33 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
       assert.ok(status === 404 || status === 308, path)
       assert.equal(text, '')
     }
+    await withChallenge('ship.example', 'open', async () => {
+      const path = '/.well-known/acme-challenge/open'
+      assert.equal((await ask('GET', path, 'SHIP.example:80')).text, 'open.answer')
+      assert.equal((await ask('GET', path, 'localhost')).status, 404)
+      assert.equal((await ask('POST', path, 'ship.example')).status, 308)
+    })
     const posted = await ask('POST', '/v1/device/check-in', 'localhost')
     assert.deepEqual([posted.status, posted.text], [308, ''])
+    // Nobody is asked for a body, none is waited for, and a head has its limit.
+    const head = 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n'
+    assert.match(await exchange(`${head}Expect: 100-continue\r\n\r\n`), /^HTTP\/1\.1 308 /)
+    assert.match(await exchange(`${head}\r\nsome of it`), /^HTTP\/1\.1 308 /)
+    assert.match(await exchange(`${head}X: ${'x'.repeat(9000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)
   })
 
   it('A6 a name that the authority cannot reach, or refuses, is named with a way out, and the certificate before goes on', async () => {
     for (const [name, why] of [
-      ['gone.example', /gone\.example.*(?:DNS|port 80)/],
+      ['gone.example', /gone\.example.*(?:DNS|port 80).*The next order is due at 2/],
       ['blocked.example', /makes no certificate for .*server name remove/],
     ] as const) {
-      const before = (await shown())!.serialNumber
+      const before = await serialShown()
       await client.api.call(addServerName, { params: { name } })
       await waitUntil(
         async () => `the failure is named: ${(await view()).problem}`,
         async () => why.test((await view()).problem ?? ''),
       )
-      assert.equal((await shown())!.serialNumber, before)
+      assert.equal(await serialShown(), before)
       await client.api.call(removeServerName, { params: { name } })
     }
   })
@@ -148,7 +238,7 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
   it('A6 after the key was changed, the authority makes a certificate for the next one', async () => {
     const { next } = await client.api.call(announceServerKey, { body: {} })
     const { pin } = next!
-    const before = (await shown())!.serialNumber
+    const before = await serialShown()
     await client.api.call(useServerKey, { body: { pin } })
     const { adminToken } = server
     client.close()
@@ -159,5 +249,39 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
     )
     const shownView = await view()
     assert.deepEqual([shownView.pin, shownView.source], [pin, 'acme'])
+  })
+
+  it('A6 without port 80 a name is proved in a handshake (tls-alpn-01), which serves nothing and is given to nobody else', async () => {
+    const { pin } = await view()
+    client.close()
+    await server.stop()
+    const { adminToken } = server
+    server = { ...(await start('--acme-challenge', 'tls-alpn-01')), adminToken }
+    client = createTestClient({ ...server, url, pin })
+    await client.api.call(addServerName, { params: { name: 'also.example' } })
+    await shownByAll(
+      'every worker shows a certificate of the authority with the new name',
+      (certificate) =>
+        isOfPebble(certificate) && certificate.checkHost('also.example') !== undefined,
+    )
+    assert.deepEqual((await view()).problem, null)
+    const proof = { ALPNProtocols: ['acme-tls/1'], servername: 'ship.example' }
+    await withChallenge('ship.example', 'open', async () => {
+      await waitUntil('a worker proves the name', async () => {
+        const certificate = await shown(proof)
+        return certificate?.subject === 'CN=Seaworthy challenge' && !certificate.ca
+      })
+      assert.match(await askByTls(proof), /^$/)
+      const { ALPNProtocols } = proof
+      for (const other of [{ servername: 'also.example' }, { servername: 'evil.example' }, {}]) {
+        assert.equal(await shown({ ALPNProtocols, ...other }), undefined)
+      }
+      const both = { ...proof, ALPNProtocols: ['acme-tls/1', 'http/1.1'] }
+      assert.match(await askByTls(both), /^HTTP\/1\.1 /)
+    })
+    await waitUntil('no worker proves it any more', async () => {
+      for (let i = 0; i < 6; i++) if ((await shown(proof)) !== undefined) return false
+      return true
+    })
   })
 })

@@ -13,6 +13,8 @@ import { createZones } from '@seaworthy/fleet/rollouts'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import { invariant } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'
+import type { ChallengeCertificates } from './app/acme/index.ts'
+import { createChallengeCertificates } from './app/acme/index.ts'
 import type { App, Health, Ports } from './app/app.ts'
 import type { OpenBlobStore } from './app/content/index.ts'
 import { openBlobStore, createReleaseFileLists, createContentChecks } from './app/content/index.ts'
@@ -58,6 +60,7 @@ import { createHandlers } from './http/index.ts'
 import type { FastPath } from './http/fast-path/index.ts'
 import { connectionLimits } from './http/limits.ts'
 import { createPlainServer } from './http/plain.ts'
+import { endProofs, proveNames } from './http/name-proofs.ts'
 import { loadWebFiles } from './http/web.ts'
 import { createAcmeRenewal } from './tasks/acme-renewal.ts'
 import { createContentCheck } from './tasks/check-content.ts'
@@ -119,6 +122,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const keeper = { signer: app.secrets.logSigner, origin: app.secrets.logOrigin }
   const memory = createLogMemory(app, keeper, logMemoryFile(config.dataDir))
   const stopWatching = watchLog(app, memory)
+  const opened = Promise.withResolvers<void>()
   const listed = [
     createLogSequencer(app, keeper, memory),
     createMetadataRenewal(app),
@@ -135,13 +139,13 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     createRebootLockWatch(app),
     createLeaseSweep(app),
     createRetention(app),
-    ...(config.acme === null ? [] : [createAcmeRenewal(app, config.acme)]),
+    ...(config.acme === null ? [] : [createAcmeRenewal(app, config.acme, opened.promise)]),
   ]
-  // An authority asks as soon as this worker orders. Requests are led to https once that is open.
-  let httpsPort = config.listen.port
-  const plain = await openPlainServer(app, config.httpListen, () => httpsPort)
   const tasks = startLeaderTasks(app, observeTasks(app, listed))
+  const challenges =
+    config.acme?.challenge === 'tls-alpn-01' ? createChallengeCertificates(app) : undefined
   await subscribe(app, {
+    challenges,
     onAudit: () => tasks.wake('log-sequencer'),
     onRollouts: () => tasks.wake('rollout-reconciler'),
     onCertificate: () => tasks.wake('acme-renewal'),
@@ -153,6 +157,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const server = createHttpsServer(
     {
       ...createTlsOptions(app.certificate.current),
+      ...(challenges === undefined ? {} : { ALPNCallback: proveNames(challenges) }),
       handshakeTimeout: connectionLimits.handshakeMs,
       maxHeaderSize: connectionLimits.headersBytesMax,
       headersTimeout: connectionLimits.headersMs,
@@ -165,12 +170,14 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   )
   app.certificate.onChange((tls) => server.setSecureContext(createTlsOptions(tls)))
   if (handlers.fastPath !== undefined) openFastPath(server, handlers.fastPath)
+  if (challenges !== undefined) endProofs(server)
   server.maxHeadersCount = connectionLimits.headersCountMax
   server.timeout = connectionLimits.silenceMs
   server.listen(config.listen.port, config.listen.host)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  httpsPort = port
+  const plain = await openPlainServer(app, config.httpListen, port)
+  opened.resolve()
   return {
     port,
     app,
@@ -192,7 +199,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 async function openPlainServer(
   app: App,
   listen: Config['httpListen'],
-  httpsPort: () => number,
+  httpsPort: number,
 ): Promise<PlainServer | undefined> {
   if (listen === null) return undefined
   const plain = createPlainServer(app, httpsPort)
@@ -325,7 +332,13 @@ async function subscribe(
     onAudit,
     onRollouts,
     onCertificate,
-  }: { onAudit: () => void; onRollouts: () => void; onCertificate: () => void },
+    challenges,
+  }: {
+    onAudit: () => void
+    onRollouts: () => void
+    onCertificate: () => void
+    challenges: ChallengeCertificates | undefined
+  },
 ): Promise<void> {
   const reload = (what: string, load: () => Promise<void>) => {
     load().then(
@@ -345,6 +358,7 @@ async function subscribe(
     ['rollouts', app.rollouts.reload],
     ['reboot_locks', app.rebootLocks.reload],
     ['omaha_apps', app.omahaApps.reload],
+    ...(challenges === undefined ? [] : [['acme_challenges', challenges.reload] as const]),
   ] as const
   for (const [, load] of caches) await load()
   await app.db.subscribe([

@@ -11,6 +11,10 @@ import type { Env } from './env.ts'
 import { UsageError } from './env.ts'
 import { findNameFault } from './server-names.ts'
 
+const challengeKinds = ['http-01', 'tls-alpn-01'] as const
+/** How an ACME authority is shown that a name is ours: without TLS, or in a handshake. */
+export type ChallengeKind = (typeof challengeKinds)[number]
+
 export interface Config {
   readonly dataDir: string
   readonly listen: { readonly host: string; readonly port: number }
@@ -30,6 +34,7 @@ export interface Config {
   readonly acme: {
     readonly directory: string
     readonly email: string | null
+    readonly challenge: ChallengeKind
     readonly caFile: string | null
   } | null
   /** Where requests without TLS are sent on to https; `null` where nothing listens. */
@@ -90,7 +95,7 @@ export function checkConfig(env: Env, machine: Machine): Config {
     renewsCertificate: env.renewsCertificate,
     tls: parseTls(env, machine.cwd),
     acme,
-    httpListen: parseHttpListen(env, acme === null ? null : { host: listen.host, port: 80 }),
+    httpListen: parseHttpListen(env, acme?.challenge === 'http-01' ? listen.host : null),
     replacesPin: env.replacesPin,
     endsCredentials: env.endsCredentials,
     workersCount: parseCount('--workers', env.workers, machine.coresCount),
@@ -135,10 +140,13 @@ function parseCredentialKey(
 }
 
 function parseAcme(env: Env, cwd: string): Config['acme'] {
-  const { acmeDirectory, acmeEmail, acmeAgreesTerms, acmeCa } = env
+  const { acmeDirectory, acmeEmail, acmeAgreesTerms, acmeCa, acmeChallenge } = env
   if (acmeDirectory === undefined) {
-    if (acmeEmail === undefined && acmeCa === undefined && !acmeAgreesTerms) return null
-    throw new UsageError('--acme-email, --acme-ca and --acme-agree-terms go with --acme-directory')
+    const others = [acmeEmail, acmeCa, acmeChallenge]
+    if (others.every((other) => other === undefined) && !acmeAgreesTerms) return null
+    throw new UsageError(
+      '--acme-email, --acme-challenge, --acme-ca and --acme-agree-terms go with --acme-directory',
+    )
   }
   const url = URL.parse(acmeDirectory)
   if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') {
@@ -152,6 +160,10 @@ function parseAcme(env: Env, cwd: string): Config['acme'] {
   if (acmeEmail !== undefined && !/^[^\s@:,<>?]{1,64}@[^\s@:,<>?]{1,253}$/.test(acmeEmail)) {
     throw new UsageError('--acme-email takes one address, for example admin@example.org')
   }
+  const challenge = challengeKinds.find((kind) => kind === (acmeChallenge ?? 'http-01'))
+  if (challenge === undefined) {
+    throw new UsageError(`--acme-challenge takes ${challengeKinds.join(' or ')}`)
+  }
   if (env.tlsCertificate !== undefined) {
     throw new UsageError(
       '--acme-directory and --tls-certificate both bring the certificate: give one of them',
@@ -160,15 +172,14 @@ function parseAcme(env: Env, cwd: string): Config['acme'] {
   return {
     directory: url.href,
     email: acmeEmail ?? null,
+    challenge,
     caFile: acmeCa === undefined ? null : resolve(cwd, acmeCa),
   }
 }
 
-function parseHttpListen(
-  { httpListen }: Env,
-  standard: Config['httpListen'],
-): Config['httpListen'] {
-  return httpListen === undefined ? standard : parseListen('--http-listen', httpListen)
+function parseHttpListen({ httpListen }: Env, neededOn: string | null): Config['httpListen'] {
+  if (httpListen !== undefined) return parseListen('--http-listen', httpListen)
+  return neededOn === null ? null : { host: neededOn, port: 80 }
 }
 
 function parseBlobs(env: Env, { cwd, dataDir }: { cwd: string; dataDir: string }): BlobLocation {

@@ -21,6 +21,7 @@ export interface Env {
   readonly acmeEmail: string | undefined
   readonly acmeAgreesTerms: boolean
   readonly acmeCa: string | undefined
+  readonly acmeChallenge: string | undefined
   readonly httpListen: string | undefined
   readonly replacesPin: boolean
   readonly endsCredentials: boolean
@@ -96,6 +97,7 @@ export function readEnv(
     acmeEmail: read('acme-email'),
     acmeAgreesTerms: values['acme-agree-terms'] === true,
     acmeCa: read('acme-ca'),
+    acmeChallenge: read('acme-challenge'),
     httpListen: read('http-listen'),
     replacesPin: values['replace-pin'] === true,
     endsCredentials: values['end-credentials'] === true,

@@ -1,4 +1,7 @@
-/** What an ACME authority wants to read on port 80: any worker of any server may be asked. */
+/**
+ * What an ACME authority wants to hear while an order is open: any worker of any server may be
+ * asked.
+ */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export async function storeChallenge(
@@ -9,6 +12,7 @@ export async function storeChallenge(
     insert into acme_challenges (token, name, answer)
     values (${challenge.token}, ${challenge.name}, ${challenge.answer})
     on conflict (token) do update set name = excluded.name, answer = excluded.answer`
+  await sql`select pg_notify('acme_challenges', '')`
 }
 
 export async function findChallenge(
@@ -20,7 +24,16 @@ export async function findChallenge(
   return row
 }
 
+/** At most one order is open, with a challenge for each of the server's names. */
+export async function listChallenges({
+  sql,
+}: ReadTx): Promise<readonly { readonly name: string; readonly answer: string }[]> {
+  return sql<{ name: string; answer: string }[]>`
+    select name, answer from acme_challenges order by name limit 200`
+}
+
 /** No order is open any more. */
 export async function deleteChallenges({ sql }: WriteTx): Promise<void> {
   await sql`delete from acme_challenges`
+  await sql`select pg_notify('acme_challenges', '')`
 }

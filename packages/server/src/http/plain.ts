@@ -25,10 +25,10 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** `httpsPort` gives where the redirects lead. */
+/** `httpsPort` is where the redirects lead. */
 export function createPlainServer(
   app: Pick<App, 'budgets' | 'callerLog' | 'certificate' | 'db'>,
-  httpsPort: () => number,
+  httpsPort: number,
 ): Server {
   const respond = (req: IncomingMessage, res: ServerResponse) => {
     const host = hostForm.exec((req.headers.host ?? '').toLowerCase())?.[1]
@@ -36,7 +36,7 @@ export function createPlainServer(
     const isChallenge = token !== undefined && (req.method === 'GET' || req.method === 'HEAD')
     const answer = isChallenge
       ? proveName(app, req, { host, token })
-      : Promise.resolve(redirect(app, req, { host, port: httpsPort() }))
+      : Promise.resolve(redirect(app, req, { host, port: httpsPort }))
     answer.then(
       (found) => end(res, found),
       (error: unknown) => {

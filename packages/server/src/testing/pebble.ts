@@ -24,10 +24,16 @@ export interface Pebble {
 }
 
 /**
- * Names that begin with `gone` have no address, and it makes none for `blocked.example`. Half of
- * all nonces are refused.
+ * Names that begin with `gone` have no address, and it makes none for `blocked.example`. Some of
+ * the nonces are refused.
  */
-export async function startPebble(httpPort: number): Promise<Pebble> {
+export async function startPebble({
+  httpPort,
+  tlsPort,
+}: {
+  httpPort: number
+  tlsPort: number
+}): Promise<Pebble> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-pebble-'))
   const resolver = await startResolver()
   const authority = await createTestAuthority()
@@ -46,7 +52,7 @@ export async function startPebble(httpPort: number): Promise<Pebble> {
         certificate: inFolder('chain.pem'),
         privateKey: inFolder('key.pem'),
         httpPort,
-        tlsPort: 1,
+        tlsPort,
         domainBlocklist: ['blocked.example'],
         retryAfter: { authz: 1, order: 1 },
       },
@@ -57,7 +63,7 @@ export async function startPebble(httpPort: number): Promise<Pebble> {
     ['-config', inFolder('config.json'), '-dnsserver', `127.0.0.1:${resolver.port}`],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '50' },
+      env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '15' },
     },
   )
   let log = ''

@@ -4,5 +4,7 @@
  * nothing but what is shown of it. Not handled here: which certificate is served (`app/trust`), and
  * who answers on port 80 (`http/plain.ts`).
  */
+export type { ChallengeCertificates } from './challenge-certificates.ts'
+export { challengeProtocol, createChallengeCertificates } from './challenge-certificates.ts'
 export type { AcmeSettings } from './renewal.ts'
 export { findAnswer, renewByAcme } from './renewal.ts'

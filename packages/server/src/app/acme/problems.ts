@@ -1,6 +1,7 @@
 /** What an ACME authority says no with, as sentences that name the cause and the way out. */
 import { quoted } from '@seaworthy/std/printable'
 import { secondMs } from '@seaworthy/std/time'
+import type { ChallengeKind } from '../../config/config.ts'
 
 export class AcmeError extends Error {
   override readonly name = 'AcmeError'
@@ -18,15 +19,23 @@ export class AcmeError extends Error {
 
 const prefix = 'urn:ietf:params:acme:error:'
 
+const elsewhere = (who: string, { port }: Door) =>
+  `the authority found something else than this server’s proof on port ${port} of ${who}: let the name, and port ${port}, lead to this server alone`
+
+/** Where the authority looks for the proof. */
+interface Door {
+  readonly port: 80 | 443
+  readonly option: '--http-listen' | '--listen'
+}
+
 /** `who` is the name of the server that it is about, or the order as a whole. */
-const sentences: Readonly<Record<string, (who: string) => string>> = {
-  connection: (who) =>
-    `the authority could not reach ${who} on port 80: let the name lead to this server, and let port 80 through to --http-listen`,
+const sentences: Readonly<Record<string, (who: string, door: Door) => string>> = {
+  connection: (who, { port, option }) =>
+    `the authority could not reach ${who} on port ${port}: let the name lead to this server, and let port ${port} through to ${option}`,
   dns: (who) => `the authority found no address for ${who}: make its record in the DNS`,
-  unauthorized: (who) =>
-    `the authority read something else than this server’s answer on port 80 of ${who}: let the name, and port 80, lead to this server alone`,
-  incorrectResponse: (who) =>
-    `the authority read something else than this server’s answer on port 80 of ${who}: let the name, and port 80, lead to this server alone`,
+  unauthorized: elsewhere,
+  incorrectResponse: elsewhere,
+  tls: elsewhere,
   caa: (who) =>
     `a CAA record forbids the authority to issue for ${who}: add one for this authority, or choose another authority`,
   rateLimited: () =>
@@ -43,14 +52,23 @@ const sentences: Readonly<Record<string, (who: string) => string>> = {
 /** The error for a problem document (RFC 7807) of the authority, which is foreign text. */
 export function explainProblem(
   problem: Readonly<Record<string, unknown>>,
-  about: { name?: string | undefined; retryAfterMs?: number | undefined; status?: number },
+  about: {
+    name?: string | undefined
+    kind?: ChallengeKind
+    retryAfterMs?: number | undefined
+    status?: number
+  },
 ): AcmeError {
-  const { name, retryAfterMs, status } = about
+  const { name, kind, retryAfterMs, status } = about
+  const door: Door =
+    kind === 'tls-alpn-01'
+      ? { port: 443, option: '--listen' }
+      : { port: 80, option: '--http-listen' }
   const { type, detail } = innermost(problem)
   const code = typeof type === 'string' && type.startsWith(prefix) ? type.slice(prefix.length) : ''
   const sentence =
     Object.hasOwn(sentences, code) && sentences[code] !== undefined
-      ? sentences[code](name ?? nameIn(problem) ?? 'one of the names')
+      ? sentences[code](name ?? nameIn(problem) ?? 'one of the names', door)
       : `the authority refused${status === undefined ? '' : ` (status ${status})`}`
   const said = typeof detail === 'string' && detail !== '' ? `. It said: ${quoted(detail)}` : ''
   return new AcmeError(`${sentence}${said}`, { retryAfterMs: boundWait(retryAfterMs) })

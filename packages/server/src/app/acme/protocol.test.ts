@@ -6,8 +6,9 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpRequest, HttpResponse } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
 import { parseAnyJson } from '@seaworthy/std/json'
+import type { ChallengeKind } from '../../config/config.ts'
 import { AcmeError } from './problems.ts'
-import type { HttpChallenge } from './protocol.ts'
+import type { AcmeChallenge } from './protocol.ts'
 import { asAcmeError, orderCertificate } from './protocol.ts'
 
 const base = 'https://authority.example'
@@ -62,10 +63,10 @@ function withJson(path: string, part: object): Record<string, Reply> {
 
 async function orderFrom(
   changed: Readonly<Record<string, Reply>>,
-  { givesNonces = true }: { givesNonces?: boolean } = {},
+  { givesNonces = true, kind = 'http-01' }: { givesNonces?: boolean; kind?: ChallengeKind } = {},
 ) {
   const asked: HttpRequest[] = []
-  const published: HttpChallenge[] = []
+  const published: AcmeChallenge[] = []
   const transport = async (request: HttpRequest): Promise<HttpResponse> => {
     asked.push(request)
     const { origin, pathname } = new URL(request.url)
@@ -84,7 +85,7 @@ async function orderFrom(
   const directory = `${base}/dir`
   const ended = orderCertificate(
     {
-      ...{ directory, accountKey, email: null, names: ['ship.example'] },
+      ...{ directory, accountKey, email: null, names: ['ship.example'], kind },
       request: new Uint8Array([1]),
       publish: async (challenge) => void published.push(challenge),
     },
@@ -261,6 +262,30 @@ test('A6 an authority says how long it wants to be left alone, at most a week', 
     assert.ok(result instanceof AcmeError)
     assert.equal(result.retryAfterMs, ms)
   }
+})
+
+test('A6 a name is proved as the operator says, and in no other way', async () => {
+  const both = [
+    { type: 'http-01', url: `${base}/refused`, token: 'token' },
+    { type: 'tls-alpn-01', url: `${base}/challenge`, token: 'another' },
+  ]
+  const authorization = withJson('/authorization', { status: 'pending', challenges: both })
+  const { published } = await orderFrom(authorization, { kind: 'tls-alpn-01' })
+  assert.deepEqual(
+    published.map(({ token }) => token),
+    ['another'],
+  )
+  const [http] = both
+  const { result } = await orderFrom(
+    withJson('/authorization', { status: 'pending', challenges: [http] }),
+    { kind: 'tls-alpn-01' },
+  )
+  assert.match(String(result), /offers no tls-alpn-01 for ship\.example.*--acme-challenge/)
+  const failed = withJson('/authorization', {
+    ...{ status: 'invalid', challenges: [{ error: problem('connection') }] },
+  })
+  const refused = await orderFrom(failed, { kind: 'tls-alpn-01' })
+  assert.match(String(refused.result), /ship\.example on port 443.*through to --listen/)
 })
 
 test('A6 a challenge is answered with the token and the thumbprint of the account', async () => {

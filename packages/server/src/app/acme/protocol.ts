@@ -11,6 +11,7 @@ import { BodyTooLongError, readBody, TransportError } from '@seaworthy/std/http'
 import { parseAnyJson } from '@seaworthy/std/json'
 import type { Sleep } from '@seaworthy/std/time'
 import { secondMs } from '@seaworthy/std/time'
+import type { ChallengeKind } from '../../config/config.ts'
 import { AcmeError, explainProblem } from './problems.ts'
 
 export interface AcmePorts {
@@ -27,12 +28,14 @@ export interface AcmeOrder {
   readonly names: readonly string[]
   /** The request (PKCS #10) in DER form. */
   readonly request: Uint8Array
+  /** How the authority is shown that a name is ours. */
+  readonly kind: ChallengeKind
   /** Makes the answer to a challenge readable for the authority before it resolves. */
-  publish(challenge: HttpChallenge): Promise<void>
+  publish(challenge: AcmeChallenge): Promise<void>
 }
 
-/** What the authority wants to read at `http://NAME/.well-known/acme-challenge/TOKEN`. */
-export interface HttpChallenge {
+/** What the authority wants to read. */
+export interface AcmeChallenge {
   readonly name: string
   readonly token: string
   readonly answer: string
@@ -71,25 +74,26 @@ export async function orderCertificate(order: AcmeOrder, ports: AcmePorts): Prom
 /** Shows the authority that one of the names is ours. */
 async function prove(order: AcmeOrder, session: Session, url: string): Promise<void> {
   const { readUrl } = session
+  const { kind } = order
   const { body } = await session.post(url)
   if (body['status'] === 'valid') return
   const { value } = membersOf(body['identifier'])
   const name = typeof value === 'string' ? value.toLowerCase() : ''
   if (!order.names.includes(name)) throw malformed('it asks about a name that was not ordered')
-  if (body['status'] !== 'pending') throw explainProblem(problemIn(body), { name })
+  if (body['status'] !== 'pending') throw explainProblem(problemIn(body), { name, kind })
   const challenge = listOf(body, 'challenges')
     .map(membersOf)
-    .find(({ type }) => type === 'http-01')
+    .find(({ type }) => type === kind)
   if (challenge === undefined) {
     throw new AcmeError(
-      `the authority offers no http-01 for ${name}, which is the only proof that this server gives`,
+      `the authority offers no ${kind} for ${name}: choose another proof with --acme-challenge, or another authority`,
     )
   }
   const { token } = challenge
   if (typeof token !== 'string' || !tokenForm.test(token)) throw malformed('a token is out of form')
   await order.publish({ name, token, answer: `${token}.${session.thumbprint}` })
   await session.post(readUrl(challenge['url'], 'the address of a challenge'), {})
-  await waitFor(session.ports, session, url, ['valid'], name)
+  await waitFor(session.ports, session, url, ['valid'], { name, kind })
 }
 
 /** Asks until the state is one of those. */
@@ -98,14 +102,14 @@ async function waitFor(
   session: Session,
   url: string,
   wanted: readonly string[],
-  name?: string,
+  about: { readonly name?: string; readonly kind?: ChallengeKind } = {},
 ): Promise<Members> {
   for (let polls = 0; polls < pollsMax; polls++) {
     const { body, retryAfterMs } = await session.post(url)
     const status = body['status']
     if (typeof status === 'string' && wanted.includes(status)) return body
     if (status !== 'pending' && status !== 'processing' && status !== 'ready') {
-      throw explainProblem(problemIn(body), { name })
+      throw explainProblem(problemIn(body), about)
     }
     const waitMs = Math.max(pollMs.least, Math.min(retryAfterMs ?? 0, pollMs.most))
     await sleep(waitMs, signal)

@@ -10,6 +10,7 @@ import { httpsTransport } from '@seaworthy/oci/transport'
 import { base64Decode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { describeSystemError } from '@seaworthy/std/system-errors'
 import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
+import type { ChallengeKind } from '../../config/config.ts'
 import { deleteChallenges, findChallenge, storeChallenge } from '../../db/acme-challenges.ts'
 import { appendAudit } from '../../db/audit.ts'
 import { insertSecret, readSecret } from '../../db/online-secrets.ts'
@@ -34,11 +35,14 @@ type Deps = Pick<App, 'clock' | 'db' | 'log' | 'masterKey' | 'random' | 'sleep'>
 export interface AcmeSettings {
   readonly directory: string
   readonly email: string | null
+  readonly challenge: ChallengeKind
   /** Roots of an authority that is not public: of its own certificate, and of those it makes. */
   readonly caFile: string | null
 }
 
 const answerMs = 30 * secondMs
+/** How long a notification takes to reach every worker, on a busy machine. */
+const spreadMs = 3 * secondMs
 const orderMs = 20 * minuteMs
 const caBytesMax = 256 * 1024
 
@@ -107,7 +111,7 @@ export async function findAnswer(
 
 async function order(
   app: Deps,
-  { directory, email, caFile }: AcmeSettings,
+  { directory, email, caFile, challenge: kind }: AcmeSettings,
   made: ServerTls,
   names: readonly string[],
   signal: AbortSignal,
@@ -127,10 +131,15 @@ async function order(
     const requestPem = await requestCertificateFor(made, names)
     const chainPem = await orderCertificate(
       {
-        ...{ directory, email, names },
+        ...{ directory, email, names, kind },
         accountKey: createPrivateKey(await openAccountKey(app)),
         request: base64Decode(requestPem.replaceAll(/-----[^-]+-----|\s/g, '')),
-        publish: (challenge) => app.db.write((tx) => storeChallenge(tx, challenge)),
+        async publish(challenge) {
+          await app.db.write((tx) => storeChallenge(tx, challenge))
+          // Each worker makes the certificate once it has heard of it, and asks nobody in a
+          // handshake.
+          if (kind === 'tls-alpn-01') await app.sleep(spreadMs, signal)
+        },
       },
       { transport, sleep: app.sleep, signal: AbortSignal.any([signal, late.signal]) },
     )

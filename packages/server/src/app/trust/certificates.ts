@@ -3,8 +3,9 @@
  * for the same server key when names are added.
  */
 import './reflect-metadata.ts'
+import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
-import { hexEncode } from '@seaworthy/std/bytes'
+import { hexEncode, joinBytes } from '@seaworthy/std/bytes'
 import type { Random } from '@seaworthy/std/random'
 import { dayMs } from '@seaworthy/std/time'
 import * as x509 from '@peculiar/x509'
@@ -49,6 +50,41 @@ export async function recertify(
   const { rawData } = new x509.X509Certificate(certificatePem).publicKey
   const publicKey = await crypto.subtle.importKey('spki', rawData, algorithm, true, ['verify'])
   return certify(publicKey, options)
+}
+
+/**
+ * Makes the certificate, with a key of its own, that proves a name to an ACME authority: it is for
+ * that name alone and carries the hash of the answer (RFC 8737).
+ */
+export async function certifyChallenge(
+  name: string,
+  answer: string,
+  { now, random }: Pick<CertificateOptions, 'now' | 'random'>,
+): Promise<{ readonly keyPem: string; readonly certificatePem: string }> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, usages)
+  const hash = createHash('sha256').update(answer).digest()
+  // An OCTET STRING of 32 bytes, in DER.
+  const identifier = joinBytes([new Uint8Array([4, hash.length]), hash])
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: `01${hexEncode(random.bytes(15))}`,
+      name: 'CN=Seaworthy challenge',
+      notBefore: new Date(now.getTime() - dayMs),
+      notAfter: new Date(now.getTime() + 7 * dayMs),
+      signingAlgorithm: algorithm,
+      keys,
+      extensions: [
+        alternativeNames([name]),
+        new x509.Extension('1.3.6.1.5.5.7.1.31', true, identifier),
+      ],
+    },
+    crypto,
+  )
+  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey)
+  return {
+    keyPem: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
+    certificatePem: certificate.toString('pem'),
+  }
 }
 
 /** A request for a certificate (PKCS #10), in PEM, for the key of `certificatePem`. */

@@ -13,6 +13,7 @@ export type { OwnTls, ServerTls } from './server-tls.ts'
 export {
   addServerName,
   makeCertificateRequest,
+  makeChallengeCertificate,
   removeServerName,
   requestCertificateFor,
   viewCertificate,

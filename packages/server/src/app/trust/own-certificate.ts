@@ -44,9 +44,11 @@ export function judgeCertificate(own: OwnCertificate, rules: CertificateRules): 
   const { key, pem: keyPem } = readKey(own, rules)
   if (!leaf.checkPrivateKey(key)) {
     throw new CertificateError(
-      own.key === null
-        ? `${where} is not for the key of this server: let it be made for what \`seaworthy server certificate request\` prints, or name its key with --tls-key`
-        : `${where} and --tls-key ${own.key.file} do not belong together: give the key for which the certificate was made`,
+      own.certificateFile === null
+        ? `${where} is not for the key of this server: choose another authority`
+        : own.key === null
+          ? `${where} is not for the key of this server: let it be made for what \`seaworthy server certificate request\` prints, or name its key with --tls-key`
+          : `${where} and --tls-key ${own.key.file} do not belong together: give the key for which the certificate was made`,
     )
   }
   requireValidNow(leaf, where, rules.now)

@@ -63,6 +63,16 @@ export async function requestCertificateFor(
   return requestFor(keyPem, certificatePem, names)
 }
 
+type CertifyChallenge = typeof import('./certificates.ts').certifyChallenge
+
+/** The certificate that proves a name to an ACME authority on the port for TLS. */
+export async function makeChallengeCertificate(
+  ...given: Parameters<CertifyChallenge>
+): ReturnType<CertifyChallenge> {
+  const { certifyChallenge } = await import('./certificates.ts')
+  return certifyChallenge(...given)
+}
+
 /** Throws `Refusal<CertificateRefusal>`. */
 export async function addServerName(app: Deps, tx: WriteTx, given: string): Promise<Changed> {
   const name = given.toLowerCase()
