@@ -8,6 +8,8 @@ import type { ImageLayout } from '@seaworthy/oci/layout'
 import { createLayout } from '@seaworthy/oci/layout'
 import type { CraftedBundle, CraftedFile } from '@seaworthy/oci/crafted-release'
 import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
+import { buildRelease } from '@seaworthy/oci/release'
+import type { BundleDescriber } from '@seaworthy/oci/release-documents'
 import { newId } from '@seaworthy/std/ids'
 import { systemRandom } from '@seaworthy/std/random'
 import type { PublishedContent } from '@seaworthy/trust/tuf'
@@ -16,7 +18,9 @@ import type { RepositorySimulator } from '@seaworthy/trust/testing'
 import { createRepositorySimulator } from '@seaworthy/trust/testing'
 import type { Prompt } from './ports.ts'
 import { findSigned } from './commands/releases/export.ts'
+import { join } from 'node:path'
 import { writeExport } from './release-export.ts'
+import { createSbomDescriber } from './release-sboms.ts'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import { runCommand } from './testing/ports.ts'
@@ -70,12 +74,20 @@ async function createSigner(t: TestContext): Promise<Signer> {
  */
 async function push(layout: ImageLayout, version: string, ...bundles: CraftedBundle[]) {
   const { bytes } = await craftRelease(layout, { product: 'web', version, bundles })
+  return contentOf(
+    version,
+    bundles.map((bundle) => bundle.platform),
+    bytes,
+  )
+}
+
+function contentOf(version: string, platforms: readonly string[], bytes: Uint8Array) {
   return {
     product: 'web',
     channel: 'stable',
     version,
     kind: 'bundle',
-    platforms: bundles.map((bundle) => bundle.platform).toSorted(),
+    platforms: platforms.toSorted(),
     hardware: [],
     security: false,
     floor: 0,
@@ -143,6 +155,59 @@ test('T11 a builder that lies about its file tree: the signer sees no difference
   ]) {
     const other = await writeProposal(signer, await push(layout, '1.0', bundle), layout)
     assert.match(await user.fails(3, ...show(other)), /\(file_list_mismatch\)/)
+  }
+})
+
+test('B4 T11 attack: a builder whose bill of materials leaves a package out, or names another content: signers see that it is not what the content says', async (t) => {
+  const signer = await createSigner(t)
+  const { user, layout } = signer
+  const folder = user.file('app')
+  for (const name of ['tide', 'moon']) {
+    await mkdir(join(folder, 'node_modules', name), { recursive: true })
+    const file = join(folder, 'node_modules', name, 'package.json')
+    await writeFile(file, JSON.stringify({ name, version: '1.0.0' }))
+  }
+  const propose = async (version: string, createDescriber: () => BundleDescriber) => {
+    const source = { kind: 'folder', path: folder } as const
+    const release = { product: 'web', version, platforms: [{ platform, source }] }
+    const { bytes } = await buildRelease({ ...release, layout, createDescriber })
+    return await writeProposal(signer, contentOf(version, [platform], bytes), layout)
+  }
+  const describe = createSbomDescriber({ product: 'web', version: '1.0' })
+  const shown = await user.ok(...show(await propose('1.0', describe)))
+  assert.match(shown, /Bill of materials of linux\/amd64: 2 components, as computed here/)
+  assert.doesNotMatch(shown, /builder's word|nobody has checked/)
+
+  const lies: Record<string, () => BundleDescriber> = {
+    'a package is left out': () => {
+      const honestly = describe()
+      const { files } = honestly
+      let isHidden = false
+      return {
+        describe: (...args) => honestly.describe(...args),
+        files: {
+          beginFile: (path, ...rest) => {
+            isHidden = path === 'node_modules/moon/package.json'
+            return files.beginFile(isHidden ? 'moon.txt' : path, ...rest)
+          },
+          writeFile: (piece) => files.writeFile(piece),
+          endFile: () => files.endFile(),
+        },
+      }
+    },
+    'it is that of another version': describe,
+  }
+  for (const [lie, createDescriber] of Object.entries(lies)) {
+    const told = await user.ok(...show(await propose('1.1', createDescriber)))
+    const line =
+      "! The bill of materials of linux/amd64 (cyclonedx, spdx, packages) is not what is computed here from the content: it is its builder's word"
+    if (lie.startsWith('a package')) assert.ok(told.includes(line), told)
+    else {
+      // The list of packages names neither release nor content, and is true.
+      assert.ok(told.includes(line.replace(', packages', '')), told)
+      assert.match(told, /Bill of materials of linux\/amd64: 2 components, as computed here/)
+    }
+    assert.match(told, /documents? that no device looks at and nobody has checked/)
   }
 })
 

@@ -21,7 +21,11 @@ import {
   requireFileLists,
 } from '@seaworthy/oci/release-content'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
+import type { Scan } from '@seaworthy/sbom/scan'
+import { createScanner } from '@seaworthy/sbom/scan'
 import type { Context } from './context.ts'
+import type { SbomCheck } from './release-sboms.ts'
+import { checkSboms } from './release-sboms.ts'
 
 export interface ImagePart {
   name: string | undefined
@@ -48,7 +52,9 @@ export interface ReleaseTree {
   version: string
   kind: ContentKind
   platforms: ReadonlyMap<string, PlatformTree>
-  /** Other descriptors of the index, which no device looks at. */
+  /** Bills of materials, compared with the content of bundles that could be read. */
+  sboms: readonly SbomCheck[]
+  /** Other descriptors of the index, which no device looks at and nobody has checked. */
   others: readonly Descriptor[]
   /** What an earlier signed release wrongly says about itself. */
   lies: readonly string[]
@@ -78,7 +84,7 @@ export function createTreeReader(
   context: Pick<Context, 'progress'>,
   source: ContentSource,
 ): TreeReader {
-  const known = new Map<string, Awaited<ReturnType<typeof computeBundleFiles>>>()
+  const known = new Map<string, Awaited<ReturnType<typeof computeContent>>>()
   const progress = context.progress('check')
   let doneBytes = 0
   let totalBytes = 0
@@ -90,7 +96,7 @@ export function createTreeReader(
     const before = known.get(key)
     if (before !== undefined) return before
     totalBytes += size
-    const computed = await computeBundleFiles(source, bundle, onBytes)
+    const computed = await computeContent(source, bundle, onBytes)
     known.set(key, computed)
     return computed
   }
@@ -99,7 +105,7 @@ export function createTreeReader(
     platform: BundlePlatform,
     purpose: TreePurpose,
     lies: string[],
-  ): Promise<PlatformTree> => {
+  ): Promise<{ tree: PlatformTree; scan: Scan }> => {
     const computed = await readBundle(platform)
     try {
       requireSameFiles(platform, computed)
@@ -118,8 +124,8 @@ export function createTreeReader(
       else requireSameFiles(platform, computed, lie)
     }
     if (purpose === 'proposed') requireBundleManifest(platform.platform, computed)
-    const { files, fileBytes: bytes, manifest } = computed
-    return { kind: 'files', files, bytes, manifest }
+    const { files, fileBytes: bytes, manifest, scan } = computed
+    return { tree: { kind: 'files', files, bytes, manifest }, scan }
   }
 
   const readImage = async (
@@ -146,13 +152,14 @@ export function createTreeReader(
       if (purpose === 'proposed') requireFileLists(outline)
       const lies = [...outline.faults]
       const platforms = new Map<string, PlatformTree>()
+      const sboms: SbomCheck[] = []
       for (const platform of outline.platforms) {
         try {
-          const tree =
-            platform.kind === 'bundle'
-              ? await readTree(platform, purpose, lies)
-              : await readImage(platform, purpose)
-          platforms.set(platform.platform, tree)
+          if (platform.kind === 'bundle') {
+            const { tree, scan } = await readTree(platform, purpose, lies)
+            platforms.set(platform.platform, tree)
+            sboms.push(checkSboms(outline, platform, scan))
+          } else platforms.set(platform.platform, await readImage(platform, purpose))
         } catch (error) {
           const content = `its content (${platform.kind === 'bundle' ? platform.layer.digest : platform.manifest.digest})`
           const isBefore = purpose === 'before'
@@ -169,10 +176,22 @@ export function createTreeReader(
         }
       }
       const { product, version } = outline.release
-      return { product, version, kind: outline.kind, platforms, others: outline.others, lies }
+      const checked = new Set(sboms.flatMap(({ same }) => same))
+      const others = outline.others.filter((descriptor) => !checked.has(descriptor))
+      return { product, version, kind: outline.kind, platforms, sboms, others, lies }
     },
     finish: () => progress.finish(),
   }
+}
+
+async function computeContent(
+  source: ContentSource,
+  bundle: BundlePlatform,
+  onBytes: (bytes: number) => void,
+) {
+  const scanner = createScanner()
+  const computed = await computeBundleFiles(source, bundle, { onBytes, watch: scanner })
+  return { ...computed, scan: scanner.finish() }
 }
 
 export function isContentMissing(error: unknown): boolean {

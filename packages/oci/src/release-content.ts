@@ -37,7 +37,7 @@ import {
   requireBoundedIndex,
   requireDocument,
 } from './release-index.ts'
-import type { TarRefusal } from './tar/read.ts'
+import type { FileSink, TarRefusal } from './tar/read.ts'
 
 /**
  * Why content is refused when a release is admitted, signed or installed. A device gives the same
@@ -263,19 +263,21 @@ export function requireFileLists({ faults }: ReleaseOutline): void {
 }
 
 /**
- * The files of a bundle, computed from its layer. Throws what `computeBundleContents` and the
+ * The files of a bundle, computed from its layer, and shown to `watch`. Throws what
+ * `computeBundleContents` and the
  * source throw.
  */
 export async function computeBundleFiles(
   source: ContentSource,
   { layer }: BundlePlatform,
-  onBytes?: (bytes: number) => void,
+  { onBytes, watch }: { onBytes?: (bytes: number) => void; watch?: FileSink } = {},
 ): Promise<BundleContents & { files: FileList }> {
   const entries: FileEntry[] = []
   const contents = await computeBundleContents({
     source: counted(source.readBlob(layer), onBytes),
     expected: layer,
     onEntry: (entry) => void entries.push(entry),
+    watch,
   })
   return { ...contents, files: { entries } }
 }

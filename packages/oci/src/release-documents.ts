@@ -6,7 +6,7 @@
 import { platformAnnotation } from './bundle/file-list.ts'
 import type { ContentSource } from './content.ts'
 import { putBytes } from './content.ts'
-import { collectVerified, verifyBytes } from './digests.ts'
+import { collectVerified, digestOf, verifyBytes } from './digests.ts'
 import type { ImageLayout } from './layout.ts'
 import type { Descriptor, EncodedManifest } from './manifests.ts'
 import { emptyBytes, encodeManifest, mediaTypes, parseManifest } from './manifests.ts'
@@ -32,24 +32,41 @@ export async function putDocument(
   layout: ImageLayout,
   platform: string,
   bundle: Descriptor,
-  { mediaType, bytes }: BundleDocument,
+  document: BundleDocument,
 ): Promise<EncodedManifest> {
+  const { manifest, parts } = encodeDocument(platform, bundle, document)
+  for (const { bytes, mediaType } of parts) await putBytes(layout, bytes, mediaType)
+  const { mediaType, digest } = manifest.descriptor
+  await layout.putManifest({ bytes: manifest.bytes, mediaType, digest })
+  return manifest
+}
+
+/** The one form of a document's artifact, so that two of them are the same by their digests. */
+export function encodeDocument(
+  platform: string,
+  bundle: Descriptor,
+  { mediaType, bytes }: BundleDocument,
+): { readonly manifest: EncodedManifest; readonly parts: readonly BundleDocument[] } {
+  const config = { mediaType: mediaTypes.empty, bytes: emptyBytes }
+  const document = { mediaType, bytes }
+  const subject: Descriptor = {
+    ...{ mediaType: bundle.mediaType, digest: bundle.digest, size: bundle.size },
+    ...(bundle.artifactType === undefined ? {} : { artifactType: bundle.artifactType }),
+  }
   const manifest = encodeManifest({
     kind: 'manifest',
     mediaType: mediaTypes.manifest,
     artifactType: mediaType,
-    config: await putBytes(layout, emptyBytes, mediaTypes.empty),
-    layers: [await putBytes(layout, bytes, mediaType)],
-    subject: bundle,
+    config: descriptorOf(config),
+    layers: [descriptorOf(document)],
+    subject,
     annotations: { [platformAnnotation]: platform },
   })
-  const { descriptor } = manifest
-  await layout.putManifest({
-    bytes: manifest.bytes,
-    mediaType: descriptor.mediaType,
-    digest: descriptor.digest,
-  })
-  return manifest
+  return { manifest, parts: [config, document] }
+}
+
+function descriptorOf({ mediaType, bytes }: BundleDocument): Descriptor {
+  return { mediaType, digest: digestOf(bytes), size: bytes.length }
 }
 
 /** The artifacts of this media type by the platform that each is filed under; the first counts. */

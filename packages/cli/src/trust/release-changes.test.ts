@@ -32,6 +32,7 @@ function treeOf(
     ...{ product: 'web', kind: 'bundle' },
     version,
     platforms: new Map([['linux/amd64', tree]]),
+    sboms: [],
     others: [],
     lies: [],
   }

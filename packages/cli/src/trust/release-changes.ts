@@ -9,6 +9,7 @@ import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { diffFileLists } from '@seaworthy/oci/bundle/file-list'
 import { describeCommands, describeStart, listNamedPaths } from '../bundle-commands.ts'
 import { formatBytes, formatCount, harmless } from '../output/format.ts'
+import { describeSboms } from '../release-sboms.ts'
 import type { ImagePart, PlatformTree, ReleaseTree } from '../release-trees.ts'
 
 export interface PlatformChange {
@@ -415,8 +416,9 @@ export function describeLies({ version, lies }: ReleaseTree): string[] {
 }
 
 /** Describes what a release carries that no device looks at. */
-export function describeRest({ others }: ReleaseTree): string[] {
+export function describeRest({ sboms, others }: ReleaseTree): string[] {
   return [
+    ...describeSboms(sboms),
     ...(others.length === 0
       ? []
       : [

@@ -22,9 +22,9 @@ import { CliError } from '../../failure.ts'
 import { requireVersionOf } from '../../names.ts'
 import { formatBytes, formatCount, harmless } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
+import { createSbomDescriber } from '../../release-sboms.ts'
 import { withSession } from '../../session.ts'
 import { makeWorkFolder } from '../../state/work-folders.ts'
-import { createSbomDescriber } from './sbom.ts'
 import { describeRelease } from './view.ts'
 
 export interface CreateReleaseOptions {
@@ -243,7 +243,7 @@ async function buildWithProgress(
   const built = await buildRelease({
     ...release,
     layout,
-    createDescriber: createSbomDescriber(release.product, release.version),
+    createDescriber: createSbomDescriber(release),
     onProgress: ({ bytes }) => {
       context.ports.signal.throwIfAborted()
       progress.update((doneBytes += bytes))

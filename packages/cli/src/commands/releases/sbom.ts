@@ -3,13 +3,11 @@ import { writeFile } from 'node:fs/promises'
 import { showRelease } from '@seaworthy/api/releases'
 import type { Digest } from '@seaworthy/oci/digests'
 import { parseDigest } from '@seaworthy/oci/digests'
-import type { BundleDescriber } from '@seaworthy/oci/release-documents'
 import { findDocuments, readDocument } from '@seaworthy/oci/release-documents'
 import { readReleaseIndex } from '@seaworthy/oci/release-content'
 import type { DocumentKind } from '@seaworthy/sbom/documents'
-import { documentKinds, formatDocument, mediaTypeOf } from '@seaworthy/sbom/documents'
-import { createScanner } from '@seaworthy/sbom/scan'
-import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { mediaTypeOf } from '@seaworthy/sbom/documents'
+import { utf8Decode } from '@seaworthy/std/bytes'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import { printableJson } from '@seaworthy/std/printable'
 import type { Context } from '../../context.ts'
@@ -20,23 +18,6 @@ import type { Session } from '../../session.ts'
 import { withSession } from '../../session.ts'
 import { requireRepository } from '../../trust/repository-view.ts'
 import { findSigned } from './export.ts'
-
-/** Makes the documents of every bundle of a release, from the files that go into it. */
-export function createSbomDescriber(product: string, version: string): () => BundleDescriber {
-  return () => {
-    const scanner = createScanner()
-    return {
-      files: scanner,
-      describe(platform, { digest }) {
-        const scan = scanner.finish()
-        return documentKinds.map((kind) => ({
-          mediaType: mediaTypeOf[kind],
-          bytes: utf8Encode(formatDocument(kind, scan, { product, version, platform, digest })),
-        }))
-      },
-    }
-  }
-}
 
 export interface SbomOptions {
   platform?: string

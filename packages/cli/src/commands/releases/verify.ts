@@ -27,6 +27,8 @@ import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
 import { exportFormat } from '../../release-export.ts'
+import type { SbomCheck } from '../../release-sboms.ts'
+import { describeSboms } from '../../release-sboms.ts'
 import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
 import { readBounded } from '../../state/files.ts'
@@ -161,6 +163,7 @@ interface VerifiedContent {
   bytes: number
   /** Bundles whose file list is exactly what their layer holds. */
   bundles: readonly string[]
+  sboms: readonly SbomCheck[]
 }
 
 /**
@@ -181,7 +184,7 @@ async function verifyContent(
   requireClaims(outline, release)
   let bytes = index.bytes.length
   const reader = createTreeReader(context, source)
-  const { platforms } = await reader.tree(outline, 'proposed', false)
+  const { platforms, sboms } = await reader.tree(outline, 'proposed', false)
   reader.finish()
   const keyOf = (expected: ExpectedContent) => `${expected.digest} ${expected.size}`
   const read = new Set(
@@ -207,7 +210,7 @@ async function verifyContent(
   })
   progress.finish()
   const bundles = [...platforms].filter(([, tree]) => tree.kind === 'files').map(([name]) => name)
-  return { bytes, bundles }
+  return { bytes, bundles, sboms }
 }
 
 function listExpired({ root, roles }: CurrentMetadata, now: Date): string[] {
@@ -225,10 +228,17 @@ function report(
   context: Context,
   result: VerifiedContent & { release: Release; rootDigest: string; notes: readonly string[] },
 ): void {
-  const { release, bytes, bundles, rootDigest, notes } = result
+  const { release, bytes, bundles, sboms, rootDigest, notes } = result
   const { product, channel, version, counter, floor, sha256, platforms } = release
   context.show(
-    { product, channel, version, counter, floor, sha256, bytes, bundles, rootDigest, notes },
+    {
+      ...{ product, channel, version, counter, floor, sha256, bytes, bundles, rootDigest, notes },
+      sboms: sboms.map(({ platform, components, differing }) => ({
+        platform,
+        components,
+        differing,
+      })),
+    },
     () => [
       ...context.fields([
         ['release', release.path],
@@ -241,6 +251,7 @@ function report(
           ? []
           : [['file lists', `exactly what the layers hold: ${bundles.join(' ')}`] as const]),
       ]),
+      ...describeSboms(sboms),
       ...notes,
       context.paint.green('Genuine: signed for this channel by a chain of keys from the root.'),
     ],
