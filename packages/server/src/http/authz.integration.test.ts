@@ -10,12 +10,14 @@ import { after, before, test } from 'node:test'
 import { formatPath } from '@seaworthy/api/client'
 import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
+import { setDevice } from '@seaworthy/api/devices'
 import type { ProblemError } from '@seaworthy/api/problems'
 import { createInvitation } from '@seaworthy/api/invitations'
 import { createRole } from '@seaworthy/api/roles'
 import { createToken, getToken, listTokens, revokeToken } from '@seaworthy/api/tokens'
 import { roles } from '@seaworthy/fleet/access'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { skipWithout } from '@seaworthy/std/testing/programs'
 import type { Signer } from '@seaworthy/trust/keys'
 import { expectGolden } from '../../../../tools/golden.ts'
 import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
@@ -29,6 +31,7 @@ import {
   createTestClient,
   makeProvisioningKey,
   requireListed,
+  runGoClient,
   setUpTrust,
   startTestServer,
 } from '../testing/index.ts'
@@ -233,6 +236,31 @@ test('A3 attack: an admin of one product neither sees nor revokes the tokens of 
   const body = { params: { tokenId: admin.view.id } }
   const seen = await client.as(auditor.token).call(getToken, body)
   assert.equal(seen.role, 'admin', 'whoever reads the list reads one of it, too')
+})
+
+test('V4 A3 a client in Go that a generator made of openapi.json compiles, calls the server and reads by which code it is refused', async (t) => {
+  if (skipWithout(t, 'openapi-client')) return
+  const body = { name: 'go-viewer', role: 'viewer', lifetimeSeconds: 3600 } as const
+  const { token } = await client.api.call(createToken, { body })
+  const { id: deviceId } = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  await client.api.call(setDevice, { params: { deviceId }, body: { name: 'till-go' } })
+  const output = await runGoClient({
+    document: (await client.send('GET', '/openapi.json')).bytes,
+    authority: (await client.send('GET', '/ca.crt')).bytes,
+    env: { SERVER: server.url, ADMIN_TOKEN: server.adminToken, VIEWER_TOKEN: token },
+  })
+  assert.deepEqual(
+    output
+      .trim()
+      .split('\n')
+      .filter((line) => !line.startsWith('device ') || line.includes('till-go')),
+    [
+      'device till-go in shops',
+      'made harbour, which follows newest',
+      'refused: fleet_exists',
+      'refused: permission_denied',
+    ],
+  )
 })
 
 /** Headers that a browser sends with the requests of our own pages; they are no credential. */

@@ -22,6 +22,7 @@ export {
   sign,
   submit,
 } from './people.ts'
+export { runGoClient } from './go-client.ts'
 export { requireListed } from './listed-problems.ts'
 export type { PushedRelease, TestClient } from './people.ts'
 export {

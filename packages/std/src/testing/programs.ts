@@ -36,6 +36,10 @@ const optionalPrograms = {
     ],
     install: 'run tools/odata-clients/install',
   },
+  'openapi-client': {
+    names: [toolPath('openapi-client', 'go.mod', 'oapi-codegen')],
+    install: 'run tools/openapi-client/install',
+  },
   openssl: { names: ['openssl'], install: 'apt install openssl' },
   pebble: {
     names: [toolPath('pebble', 'go.mod', 'pebble')],
