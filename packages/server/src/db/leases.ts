@@ -131,6 +131,28 @@ export async function listOverdueLeases(
   return rows.map(({ id }) => id)
 }
 
+/** Who has open leases: at most as many as people and tokens that may have them. */
+export async function listLeaseHolders({ sql }: ReadTx, now: Date): Promise<string[]> {
+  const rows = await sql<{ holder: string }[]>`
+    select distinct requested_by as holder from leases
+    where opened_at is not null and ended_at is null and expires_at > ${now}`
+  return rows.map(({ holder }) => holder)
+}
+
+/** Lists open leases of one holder, at most `limit`. */
+export async function listOpenLeasesOf(
+  { sql }: ReadTx,
+  holder: string,
+  { now, limit }: { readonly now: Date; readonly limit: number },
+): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from leases
+    where requested_by = ${holder} and opened_at is not null and ended_at is null
+      and expires_at > ${now}
+    order by id limit ${limit}`
+  return rows.map(({ id }) => id)
+}
+
 /** Leases, at most `limit`, that have ended and whose account is not known to be gone. */
 export async function listLeasesToClear(
   { sql }: ReadTx,

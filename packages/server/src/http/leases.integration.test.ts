@@ -16,8 +16,9 @@ import {
 import type { ApiClient } from '@seaworthy/api/client'
 import { createInvitation } from '@seaworthy/api/invitations'
 import { endLease, listLeases, openLease, requestLease } from '@seaworthy/api/leases'
-import { disablePerson } from '@seaworthy/api/people'
+import { disablePerson, setPerson } from '@seaworthy/api/people'
 import type { ProblemError } from '@seaworthy/api/problems'
+import { changeRole, createRole, showRole } from '@seaworthy/api/roles'
 import type { BodyInputOf } from '@seaworthy/api/route'
 import {
   addStoredCredential,
@@ -218,6 +219,39 @@ test('A8 attack: a lease is opened by another person, after it was rejected or e
   const gone = await ask(oscar, 'safe')
   await (await confirmed(olive)).call(removeStoredCredential, { params })
   await assert.rejects(open(oscar, gone.id), refused('stored_credential_not_found'))
+})
+
+test('A8 attack: somebody keeps an open lease though they may not borrow any more: by another role, by a scope, or because a role that they have was changed', async () => {
+  await (await confirmed(olive)).call(addStoredCredential, bodyOf('till', secretOf()))
+  const rules = { purpose: 'the night', allows: [], denies: ['device:write'] }
+  await (await confirmed(olive)).call(createRole, { body: { name: 'night', ...rules } })
+  const { version } = await olive.browser.api.call(showRole, { params: { role: 'night' } })
+  const lent = async () => {
+    const by = await comeIn('operator')
+    const { id } = await ask(by, 'till', 86_400)
+    await openApproved(by, id)
+    return { id, personId: by.id }
+  }
+  const [other, scoped, denied, stays] = [await lent(), await lent(), await lent(), await lent()]
+  const set = async (personId: string, body: BodyInputOf<typeof setPerson>) =>
+    (await confirmed(olive)).call(setPerson, { params: { personId }, query: {}, body })
+  await set(denied.personId, { deniedBy: ['night'] })
+  await set(stays.personId, { role: 'releaser' })
+  await set(other.personId, { role: 'viewer' })
+  await set(scoped.personId, { products: ['till'] })
+  await (
+    await confirmed(olive)
+  ).call(changeRole, {
+    params: { role: 'night' },
+    body: { ...rules, version, denies: ['credential:lease'] },
+  })
+  for (const { id } of [other, scoped, denied]) {
+    await waitUntil(
+      'the lease of somebody who may not borrow any more ends',
+      async () => (await leaseOf(id)).endReason === 'revoked',
+    )
+  }
+  assert.equal((await leaseOf(stays.id)).state, 'open')
 })
 
 test('A8 attack: a credential is put in by which the server opens its own database, sends its own password, or reads its own files', async () => {

@@ -3,18 +3,20 @@
  * an account is made, and an account's end is on record only after it is gone: so a crash in
  * between leaves nothing that nobody knows of.
  */
+import { permissionsOf, reachesEverything } from '@seaworthy/fleet/access'
 import { hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { quoted } from '@seaworthy/std/printable'
 import { Refusal } from '@seaworthy/std/refusal'
 import { dayMs, minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
-import type { WriteTx } from '../../db/connection.ts'
+import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import { readClock } from '../../db/connection.ts'
 import type { LeaseEnd, LeaseRow } from '../../db/leases.ts'
 import * as db from '../../db/leases.ts'
 import type { StoredCredentialRow } from '../../db/stored-credentials.ts'
 import { getStoredCredential } from '../../db/stored-credentials.ts'
 import { dropAccount, makeAccount } from '../../db/target-accounts.ts'
+import { findMaker } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { LeaseRefusal } from '../refusals.ts'
 import { openCredential, requireCredentialKey } from './envelope.ts'
@@ -90,13 +92,36 @@ export async function sweepLeases(app: Deps): Promise<void> {
   const ago = (ms: number) => new Date(now.getTime() - ms)
   const madeBefore = ago(makingMs)
   const due = await db.listOverdueLeases(app.db.reader, { now, madeBefore, limit: batchMax })
-  for (const id of due) {
+  for (const id of [...due, ...(await listBarred(app.db.reader, now))]) {
     await app.db.write((tx) => endByServer(tx, id, undefined))
   }
   const ended = await db.listLeasesToClear(app.db.reader, { madeBefore, limit: batchMax })
   for (const lease of ended) await clearAccount(app, lease)
   await app.db.write((tx) =>
     db.forgetLeases(tx, { askedBefore: ago(2 * requestMs), endedBefore: ago(keptMs) }),
+  )
+}
+
+/**
+ * Leases, at most a batch of each holder, of those who may not borrow any more: by another role or
+ * scope, by a role that denies it, or because such a role was changed, whoever did it.
+ */
+async function listBarred(tx: ReadTx, now: Date): Promise<string[]> {
+  const barred: string[][] = []
+  for (const holder of await db.listLeaseHolders(tx, now)) {
+    if (await mayBorrow(tx, holder)) continue
+    barred.push(await db.listOpenLeasesOf(tx, holder, { now, limit: batchMax }))
+  }
+  return barred.flat()
+}
+
+async function mayBorrow(tx: ReadTx, holder: string): Promise<boolean> {
+  const found = await findMaker(tx, holder)
+  return (
+    found !== undefined &&
+    !found.hasEnded &&
+    reachesEverything(found.grant) &&
+    permissionsOf(found.grant).includes('credential:lease')
   )
 }
 
