@@ -84,6 +84,18 @@ export const upOptions = [
     text: 'how the authority is shown that the names lead here: http-01 on port 80 (default), or tls-alpn-01 on port 443',
   },
   {
+    name: 'acme-binding-id',
+    value: 'id',
+    variable: 'SEAWORTHY_ACME_BINDING_ID',
+    text: 'the key ID of an account that you have with the authority (external account binding), where it wants one',
+  },
+  {
+    name: 'acme-binding-key',
+    value: 'file',
+    variable: 'SEAWORTHY_ACME_BINDING_KEY',
+    text: 'its key in base64url, in a file that only the server’s account can read',
+  },
+  {
     name: 'acme-ca',
     value: 'file',
     variable: 'SEAWORTHY_ACME_CA',

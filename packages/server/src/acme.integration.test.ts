@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { connect } from 'node:tls'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect as connectPlain } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,7 @@ import {
 import { showSelf } from '@seaworthy/api/server'
 import { announceServerKey, useServerKey } from '@seaworthy/api/server-keys'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import { lacks } from '@seaworthy/std/testing/programs'
@@ -31,6 +32,8 @@ import { createTestClient, startTestServer } from './testing/index.ts'
 
 describe('an ACME authority', { skip: lacks('pebble') }, () => {
   let pebble: Pebble
+  /** One that wants accounts to be bound. */
+  let strictPebble: Pebble | undefined
   let server: TestServer
   let client: TestClient
   let folder: string
@@ -43,7 +46,7 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
     httpPort = await claimPort()
     port = await claimPort()
     pebble = await startPebble({ httpPort, tlsPort: port })
-    server = await start('--http-listen', `127.0.0.1:${httpPort}`)
+    server = await start(pebble, '--http-listen', `127.0.0.1:${httpPort}`)
     // Nobody but the authority resolves the name.
     url = `https://127.0.0.1:${port}`
     client = createTestClient({ ...server, url })
@@ -52,11 +55,14 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
     client?.close()
     await server?.stop()
     await pebble?.stop()
+    await strictPebble?.stop()
     await rm(folder, { recursive: true, force: true })
   })
 
-  async function start(...args: readonly string[]): Promise<TestServer> {
-    const { directory, caFile } = pebble
+  async function start(
+    { directory, caFile }: Pebble,
+    ...args: readonly string[]
+  ): Promise<TestServer> {
     return startTestServer({
       ...{ dataDir: folder, port, workers: 2 },
       args: [
@@ -251,12 +257,21 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
     assert.deepEqual([shownView.pin, shownView.source], [pin, 'acme'])
   })
 
-  it('A6 without port 80 a name is proved in a handshake (tls-alpn-01), which serves nothing and is given to nobody else', async () => {
+  it('A6 without port 80 a name is proved in a handshake (tls-alpn-01), which serves nothing and is given to nobody else; the account is bound to another', async () => {
     const { pin } = await view()
     client.close()
     await server.stop()
     const { adminToken } = server
-    server = { ...(await start('--acme-challenge', 'tls-alpn-01')), adminToken }
+    const binding = {
+      keyId: 'key-1',
+      key: Buffer.from(systemRandom.bytes(32)).toString('base64url'),
+    }
+    strictPebble = await startPebble({ httpPort, tlsPort: port, binding })
+    const keyFile = join(folder, 'binding.key')
+    await writeFile(keyFile, `${binding.key}\n`, { mode: 0o600 })
+    const args = ['--acme-binding-id', binding.keyId, '--acme-binding-key', keyFile]
+    const started = await start(strictPebble, '--acme-challenge', 'tls-alpn-01', ...args)
+    server = { ...started, adminToken }
     client = createTestClient({ ...server, url, pin })
     await client.api.call(addServerName, { params: { name: 'also.example' } })
     await shownByAll(

@@ -2,49 +2,24 @@
  * The files of an own certificate, read by the primary process alone: at the start, and again when
  * they change. Workers get what was judged good, so that none of them ever sees half a change.
  */
-import { open } from 'node:fs/promises'
 import { rootCertificates } from 'node:tls'
-import { describeSystemError } from '@seaworthy/std/system-errors'
 import { secondMs } from '@seaworthy/std/time'
 import type { Ports } from './app/app.ts'
 import type { OwnCertificate, OwnTls, ServerTls } from './app/trust/index.ts'
-import { CertificateError, judgeCertificate } from './app/trust/index.ts'
+import { CertificateError, judgeCertificate, readOperatorFile } from './app/trust/index.ts'
 import type { Config } from './config/config.ts'
 
 type Files = NonNullable<Config['tls']>
 
-const bytesMax = 256 * 1024
 const lookEveryMs = 5 * secondMs
-/** Rights of a key file that let other accounts read it, or replace it. */
-const modeForbidden = 0o027
 
 /** Throws `CertificateError`. */
 export async function readCertificateFiles(files: Files): Promise<OwnCertificate> {
   const { certificateFile, keyFile } = files
-  const chainPem = await readBounded('--tls-certificate', certificateFile)
+  const chainPem = await readOperatorFile('--tls-certificate', certificateFile)
   if (keyFile === null) return { certificateFile, chainPem, key: null }
-  const pem = await readBounded('--tls-key', keyFile, modeForbidden)
+  const pem = await readOperatorFile('--tls-key', keyFile, { isSecret: true })
   return { certificateFile, chainPem, key: { file: keyFile, pem } }
-}
-
-async function readBounded(option: string, path: string, forbidden = 0): Promise<string> {
-  const file = await open(path, 'r').catch((cause: unknown) => {
-    const why = describeSystemError(cause)
-    if (why === undefined) throw cause
-    throw new CertificateError(`${option} ${path} cannot be read: ${why}`, { cause })
-  })
-  try {
-    const { mode, size } = await file.stat()
-    if ((mode & forbidden) !== 0) {
-      throw new CertificateError(
-        `${option} ${path} is open to other accounts (mode ${(mode & 0o777).toString(8)}): close it with \`chmod 640 ${path}\`, and make the key anew if strangers could have read it`,
-      )
-    }
-    if (size > bytesMax) throw new CertificateError(`${option} ${path} is too long for a PEM file`)
-    return (await file.readFile()).subarray(0, bytesMax).toString('latin1')
-  } finally {
-    await file.close()
-  }
 }
 
 export interface CertificateWatch {

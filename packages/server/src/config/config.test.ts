@@ -73,7 +73,7 @@ test('A6 an ACME authority is named with the agreement to its terms, and port 80
   assert.deepEqual([read([]).acme, read([]).httpListen], [null, null])
   const { acme, httpListen } = read([...named, '--acme-agree-terms', '--acme-ca', 'root.pem'])
   assert.deepEqual(acme, {
-    ...{ directory, email: null, challenge: 'http-01', caFile: '/srv/root.pem' },
+    ...{ directory, email: null, challenge: 'http-01', caFile: '/srv/root.pem', binding: null },
   })
   assert.deepEqual(httpListen, { host: '0.0.0.0', port: 80 })
   const elsewhere = read([...named, '--acme-agree-terms', '--http-listen', '[::]:8080'])
@@ -111,11 +111,13 @@ test('what cannot be meant is refused with what the option takes', () => {
     ['--acme-agree-terms'],
     ['--acme-email', 'admin@ship.example'],
     ['--acme-challenge', 'tls-alpn-01'],
+    ['--acme-binding-id', 'a'],
     ['--acme-agree-terms', '--acme-directory', 'http://authority.example/directory'],
     ['--acme-agree-terms', '--acme-directory', 'https://user:secret@authority.example/'],
     ['--acme-agree-terms', '--acme-directory', 'https://a.example/', '--acme-email', 'a@b?cc=c'],
     ['--acme-agree-terms', '--acme-directory', 'https://a.example/', '--tls-certificate', 'a.pem'],
     ['--acme-agree-terms', '--acme-directory', 'https://a.example/', '--acme-challenge', 'dns-01'],
+    ['--acme-agree-terms', '--acme-directory', 'https://a.example/', '--acme-binding-id', 'a'],
     ['--database-url', 'mysql://x'],
     ['--blobs', 's3://'],
     ['--blobs', 'gs://bucket'],

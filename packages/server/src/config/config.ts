@@ -36,6 +36,8 @@ export interface Config {
     readonly email: string | null
     readonly challenge: ChallengeKind
     readonly caFile: string | null
+    /** What binds the account to one that was made with the authority before. */
+    readonly binding: { readonly keyId: string; readonly keyFile: string } | null
   } | null
   /** Where requests without TLS are sent on to https; `null` where nothing listens. */
   readonly httpListen: { readonly host: string; readonly port: number } | null
@@ -142,11 +144,9 @@ function parseCredentialKey(
 function parseAcme(env: Env, cwd: string): Config['acme'] {
   const { acmeDirectory, acmeEmail, acmeAgreesTerms, acmeCa, acmeChallenge } = env
   if (acmeDirectory === undefined) {
-    const others = [acmeEmail, acmeCa, acmeChallenge]
+    const others = [acmeEmail, acmeCa, acmeChallenge, env.acmeBindingId, env.acmeBindingKey]
     if (others.every((other) => other === undefined) && !acmeAgreesTerms) return null
-    throw new UsageError(
-      '--acme-email, --acme-challenge, --acme-ca and --acme-agree-terms go with --acme-directory',
-    )
+    throw new UsageError('the options that begin with --acme- go with --acme-directory')
   }
   const url = URL.parse(acmeDirectory)
   if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') {
@@ -174,7 +174,21 @@ function parseAcme(env: Env, cwd: string): Config['acme'] {
     email: acmeEmail ?? null,
     challenge,
     caFile: acmeCa === undefined ? null : resolve(cwd, acmeCa),
+    binding: parseBinding(env, cwd),
   }
+}
+
+function parseBinding(
+  { acmeBindingId: keyId, acmeBindingKey: keyFile }: Env,
+  cwd: string,
+): NonNullable<Config['acme']>['binding'] {
+  if (keyId === undefined && keyFile === undefined) return null
+  if (keyId === undefined || keyFile === undefined || !/^[\x21-\x7e]{1,200}$/.test(keyId)) {
+    throw new UsageError(
+      '--acme-binding-id and --acme-binding-key go together: what the authority shows as key ID, and a file with the key',
+    )
+  }
+  return { keyId, keyFile: resolve(cwd, keyFile) }
 }
 
 function parseHttpListen({ httpListen }: Env, neededOn: string | null): Config['httpListen'] {

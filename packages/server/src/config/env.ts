@@ -22,6 +22,8 @@ export interface Env {
   readonly acmeAgreesTerms: boolean
   readonly acmeCa: string | undefined
   readonly acmeChallenge: string | undefined
+  readonly acmeBindingId: string | undefined
+  readonly acmeBindingKey: string | undefined
   readonly httpListen: string | undefined
   readonly replacesPin: boolean
   readonly endsCredentials: boolean
@@ -98,6 +100,8 @@ export function readEnv(
     acmeAgreesTerms: values['acme-agree-terms'] === true,
     acmeCa: read('acme-ca'),
     acmeChallenge: read('acme-challenge'),
+    acmeBindingId: read('acme-binding-id'),
+    acmeBindingKey: read('acme-binding-key'),
     httpListen: read('http-listen'),
     replacesPin: values['replace-pin'] === true,
     endsCredentials: values['end-credentials'] === true,

@@ -30,9 +30,12 @@ export interface Pebble {
 export async function startPebble({
   httpPort,
   tlsPort,
+  binding,
 }: {
   httpPort: number
   tlsPort: number
+  /** Accounts must be bound with this key, in base64url. */
+  binding?: { keyId: string; key: string }
 }): Promise<Pebble> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-pebble-'))
   const resolver = await startResolver()
@@ -53,6 +56,12 @@ export async function startPebble({
         privateKey: inFolder('key.pem'),
         httpPort,
         tlsPort,
+        ...(binding === undefined
+          ? {}
+          : {
+              externalAccountBindingRequired: true,
+              externalAccountMACKeys: { [binding.keyId]: binding.key },
+            }),
         domainBlocklist: ['blocked.example'],
         retryAfter: { authz: 1, order: 1 },
       },

@@ -7,13 +7,20 @@ export class AcmeError extends Error {
   override readonly name = 'AcmeError'
   /** How long the authority wants to be left alone. */
   readonly retryAfterMs: number | undefined
+  /** Whether the authority does not want the account any more. */
+  readonly isAccountRefused: boolean
 
   constructor(
     message: string,
-    options: { cause?: unknown; retryAfterMs?: number | undefined } = {},
+    options: {
+      cause?: unknown
+      retryAfterMs?: number | undefined
+      isAccountRefused?: boolean
+    } = {},
   ) {
     super(message, options)
     this.retryAfterMs = options.retryAfterMs
+    this.isAccountRefused = options.isAccountRefused === true
   }
 }
 
@@ -43,7 +50,7 @@ const sentences: Readonly<Record<string, (who: string, door: Door) => string>> =
   rejectedIdentifier: (who) =>
     `the authority makes no certificate for ${who}: take it out with \`seaworthy server name remove\`, or choose another authority`,
   externalAccountRequired: () =>
-    'the authority wants an account that was made with it before (external account binding), which this version cannot give: choose another authority',
+    'the authority wants an account that was made with it before (external account binding): give what it has shown there with --acme-binding-id and --acme-binding-key',
   userActionRequired: () =>
     'the authority has changed its terms, and wants a person to agree: read them on its pages',
   badCSR: () => 'the authority does not take the key or the names of the request',
@@ -57,21 +64,28 @@ export function explainProblem(
     kind?: ChallengeKind
     retryAfterMs?: number | undefined
     status?: number
+    /** Whether the question was about the account. */
+    isAccount?: boolean
   },
 ): AcmeError {
-  const { name, kind, retryAfterMs, status } = about
+  const { name, kind, retryAfterMs, status, isAccount } = about
   const door: Door =
     kind === 'tls-alpn-01'
       ? { port: 443, option: '--listen' }
       : { port: 80, option: '--http-listen' }
   const { type, detail } = innermost(problem)
   const code = typeof type === 'string' && type.startsWith(prefix) ? type.slice(prefix.length) : ''
-  const sentence =
-    Object.hasOwn(sentences, code) && sentences[code] !== undefined
+  const isAccountRefused =
+    isAccount === true && ['unauthorized', 'accountDoesNotExist'].includes(code)
+  const sentence = isAccountRefused
+    ? 'the authority refuses the account of this server: the next order makes another one'
+    : Object.hasOwn(sentences, code) && sentences[code] !== undefined
       ? sentences[code](name ?? nameIn(problem) ?? 'one of the names', door)
       : `the authority refused${status === undefined ? '' : ` (status ${status})`}`
   const said = typeof detail === 'string' && detail !== '' ? `. It said: ${quoted(detail)}` : ''
-  return new AcmeError(`${sentence}${said}`, { retryAfterMs: boundWait(retryAfterMs) })
+  return new AcmeError(`${sentence}${said}`, {
+    ...{ retryAfterMs: boundWait(retryAfterMs), isAccountRefused },
+  })
 }
 
 /** A problem of several names holds one for each. */

@@ -85,7 +85,7 @@ async function orderFrom(
   const directory = `${base}/dir`
   const ended = orderCertificate(
     {
-      ...{ directory, accountKey, email: null, names: ['ship.example'], kind },
+      ...{ directory, accountKey, email: null, binding: null, names: ['ship.example'], kind },
       request: new Uint8Array([1]),
       publish: async (challenge) => void published.push(challenge),
     },
@@ -203,6 +203,11 @@ const faults: readonly (readonly [
     /changed its terms/,
   ],
   [
+    'an account that must be bound',
+    { '/account': { status: 403, json: problem('externalAccountRequired') } },
+    /--acme-binding-id/,
+  ],
+  [
     'a CAA record',
     withJson('/authorization', { status: 'invalid', challenges: [{ error: problem('caa') }] }),
     /CAA record forbids the authority to issue for ship\.example/,
@@ -247,6 +252,18 @@ test('A6 attack: an authority that gives no nonce is not asked for ever', async 
   assert.ok(result instanceof AcmeError)
   assert.match(result.message, /gives no nonce/)
   assert.ok(asked.length < 5)
+})
+
+test('A6 an account that the authority does not want any more is replaced, and no other', async () => {
+  const refused = { status: 401, json: problem('unauthorized') }
+  for (const [path, isAccountRefused] of [
+    ['/account', true],
+    ['/orders', false],
+  ] as const) {
+    const { result } = await orderFrom({ [path]: refused })
+    assert.ok(result instanceof AcmeError)
+    assert.equal(result.isAccountRefused, isAccountRefused)
+  }
 })
 
 test('A6 an authority says how long it wants to be left alone, at most a week', async () => {

@@ -4,7 +4,7 @@
  * but its own certificate, which is judged elsewhere.
  */
 import type { KeyObject } from 'node:crypto'
-import { createHash, createPublicKey, sign } from 'node:crypto'
+import { createHash, createHmac, createPublicKey, sign } from 'node:crypto'
 import { base64UrlEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { HttpResponse, Transport } from '@seaworthy/std/http'
 import { BodyTooLongError, readBody, TransportError } from '@seaworthy/std/http'
@@ -25,6 +25,7 @@ export interface AcmeOrder {
   /** The key of the account, ECDSA P-256. */
   readonly accountKey: KeyObject
   readonly email: string | null
+  readonly binding: AccountBinding | null
   readonly names: readonly string[]
   /** The request (PKCS #10) in DER form. */
   readonly request: Uint8Array
@@ -32,6 +33,12 @@ export interface AcmeOrder {
   readonly kind: ChallengeKind
   /** Makes the answer to a challenge readable for the authority before it resolves. */
   publish(challenge: AcmeChallenge): Promise<void>
+}
+
+/** What binds an account to one that was made with the authority before (RFC 8555, 7.3.4). */
+export interface AccountBinding {
+  readonly keyId: string
+  readonly key: Uint8Array
 }
 
 /** What the authority wants to read. */
@@ -144,7 +151,7 @@ interface Session {
 }
 
 async function openSession(order: AcmeOrder, ports: AcmePorts): Promise<Session> {
-  const { accountKey: key, email } = order
+  const { accountKey: key, email, binding } = order
   const jwk = jwkOf(key)
   const { origin } = new URL(order.directory)
   const readUrl = (value: unknown, what: string) => readUrlOf(origin, value, what)
@@ -192,12 +199,16 @@ async function openSession(order: AcmeOrder, ports: AcmePorts): Promise<Session>
       throw explainProblem(problem, {
         retryAfterMs: retryAfterOf(response),
         status: response.status,
+        isAccount: 'jwk' in signer,
       })
     }
   }
   const account = await postAs({ jwk }, directory.newAccount, {
     termsOfServiceAgreed: true,
     ...(email === null ? {} : { contact: [`mailto:${email}`] }),
+    ...(binding === null
+      ? {}
+      : { externalAccountBinding: bind(binding, directory.newAccount, jwk) }),
   })
   const kid = readUrl(account.location, 'the address of the account')
   const post = (url: string, payload?: object) => postAs({ kid }, url, payload)
@@ -222,8 +233,17 @@ function thumbprintOf({ crv, kty, x, y }: Jwk): string {
   return base64UrlEncode(createHash('sha256').update(text).digest())
 }
 
+const part = (value: object) => base64UrlEncode(utf8Encode(JSON.stringify(value)))
+
+/** The key of our account, signed with the key that the operator got for the other account. */
+function bind({ keyId, key }: AccountBinding, url: string, jwk: Jwk): object {
+  const head = part({ alg: 'HS256', kid: keyId, url })
+  const content = part(jwk)
+  const signature = createHmac('sha256', key).update(`${head}.${content}`).digest()
+  return { protected: head, payload: content, signature: base64UrlEncode(signature) }
+}
+
 function signRequest(key: KeyObject, header: object, payload: object | undefined): Uint8Array {
-  const part = (value: object) => base64UrlEncode(utf8Encode(JSON.stringify(value)))
   const head = part(header)
   const content = payload === undefined ? '' : part(payload)
   const signature = sign('sha256', utf8Encode(`${head}.${content}`), {

@@ -4,16 +4,14 @@
  * good, the one before goes on.
  */
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import { rootCertificates } from 'node:tls'
 import { httpsTransport } from '@seaworthy/oci/transport'
-import { base64Decode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
-import { describeSystemError } from '@seaworthy/std/system-errors'
+import { base64Decode, base64UrlDecode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
-import type { ChallengeKind } from '../../config/config.ts'
+import type { Config } from '../../config/config.ts'
 import { deleteChallenges, findChallenge, storeChallenge } from '../../db/acme-challenges.ts'
 import { appendAudit } from '../../db/audit.ts'
-import { insertSecret, readSecret } from '../../db/online-secrets.ts'
+import { deleteSecret, insertSecret, readSecret } from '../../db/online-secrets.ts'
 import { lockFirstStart, readFact, setFact } from '../../db/server-facts.ts'
 import type { App } from '../app.ts'
 import type { AcmeTrouble, ServerTls } from '../trust/index.ts'
@@ -23,28 +21,26 @@ import {
   loadServerTls,
   namesOf,
   readAcmeTrouble,
+  readOperatorFile,
   requestCertificateFor,
   setAcmeTrouble,
 } from '../trust/index.ts'
 import { AcmeError } from './problems.ts'
+import type { AccountBinding } from './protocol.ts'
 import { asAcmeError, orderCertificate } from './protocol.ts'
 import { isAbout, isOrderDue, orderableNames, waitAfterFailure } from './schedule.ts'
 
 type Deps = Pick<App, 'clock' | 'db' | 'log' | 'masterKey' | 'random' | 'sleep'>
 
-export interface AcmeSettings {
-  readonly directory: string
-  readonly email: string | null
-  readonly challenge: ChallengeKind
-  /** Roots of an authority that is not public: of its own certificate, and of those it makes. */
-  readonly caFile: string | null
-}
+export type AcmeSettings = NonNullable<Config['acme']>
 
+const accountKeyName = 'acme-account-key'
+/** Authorities give 32 bytes; this much tells a key from a typing error. */
+const bindingBytesMin = 16
 const answerMs = 30 * secondMs
 /** How long a notification takes to reach every worker, on a busy machine. */
 const spreadMs = 3 * secondMs
 const orderMs = 20 * minuteMs
-const caBytesMax = 256 * 1024
 
 /** Orders a certificate if one is due. Does nothing else, however often it is called. */
 export async function renewByAcme(
@@ -84,9 +80,13 @@ export async function renewByAcme(
     app.log.info('acme.certificate-taken', { names: wanted, directory: settings.directory })
   } catch (error) {
     if (signal.aborted) return await keep(last)
-    const known = asAcmeError(error, settings.directory)
+    const known =
+      error instanceof CertificateError
+        ? new AcmeError(error.message)
+        : asAcmeError(error, settings.directory)
     const next = troubleOf(known?.message ?? ownFault, known?.retryAfterMs)
     await keep(next)
+    if (known?.isAccountRefused === true) await dropAccount(app)
     if (known === undefined) throw error
     app.log.warn('acme.failed', { names: wanted, why: next.message, nextAt: next.nextAt, error })
   } finally {
@@ -111,12 +111,14 @@ export async function findAnswer(
 
 async function order(
   app: Deps,
-  { directory, email, caFile, challenge: kind }: AcmeSettings,
+  settings: AcmeSettings,
   made: ServerTls,
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<ServerTls> {
+  const { directory, email, caFile, challenge: kind } = settings
   const ca = caFile === null ? [] : await readRoots(caFile)
+  const binding = await readBinding(settings)
   const { transport, close } = httpsTransport({
     idleTimeoutMs: answerMs,
     ca: [...ca, ...rootCertificates],
@@ -131,7 +133,7 @@ async function order(
     const requestPem = await requestCertificateFor(made, names)
     const chainPem = await orderCertificate(
       {
-        ...{ directory, email, names, kind },
+        ...{ directory, email, binding, names, kind },
         accountKey: createPrivateKey(await openAccountKey(app)),
         request: base64Decode(requestPem.replaceAll(/-----[^-]+-----|\s/g, '')),
         async publish(challenge) {
@@ -154,7 +156,6 @@ async function order(
     )
   } catch (error) {
     if (late.signal.aborted) throw late.signal.reason
-    if (error instanceof CertificateError) throw new AcmeError(error.message, { cause: error })
     throw error
   } finally {
     ended.abort()
@@ -164,24 +165,29 @@ async function order(
 
 /** The roots in the file, one by one. */
 async function readRoots(path: string): Promise<string[]> {
-  const file = await open(path, 'r').catch((cause: unknown) => {
-    const why = describeSystemError(cause)
-    if (why === undefined) throw cause
-    throw new AcmeError(`--acme-ca ${path} cannot be read: ${why}`, { cause })
-  })
+  const text = await readOperatorFile('--acme-ca', path)
+  return text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+}
+
+/** What binds our account to one that the operator has with the authority. */
+async function readBinding({ binding }: AcmeSettings): Promise<AccountBinding | null> {
+  if (binding === null) return null
+  const { keyId, keyFile } = binding
+  const text = await readOperatorFile('--acme-binding-key', keyFile, { isSecret: true })
   try {
-    const { size } = await file.stat()
-    if (size > caBytesMax) throw new AcmeError(`--acme-ca ${path} is too long for a PEM file`)
-    const text = (await file.readFile()).toString('latin1')
-    return text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
-  } finally {
-    await file.close()
+    const key = base64UrlDecode(text.trim().replace(/=+$/, ''))
+    if (key.length >= bindingBytesMin) return { keyId, key }
+  } catch {
+    // The sentence below says it for every kind of damage.
   }
+  throw new CertificateError(
+    `--acme-binding-key ${keyFile} is no key in base64url: keep it there as the authority has shown it`,
+  )
 }
 
 /** The key of our account, made and sealed when it is needed first. */
 async function openAccountKey({ db, masterKey }: Deps): Promise<string> {
-  const name = 'acme-account-key'
+  const name = accountKeyName
   return db.write(async (tx) => {
     await lockFirstStart(tx)
     const stored = await readSecret(tx, name)
@@ -191,6 +197,15 @@ async function openAccountKey({ db, masterKey }: Deps): Promise<string> {
     const sealed = masterKey.seal(name, 1, utf8Encode(pem))
     await insertSecret(tx, { name, version: 1, sealed, createdAt: await tx.now() })
     return pem
+  })
+}
+
+/** The next order makes another account: the authority does not want this one. */
+async function dropAccount({ db }: Deps): Promise<void> {
+  await db.write(async (tx) => {
+    await lockFirstStart(tx)
+    const stored = await readSecret(tx, accountKeyName)
+    if (stored !== undefined) await deleteSecret(tx, accountKeyName, stored.version)
   })
 }
 

@@ -20,6 +20,7 @@ export {
 } from './server-names.ts'
 export type { AcmeTrouble } from './acme-trouble.ts'
 export { readAcmeTrouble, setAcmeTrouble } from './acme-trouble.ts'
+export { readOperatorFile } from './operator-files.ts'
 export { announceNextKey, confirmNextPin, useNextKey, viewServerKey } from './server-keys.ts'
 export { isNamedBy, loadServerTls, namesOf, pinOf } from './server-tls.ts'
 export { raiseLifetimeAlarms } from './lifetime-alarms.ts'
