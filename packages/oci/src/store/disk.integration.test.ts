@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { randomBelow, seededRandom, systemRandom } from '@seaworthy/std/random'
 import { hourMs, ManualClock, systemClock, systemSleep } from '@seaworthy/std/time'
+import { putBytes, storeContent } from '../content.ts'
 import type { Digest } from '../digests.ts'
 import { digestOf, parseDigest } from '../digests.ts'
+import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '../manifests.ts'
 import { collectGarbage, requireClosure } from './garbage.ts'
 import { openDiskStore } from './disk.ts'
 import { testRegistryStore } from './store.suite.ts'
@@ -35,6 +37,64 @@ testRegistryStore('disk', async () => {
   }
 })
 
+describe('disk: damage', () => {
+  it('O1 fault: whatever lies in place of a tag ends the collection by name, and setting or deleting the tag mends it', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'seaworthy-tags-'))
+    try {
+      const clock = new ManualClock(new Date('2026-01-01T00:00:00Z'))
+      const store = await openDiskStore(root, { clock, random: systemRandom })
+      const content = storeContent(store, 'product')
+      await putBytes(content, emptyBytes, mediaTypes.empty)
+      const { bytes, descriptor } = encodeManifest({
+        kind: 'manifest',
+        mediaType: mediaTypes.manifest,
+        artifactType: 'a/b',
+        config: emptyDescriptor,
+        layers: [],
+      })
+      const push = () => store.putManifest('product', { bytes, tag: 'one' })
+      await push()
+      const collect = () => collectGarbage(store, { roots: async () => [], clock, graceMs: hourMs })
+      const path = join(root, 'repositories/product/_tags/one')
+      for (const put of [
+        () => writeFile(path, ''),
+        () => writeFile(path, Uint8Array.of(0xff, 0xfe)),
+        () => writeFile(path, descriptor.digest.padEnd(5000)),
+        () => mkdir(path),
+        () => symlink('elsewhere', path),
+        () => symlink(path, path),
+        async () => void execFileSync('mkfifo', [path]),
+      ]) {
+        clock.advance(48 * hourMs)
+        await rm(path, { recursive: true, force: true })
+        await put()
+        await assert.rejects(collect(), /the tag one of product cannot be read/)
+        await push()
+        await collect()
+        await rm(path)
+        await put()
+        assert.ok(await store.deleteTag('product', 'one'))
+        assert.deepEqual(await store.listTags('product'), [])
+        await push()
+      }
+      // A list that cannot be read is not an empty one.
+      const list = dirname(path)
+      for (const put of [() => writeFile(list, ''), () => symlink('elsewhere', list)]) {
+        clock.advance(48 * hourMs)
+        await rename(list, `${list}-aside`)
+        await put()
+        await assert.rejects(collect())
+        await rm(list)
+        await rename(`${list}-aside`, list)
+        await collect()
+      }
+      assert.ok(await store.peekManifest('product', descriptor.digest))
+    } finally {
+      await rm(root, { recursive: true })
+    }
+  })
+})
+
 describe('disk: kill -9', () => {
   it('O1 leaves a store that opens, with every acknowledged release whole', async () => {
     const root = await mkdtemp(join(tmpdir(), 'seaworthy-kill-'))
@@ -51,7 +111,10 @@ describe('disk: kill -9', () => {
         child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
         const ended = new Promise((resolve) => child.once('close', resolve))
         // Each round has at least one acknowledged push, then death at any moment.
-        while (text.split('\n').length < 3) await systemSleep(5)
+        while (text.split('\n').length < 3) {
+          assert.equal(child.exitCode, null, 'the writer ended by itself')
+          await systemSleep(5)
+        }
         await systemSleep(20 + randomBelow(random, 120))
         child.kill('SIGKILL')
         await ended

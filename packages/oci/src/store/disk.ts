@@ -269,7 +269,8 @@ export async function openDiskStore(
     async listRepositories() {
       const found: string[] = []
       const walk = async (name: string) => {
-        const names = await listNames(join(repositoryRoot, name))
+        // A stray file beside the repositories is none of them.
+        const names = (await ifPresent(listNames(join(repositoryRoot, name)))) ?? []
         if (name !== '' && names.some((n) => n === '_blobs' || n === '_manifests')) found.push(name)
         for (const child of names) {
           if (!child.startsWith('_')) await walk(name === '' ? child : `${name}/${child}`)

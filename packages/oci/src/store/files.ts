@@ -2,7 +2,8 @@
  * Small steps on a disk whose power may go at any moment: each is whole or absent afterwards, and
  * durable when it returns.
  */
-import { open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeFolders } from '../folders.ts'
 
@@ -47,7 +48,14 @@ export async function makeDirectory(path: string): Promise<void> {
 /** Moves a file whose bytes are on disk already to its final name; replaces an older one there. */
 export async function moveDurably(from: string, to: string): Promise<void> {
   await makeDirectory(dirname(to))
-  await rename(from, to)
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (!hasErrorCode(error, 'EISDIR')) throw error
+    // A folder in the place of a file is damage, and whoever writes the file again mends it.
+    await rm(to, { recursive: true })
+    await rename(from, to)
+  }
   await syncDirectory(dirname(to))
 }
 
@@ -68,18 +76,51 @@ export async function writeDurably(
 }
 
 export async function removeDurably(path: string): Promise<boolean> {
-  const removed = await ifPresent(rm(path).then(() => true))
+  const removed = await ifPresent(rm(path, { recursive: true }).then(() => true))
   if (removed) await syncDirectory(dirname(path))
   return removed ?? false
 }
 
-/** Names in a folder, sorted by their bytes; none when it does not exist. */
+/**
+ * Names in a folder, sorted by their bytes; none when nothing has its name. Throws for a file or a
+ * link that leads nowhere in its place: what was in it is lost, and was not nothing.
+ */
 export async function listNames(path: string): Promise<string[]> {
-  return ((await ifPresent(readdir(path))) ?? []).toSorted()
+  for (;;) {
+    try {
+      return (await readdir(path)).toSorted()
+    } catch (error) {
+      if (!hasErrorCode(error, 'ENOENT')) throw error
+      const facts = await ifPresent(lstat(path))
+      if (facts === undefined) return []
+      // A folder that was made meanwhile is read again.
+      if (!facts.isDirectory()) throw error
+    }
+  }
 }
 
+const textBytesMax = 4096
+
+/**
+ * The text of a small file; `undefined` when there is none, and for anything else in its place: a
+ * folder, a pipe, a link to itself, or more than any such text has.
+ */
 export async function readText(path: string): Promise<string | undefined> {
-  return ifPresent(readFile(path, 'utf8'))
+  const { O_RDONLY, O_NONBLOCK } = constants
+  try {
+    const file = await ifPresent(open(path, O_RDONLY | O_NONBLOCK))
+    if (file === undefined) return undefined
+    try {
+      const facts = await file.stat()
+      if (!facts.isFile() || facts.size > textBytesMax) return undefined
+      return await file.readFile('utf8')
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (hasErrorCode(error, 'ELOOP') || hasErrorCode(error, 'ENXIO')) return undefined
+    throw error
+  }
 }
 
 const setAside = (path: string) => `${path}.gone`

@@ -161,6 +161,20 @@ function requireListed(manifests: Manifests, roots: Iterable<Digest>): void {
   }
 }
 
+/**
+ * Throws the refusal `content_damaged` when a damaged manifest is attached to one that is needed.
+ * Its own bytes no longer say so; the store, which noted it when it was pushed, does.
+ */
+async function requireWholeReferrers(
+  store: RegistryStore,
+  repository: string,
+  manifests: Manifests,
+  needed: Iterable<Digest>,
+): Promise<void> {
+  if (![...manifests.values()].includes('damaged')) return
+  for (const digest of needed) await store.listReferrers(repository, digest)
+}
+
 async function markNeeded(
   store: RegistryStore,
   graph: Graph,
@@ -174,7 +188,9 @@ async function markNeeded(
     const present = starts.filter((digest) => manifests.has(digest))
     for (const digest of present) missing.delete(digest)
     requireListed(manifests, present)
-    needed.set(repository, markFrom(manifests, [...tagged, ...present]))
+    const marked = markFrom(manifests, [...tagged, ...present])
+    await requireWholeReferrers(store, repository, manifests, marked)
+    needed.set(repository, marked)
   }
   const [first] = missing
   if (first !== undefined) {

@@ -250,7 +250,7 @@ export function parseStoredManifest(stored: StoredManifest): Manifest {
   try {
     return parseManifest(stored.bytes, stored.mediaType)
   } catch (cause) {
-    throw new Refusal<StoreRefusal>('content_damaged', 'a stored manifest cannot be read', {
+    throw new Refusal<StoreRefusal>('content_damaged', `manifest ${stored.digest} cannot be read`, {
       cause,
     })
   }

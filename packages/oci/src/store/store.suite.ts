@@ -593,5 +593,24 @@ export function testRegistryStore(name: string, open: () => Promise<StoreUnderTe
         assert.ok(await store.statBlob('product', release.arm64.layer))
       }),
     )
+    it(
+      'B10 fault: a damaged manifest that is attached to a signed release stops the collection, and loses nothing',
+      withStore(async (world) => {
+        const { store, clock, damage } = world
+        if (!damage) return
+        const release = await putRelease(store, 'product')
+        const { digest } = release.sbom.descriptor
+        await damage(digest)
+        clock.advance(3 * hourMs)
+        await assert.rejects(collect(world, [release.index.digest]), {
+          code: 'content_damaged',
+          message: new RegExp(digest),
+        })
+        assert.ok(await store.statBlob('product', release.sbom.layer))
+        await store.deleteManifest('product', digest)
+        await collect(world, [release.index.digest])
+        await requireClosure(store, 'product', release.index.digest)
+      }),
+    )
   })
 }

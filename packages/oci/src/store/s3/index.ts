@@ -33,6 +33,7 @@ import {
   parseContent,
   parseLink,
   readRecord,
+  readTag,
   removeUnchanged,
   useRecord,
 } from './records.ts'
@@ -286,9 +287,7 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
       return removePresent(linkKey(repository, '_manifests', digest))
     },
     async resolveTag(repository, tag) {
-      const found = await client.read(tagKey(repository, tag), 1000)
-      const text = found && utf8Decode(found.bytes)
-      return text !== undefined && isDigest(text) ? text : undefined
+      return await readTag(client, tagKey(repository, tag))
     },
     async deleteTag(repository, tag) {
       const key = tagKey(repository, tag)

@@ -2,7 +2,8 @@
  * The small JSON objects of a store in object storage. Each is replaced as a whole, and only by a
  * writer that has seen the present one.
  */
-import { utf8Encode } from '@seaworthy/std/bytes'
+import { createByteCollector, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { BodyTooLongError } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from '../../digests.ts'
 import { isDigest } from '../../digests.ts'
@@ -51,7 +52,10 @@ export interface Kept<T> {
   etag: string
 }
 
+const tagBytesMax = 1000
 const recordBytesMax = 16 * 1024 * 1024
+/** How much is kept of an object that is too long to be a record. */
+const evidenceBytes = 65_536
 /**
  * A record is marked as used at most once in this time; a sweep treats every mark as this much more
  * recent.
@@ -114,7 +118,7 @@ export function encodeRecord(record: ContentRecord | LinkRecord | UploadRecord):
   return utf8Encode(JSON.stringify(record))
 }
 
-/** A record that cannot be read, as it lies there. */
+/** A record that cannot be read, as it lies there, or the beginning of what is too long for one. */
 export interface Unreadable {
   readonly bytes: Uint8Array
 }
@@ -132,15 +136,53 @@ export async function lookAtRecord<T extends object>(
   key: string,
   parse: Parse<T>,
 ): Promise<Kept<T | Unreadable | null> | undefined> {
-  const found = await client.read(key, recordBytesMax)
+  const found = await readBeginning(client, key)
   if (found === undefined) return undefined
-  const { bytes, etag } = found
+  const { bytes, etag, isWhole } = found
   if (bytes.length === 0) return { value: null, etag }
+  if (!isWhole) return { value: { bytes }, etag }
   try {
     return { value: parse(parseJson(bytes)) ?? { bytes }, etag }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     return { value: { bytes }, etag }
+  }
+}
+
+/** What lies there; of more than a record may have, which is none, the beginning alone. */
+async function readBeginning(
+  client: S3Client,
+  key: string,
+): Promise<{ bytes: Uint8Array; etag: string; isWhole: boolean } | undefined> {
+  for (;;) {
+    try {
+      const found = await client.read(key, recordBytesMax)
+      return found && { ...found, isWhole: true }
+    } catch (error) {
+      if (!(error instanceof BodyTooLongError)) throw error
+    }
+    const head = await client.head(key)
+    if (head === undefined) return undefined
+    const range = { start: 0, end: Math.min(head.size, evidenceBytes) }
+    const body = await client.open(key, head.etag, range)
+    // Another object took its place meanwhile.
+    if (body === undefined) continue
+    const whole = createByteCollector()
+    for await (const piece of body) whole.add(piece)
+    return { bytes: whole.take(), etag: head.etag, isWhole: false }
+  }
+}
+
+/** What a tag points to; `undefined` where there is none, and for whatever else lies there. */
+export async function readTag(client: S3Client, key: string): Promise<Digest | undefined> {
+  try {
+    const found = await client.read(key, tagBytesMax)
+    const text = found && utf8Decode(found.bytes)
+    return text !== undefined && isDigest(text) ? text : undefined
+  } catch (error) {
+    // The decoder throws the one for bytes that are no text.
+    if (error instanceof TypeError || error instanceof BodyTooLongError) return undefined
+    throw error
   }
 }
 

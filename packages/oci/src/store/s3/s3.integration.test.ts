@@ -86,6 +86,11 @@ describe('S3', { skip }, () => {
       assert.equal(await push(), digest, key)
       assert.ok(await store.getManifest('product', digest), key)
     }
+    // More than a record may have is none either.
+    const long = 'x'.repeat(17 * 1024 * 1024)
+    await spoil(`repositories/product/_manifests/${path(digest)}`, long)
+    assert.equal(await push(), digest)
+    await spoil(`uploads/${'1'.repeat(32)}`, long)
     await spoil(`content/${path(emptyDescriptor.digest)}`)
     await spoil(`content/${path(other.digest)}`)
     await spoil(`uploads/${'0'.repeat(32)}`)
@@ -105,9 +110,11 @@ describe('S3', { skip }, () => {
       assert.equal(utf8Decode(aside!.bytes), 'no record', name)
     }
     assert.equal(await client.head(`uploads/${'0'.repeat(32)}`), undefined)
+    assert.equal(await client.head(`uploads/${'1'.repeat(32)}`), undefined)
+    assert.ok(await client.head(`damaged/upload-${'1'.repeat(32)}`))
 
     // A tag of other text, or of none, is no tag that is not there.
-    for (const text of ['latest', '']) {
+    for (const text of ['latest', '', 'x'.repeat(2000)]) {
       await spoil('repositories/product/_tags/two', text)
       await assert.rejects(collect(), /the tag two of product cannot be read/)
       assert.ok(await store.deleteTag('product', 'two'))
