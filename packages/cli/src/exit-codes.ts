@@ -1,4 +1,7 @@
-/** The exit codes are part of the contract with scripts. */
+/**
+ * The exit codes, which are part of the contract with scripts. Which error ends in which is in
+ * `failure.ts` and `ways-out.ts`.
+ */
 export const exitCodes = {
   done: 0,
   failed: 1,

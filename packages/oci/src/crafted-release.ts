@@ -18,7 +18,8 @@ import type {
 } from './manifests.ts'
 import { emptyBytes, encodeManifest, mediaTypes, parsePlatformName } from './manifests.ts'
 import { bundleArtifactType, releaseAnnotations, releaseArtifactType } from './release-index.ts'
-import { comparePaths, encodeEntry, endBytes, paddingAfter } from './tar/format.ts'
+import { encodeEntry, endBytes, paddingAfter } from './tar/format.ts'
+import { comparePaths } from './tar/paths.ts'
 
 export interface CraftedFile {
   path: string

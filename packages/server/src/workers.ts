@@ -4,7 +4,7 @@
 import cluster from 'node:cluster'
 import type { Worker } from 'node:cluster'
 import type { ChildProcess } from 'node:child_process'
-import type { Spending } from '@seaworthy/fleet/devices'
+import type { Spending } from '@seaworthy/std/allowance'
 import { backOffMs } from '@seaworthy/std/retry'
 import type { HealthProblem, Ports } from './app/app.ts'
 import type { Config } from './config/config.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { spend } from './index.ts'
+import { spend } from './allowance.ts'
 
 const allowance = fc.record({
   burst: fc.integer({ min: 1, max: 20 }),

@@ -7,7 +7,7 @@ import type { AppProcess, AppSpec } from '../ports.ts'
 import { endProcess } from './app-runner.ts'
 import { readBundleManifest } from './bundle-manifest.ts'
 import type { InstallerContext } from './context.ts'
-import { releaseFolder } from './slots.ts'
+import { releaseFolder } from './stored-releases.ts'
 import { Verified } from './verified.ts'
 
 /** The time to stop for an application whose release can no longer be read. */

@@ -16,7 +16,7 @@ import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
 import type { Facts, InstallStep, Verdict } from './planner.ts'
 import { commitRelease, planStep } from './planner.ts'
-import { pointSlots, readSlots, removeRelease } from './slots.ts'
+import { pointSlots, readSlots, removeRelease } from './stored-releases.ts'
 import { watchTrial } from './trial.ts'
 import { isContentRefusal } from './verified.ts'
 

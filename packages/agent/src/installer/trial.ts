@@ -1,4 +1,4 @@
-/** The watch over a release on trial: probes and exits until there is a verdict (`verdict.ts`). */
+/** The watch over a release on trial: probes and exits until there is a verdict (`health.ts`). */
 import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import type { AppSpec } from '../ports.ts'
 import type { InstallerContext } from './context.ts'

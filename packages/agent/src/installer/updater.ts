@@ -6,7 +6,7 @@
 import type { Release } from '@seaworthy/trust/tuf'
 import { LocalFault } from '../refusals.ts'
 import type { Assignment } from '../handover/messages.ts'
-import { readSlots } from './slots.ts'
+import { readSlots } from './stored-releases.ts'
 import type { DeviceState, StoredRelease } from '../state/device-state.ts'
 import { hasFailed, rememberFailure } from '../state/failed-releases.ts'
 import { waitingActivity } from '../state/reports.ts'

@@ -2,8 +2,6 @@
  * Devices: what a device should run next, and why a device's request is refused. Pure; no signature
  * is verified here.
  */
-export { spend } from './allowance.ts'
-export type { Allowance, Spending } from './allowance.ts'
 export { mayMatter, noTrace, traceIdentity } from './identity-sharing.ts'
 export type { IdentityTrace, ReportPosition } from './identity-sharing.ts'
 export {

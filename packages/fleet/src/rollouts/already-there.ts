@@ -1,5 +1,5 @@
 /** Devices that run a rollout's release without having been offered it. */
-import { waveOf } from './admission.ts'
+import { waveOf } from './waves.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
 import { rolloutTime, updateIn } from './rollout-time.ts'
 import { isUnderWay } from './update-states.ts'

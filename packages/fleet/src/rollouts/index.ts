@@ -3,7 +3,8 @@
  * which read no clock, no row and no signature. The caller hands in verified releases and, for
  * whatever is written, rows under lock.
  */
-export { admissionReasons, admitDevice, waveOf } from './admission.ts'
+export { admissionReasons, admitDevice } from './admission.ts'
+export { waveOf } from './waves.ts'
 export type { Admission, AdmissionReason } from './admission.ts'
 export { alreadyThere } from './already-there.ts'
 export { nextBaseline } from './baseline.ts'

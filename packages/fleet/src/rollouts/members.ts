@@ -4,7 +4,7 @@
  */
 import { isRunnable } from '../devices/assignment.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
-import { roomOf, waveOf } from './admission.ts'
+import { roomOf, waveOf } from './waves.ts'
 import type { Silence } from './hearing.ts'
 import { isSilent } from './hearing.ts'
 import { placeOf } from './place.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { waveOf as waveOfDevice } from './admission.ts'
+import { waveOf as waveOfDevice } from './waves.ts'
 import { createMemberCounter } from './members.ts'
 import { describeNext } from './outlook.ts'
 import { placeOf, thresholdOf } from './place.ts'

@@ -11,7 +11,7 @@ import type { Json } from '@seaworthy/std/json'
 import { parseJson } from '@seaworthy/std/json'
 import type { Descriptor, ImageIndex } from '../manifests.ts'
 import { mediaTypes, parseManifest } from '../manifests.ts'
-import { comparePaths, findPathFault, findTargetFault } from '../tar/format.ts'
+import { comparePaths, findPathFault, findTargetFault } from '../tar/paths.ts'
 
 export const fileListMediaType = 'application/vnd.seaworthy.files.v1+json'
 export const fileListBytesMax = 128 * 1024 * 1024

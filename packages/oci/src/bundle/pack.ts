@@ -16,15 +16,8 @@ import { describeSystemError, findSystemCode } from '@seaworthy/std/system-error
 import type { StoredBlob } from '../store/index.ts'
 import { createDigester } from '../digests.ts'
 import type { TarEntry } from '../tar/format.ts'
-import {
-  comparePaths,
-  encodeEntry,
-  endBytes,
-  entryBytes,
-  findPathFault,
-  findTargetFault,
-  paddingAfter,
-} from '../tar/format.ts'
+import { encodeEntry, endBytes, entryBytes, paddingAfter } from '../tar/format.ts'
+import { comparePaths, findPathFault, findTargetFault } from '../tar/paths.ts'
 import { readLinks, sayLinkFault } from '../tar/links.ts'
 import type { FileSink, TarLimits, TreeRefusal } from '../tar/read.ts'
 import { defaultTarLimits } from '../tar/read.ts'

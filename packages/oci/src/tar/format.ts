@@ -5,12 +5,10 @@
  * understood and refuses a header that is not byte for byte the same, so no two readers can
  * disagree about an entry.
  */
-import { compareBytes, utf8Decode } from '@seaworthy/std/bytes'
+import { utf8Decode } from '@seaworthy/std/bytes'
+import { pathBytesMax } from './paths.ts'
 
 export const blockBytes = 512
-export const pathBytesMax = 4096
-export const nameBytesMax = 255
-export const depthMax = 128
 /** A pax header holds a path, a link target and a size at most. */
 export const paxBytesMax = 2 * pathBytesMax + 64
 const ustarSizeMax = 0o77777777777
@@ -19,39 +17,6 @@ export type TarEntry =
   | { kind: 'directory'; path: string }
   | { kind: 'file'; path: string; size: number; isExecutable: boolean }
   | { kind: 'symlink'; path: string; target: string }
-
-/**
- * What is wrong with a path, or `undefined`. Paths are relative, without `.`, `..`, empty parts,
- * control characters.
- */
-export function findPathFault(path: string): 'path_unsafe' | 'path_too_long' | undefined {
-  if (path === '' || path.startsWith('/') || !path.isWellFormed()) return 'path_unsafe'
-  // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(path)) return 'path_unsafe'
-  if (Buffer.byteLength(path) > pathBytesMax) return 'path_too_long'
-  const names = path.split('/')
-  if (names.length > depthMax) return 'path_too_long'
-  for (const name of names) {
-    if (name === '' || name === '.' || name === '..') return 'path_unsafe'
-    if (Buffer.byteLength(name) > nameBytesMax) return 'path_too_long'
-  }
-  return undefined
-}
-
-/**
- * What is wrong with a symbolic link's target in itself, or `undefined`; `readLinks` checks where
- * it leads.
- */
-export function findTargetFault(target: string): 'symlink_escapes' | 'path_too_long' | undefined {
-  if (target === '' || target.startsWith('/') || !target.isWellFormed()) return 'symlink_escapes'
-  // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(target)) return 'symlink_escapes'
-  return Buffer.byteLength(target) > pathBytesMax ? 'path_too_long' : undefined
-}
-
-export function comparePaths(a: string, b: string): number {
-  return compareBytes(Buffer.from(a), Buffer.from(b))
-}
 
 const printable = /^[\u0020-\u007e]*$/
 

@@ -3,15 +3,8 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { TarEntry } from './format.ts'
-import {
-  comparePaths,
-  encodeEntry,
-  endBytes,
-  entryBytes,
-  findPathFault,
-  findTargetFault,
-  paddingAfter,
-} from './format.ts'
+import { encodeEntry, endBytes, entryBytes, paddingAfter } from './format.ts'
+import { comparePaths, findPathFault, findTargetFault } from './paths.ts'
 import type { TarLimits, TarSink } from './read.ts'
 import { createTarReader, defaultTarLimits } from './read.ts'
 

@@ -10,15 +10,13 @@ import { throwRefusal } from '@seaworthy/std/refusal'
 import type { PaxRecords, RawHeader, TarEntry } from './format.ts'
 import {
   blockBytes,
-  comparePaths,
   decodeHeader,
   decodePax,
   encodeEntry,
-  findPathFault,
-  findTargetFault,
   paddingAfter,
   paxBytesMax,
 } from './format.ts'
+import { comparePaths, findPathFault, findTargetFault } from './paths.ts'
 import { readLinks, sayLinkFault } from './links.ts'
 
 /** What a tree of files is refused for, as an archive or as a folder. */

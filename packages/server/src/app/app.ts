@@ -4,7 +4,7 @@
  * nothing that imports it.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
-import type { Spending } from '@seaworthy/fleet/devices'
+import type { Spending } from '@seaworthy/std/allowance'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type { Answer, CheckInFacts, FleetRollout, Rollout, Zones } from '@seaworthy/fleet/rollouts'

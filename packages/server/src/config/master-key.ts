@@ -1,7 +1,7 @@
 /**
- * The server's online secrets, which lie in the database sealed under a master key that is never in
- * it. The seal is AES-256-GCM with the name, version and purpose of each secret bound into it, so
- * that ciphertexts cannot be swapped for one another.
+ * The master key, under which the server's online secrets lie sealed in the database; it is never
+ * in there itself. The seal is AES-256-GCM with the name, version and purpose of each secret bound
+ * into it, so that ciphertexts cannot be swapped for one another.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { chmod, link, open, readFile, rm } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-/** Fleets and the keys with which devices join them. */
+/** Fleets and their policies. */
 import type { Scope } from '@seaworthy/fleet/access'
 import type { Baseline, FleetPolicy } from '@seaworthy/fleet/fleets'
 import { copyScope } from '@seaworthy/fleet/access'

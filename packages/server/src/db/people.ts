@@ -1,4 +1,4 @@
-/** People, their recovery codes, and the code of the first owner’s link. */
+/** People, and what they may do. */
 import type { Grant, Scope } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { RightsTx } from './rights.ts'

@@ -1,4 +1,4 @@
-/** Recovery codes, of which only a slow hash is kept. */
+/** Recovery codes, of which only a hash is kept: a fast one, and of old codes a slow one. */
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface RecoveryCodeRow {

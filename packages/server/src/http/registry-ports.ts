@@ -1,6 +1,6 @@
 /** Answers the registry's questions from `app`, for the actor of each request. */
 import type { IncomingMessage } from 'node:http'
-import type { Spending } from '@seaworthy/fleet/devices'
+import type { Spending } from '@seaworthy/std/allowance'
 import type { Actor } from '../app/access/index.ts'
 import { Refusal } from '@seaworthy/std/refusal'
 import { secondMs } from '@seaworthy/std/time'

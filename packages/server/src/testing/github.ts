@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers'
 import { base64UrlEncode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock } from '@seaworthy/std/time'
-import { createCertificates } from '../app/trust/certificates.ts'
+import { createCertificates } from '../app/trust/make-certificate.ts'
 
 export interface GitHubAccount {
   readonly id: number

@@ -12,7 +12,7 @@ import { base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { isRedirect, readBody } from '@seaworthy/std/http'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock } from '@seaworthy/std/time'
-import { createCertificates } from '../app/trust/certificates.ts'
+import { createCertificates } from '../app/trust/make-certificate.ts'
 
 type Json = Record<string, unknown>
 

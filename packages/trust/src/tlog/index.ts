@@ -14,17 +14,14 @@ export {
   verifyCheckpoint,
 } from './checkpoint.ts'
 export { LogError, type LogTrustCode } from './codes.ts'
+export { hashLeaf, hashTree, type Sha256, type TreeNode } from './merkle.ts'
 export {
-  hashLeaf,
-  hashTree,
   proveConsistency,
   proveInclusion,
   type ReadNodes,
-  type Sha256,
-  type TreeNode,
   verifyConsistency,
   verifyInclusion,
-} from './merkle.ts'
+} from './proofs.ts'
 export {
   createNoteKey,
   formatCosignature,

@@ -2,17 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { hexDecode, hexEncode } from '@seaworthy/std/bytes'
+import { coverRange, hashLeaf, hashTree } from './merkle.ts'
 import {
-  coverRange,
-  hashLeaf,
-  hashTree,
   planInclusion,
   proveConsistency,
   proveInclusion,
   type ReadNodes,
   verifyConsistency,
   verifyInclusion,
-} from './merkle.ts'
+} from './proofs.ts'
 import { makeEntries, sha256 } from './testing.ts'
 
 /** The inputs and roots that the certificate transparency implementations share. */

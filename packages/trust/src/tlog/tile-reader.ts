@@ -6,16 +6,8 @@
 import { equalBytes } from '@seaworthy/std/bytes'
 import { hashEdge, type LogEdge } from './append.ts'
 import { LogError } from './codes.ts'
-import {
-  climbToRoot,
-  hashLength,
-  hashLeaf,
-  hashTree,
-  planInclusion,
-  readRanges,
-  type ReadNodes,
-  type Sha256,
-} from './merkle.ts'
+import { hashLength, hashLeaf, hashTree, type Sha256 } from './merkle.ts'
+import { climbToRoot, planInclusion, readRanges, type ReadNodes } from './proofs.ts'
 import {
   countAtLevel,
   countTileLevels,

@@ -3,14 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { equalBytes } from '@seaworthy/std/bytes'
 import { appendLeaves, emptyLogEdge, hashEdge } from './append.ts'
-import {
-  hashLeaf,
-  hashTree,
-  proveConsistency,
-  proveInclusion,
-  verifyConsistency,
-  verifyInclusion,
-} from './merkle.ts'
+import { hashLeaf, hashTree } from './merkle.ts'
+import { proveConsistency, proveInclusion, verifyConsistency, verifyInclusion } from './proofs.ts'
 import { appendToLog, createMemoryLog, makeEntries, sha256 } from './testing.ts'
 import { createNodeReader, readEntries, readLogEdge } from './tile-reader.ts'
 import {

@@ -5,7 +5,8 @@
 import { equalBytes } from '@seaworthy/std/bytes'
 import { LogError } from './codes.ts'
 import type { TreeHead } from './checkpoint.ts'
-import { climbToRoots, hashTree, planConsistency, readRanges, type Sha256 } from './merkle.ts'
+import { hashTree, type Sha256 } from './merkle.ts'
+import { climbToRoots, planConsistency, readRanges } from './proofs.ts'
 import { createNodeReader, type FetchLogFile, type LogEntry, readEntries } from './tile-reader.ts'
 
 /**

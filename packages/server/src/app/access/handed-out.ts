@@ -17,7 +17,7 @@ import { getPerson } from '../../db/people.ts'
 import { listProvisioningKeysOf, revokeProvisioningKey } from '../../db/provisioning-keys.ts'
 import { listFleetLockKeysOf } from '../../db/reboot-locks.ts'
 import { countSessionsOf } from '../../db/sessions.ts'
-import { sessionLimits } from './session-limits.ts'
+import { sessionLimits } from './session-end.ts'
 import { findHeir, listMakers, listWorkingTokens, revokeToken } from '../../db/tokens.ts'
 
 export interface EndedWithMaker {

@@ -3,7 +3,7 @@
  * changed there.
  */
 import { permissionsOf, reachesProduct, reachesWholeProduct } from '@seaworthy/fleet/access'
-import type { Spending } from '@seaworthy/fleet/devices'
+import type { Spending } from '@seaworthy/std/allowance'
 import { minuteMs } from '@seaworthy/std/time'
 import { appendAudit } from '../../db/audit.ts'
 import { getDevice } from '../../db/devices.ts'

@@ -1,4 +1,4 @@
-/** How long a session is valid. */
+/** How long a session is valid, and whether it has ended. */
 import { dayMs, hourMs } from '@seaworthy/std/time'
 import type { SessionRow } from '../../db/sessions.ts'
 

@@ -9,8 +9,8 @@ import {
   isNetwork,
 } from '@seaworthy/fleet/access'
 import type { TokenFacts, TokenView } from '@seaworthy/api/tokens'
-import type { Allowance } from '@seaworthy/fleet/devices'
-import { spend } from '@seaworthy/fleet/devices'
+import type { Allowance } from '@seaworthy/std/allowance'
+import { spend } from '@seaworthy/std/allowance'
 import { Refusal } from '@seaworthy/std/refusal'
 import { newId } from '@seaworthy/std/ids'
 import { formatInstant, hourMs, secondMs } from '@seaworthy/std/time'

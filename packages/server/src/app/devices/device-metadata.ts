@@ -3,8 +3,9 @@
  * device is in and when it may update, which decides about other devices too.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { Allowance, DeviceRefusal } from '@seaworthy/fleet/devices'
-import { spend } from '@seaworthy/fleet/devices'
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import type { Allowance } from '@seaworthy/std/allowance'
+import { spend } from '@seaworthy/std/allowance'
 import { Refusal } from '@seaworthy/std/refusal'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { WriteTx } from '../../db/connection.ts'

@@ -6,7 +6,8 @@
  * cannot deliver them, signs a few for each update, and says unsigned how far it is. It keeps what
  * was refused, too, and sends it again when it is told to.
  */
-import type { DeviceRefusal, Spending } from '@seaworthy/fleet/devices'
+import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import type { Spending } from '@seaworthy/std/allowance'
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app.ts'
 import { TooOftenRefusal } from '../worker/index.ts'

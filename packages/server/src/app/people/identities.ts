@@ -23,8 +23,8 @@ import { KnownPersonRefusal, readGrant, sessionLimits, stepUpMs } from '../acces
 import type { App, ProviderClaims } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
-import type { Taken } from './brakes.ts'
-import { takeTries } from './brakes.ts'
+import type { Taken } from './tries.ts'
+import { takeTries } from './tries.ts'
 import type { Ceremony, Purpose, Site } from './ceremonies.ts'
 import {
   beginCeremony,

@@ -6,7 +6,7 @@ import { createTestBudgets } from '../../testing/budgets.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Try } from '../worker/index.ts'
 import { sharesOf } from '../worker/budgets.ts'
-import { judgeTry, takeTries } from './brakes.ts'
+import { judgeTry, takeTries } from './tries.ts'
 import { requireStrongPassword } from './password-strength.ts'
 import { createSlowHashes } from './slow-hashes.ts'
 

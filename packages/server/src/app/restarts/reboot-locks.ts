@@ -1,6 +1,6 @@
 /**
- * What people see and do about restart slots: the list, taking a slot away, and what happens when
- * one is held for too long.
+ * What people see and do about restart slots (`slots.ts` decides who gets one): the list, taking a
+ * slot away, and what happens when one is held for too long.
  */
 import { updateState } from '@seaworthy/api/device-self'
 import type { RebootLockView } from '@seaworthy/api/reboot-locks'

@@ -1,6 +1,6 @@
 /**
- * The server's certificate and the CA that signs it. They are made at the first start, and again
- * for the same server key when names are added.
+ * Makes certificates (X.509) of the server's key, and the CA that signs one; pure but for its
+ * randomness. When one is made, and where it is kept, is for `server-tls.ts` and its callers.
  */
 import './reflect-metadata.ts'
 import { createHash } from 'node:crypto'

@@ -100,7 +100,7 @@ export async function announceNextKey(
   const now = await tx.now()
   const { certificatePem } = await loadServerTls(tx, app.masterKey)
   // The module is needed only when a certificate is made, so no worker loads it at its start.
-  const { createCertificates } = await import('./certificates.ts')
+  const { createCertificates } = await import('./make-certificate.ts')
   const made = await createCertificates({
     names: namesOf(certificatePem),
     now,
@@ -162,7 +162,7 @@ export async function useNextKey(
   }
   const old = await loadServerTls(tx, app.masterKey)
   await replaceKey(app, tx, now)
-  const { recertify } = await import('./certificates.ts')
+  const { recertify } = await import('./make-certificate.ts')
   const made = await recertify(next.certificatePem, {
     ...{ names: namesOf(old.certificatePem), now, random: app.random },
   })

@@ -59,17 +59,17 @@ export async function requestCertificateFor(
   { keyPem, certificatePem }: ServerTls,
   names: readonly string[],
 ): Promise<string> {
-  const { requestFor } = await import('./certificates.ts')
+  const { requestFor } = await import('./make-certificate.ts')
   return requestFor(keyPem, certificatePem, names)
 }
 
-type CertifyChallenge = typeof import('./certificates.ts').certifyChallenge
+type CertifyChallenge = typeof import('./make-certificate.ts').certifyChallenge
 
 /** The certificate that proves a name to an ACME authority on the port for TLS. */
 export async function makeChallengeCertificate(
   ...given: Parameters<CertifyChallenge>
 ): ReturnType<CertifyChallenge> {
-  const { certifyChallenge } = await import('./certificates.ts')
+  const { certifyChallenge } = await import('./make-certificate.ts')
   return certifyChallenge(...given)
 }
 

@@ -44,7 +44,7 @@ export async function createServerTls(
   options: MakeOptions,
 ): Promise<void> {
   // The module is needed only when a certificate is made, so no worker loads it at its start.
-  const { createCertificates } = await import('./certificates.ts')
+  const { createCertificates } = await import('./make-certificate.ts')
   const made = await createCertificates(options)
   const sealed = masterKey.seal('tls-key', 1, utf8Encode(made.keyPem))
   await insertSecret(tx, { name: 'tls-key', version: 1, sealed, createdAt: options.now })
@@ -86,7 +86,7 @@ export async function renewCertificate(
   before: string,
   options: MakeOptions,
 ): Promise<{ names: readonly string[] }> {
-  const { recertify } = await import('./certificates.ts')
+  const { recertify } = await import('./make-certificate.ts')
   const made = await recertify(before, options)
   invariant(pinOf(made.certificatePem) === pinOf(before), 'the key stays the same')
   await updateFact(tx, 'certificate', made.certificatePem)

@@ -2,7 +2,7 @@
  * The part of every budget that the workers of a server share. The primary process holds the bank;
  * each worker asks it by messages, through its end.
  */
-import type { Spending } from '@seaworthy/fleet/devices'
+import type { Spending } from '@seaworthy/std/allowance'
 import type { Clock } from '@seaworthy/std/time'
 import type { BudgetName } from './budgets.ts'
 import { budgetNames, sharesOf } from './budgets.ts'

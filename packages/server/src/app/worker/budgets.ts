@@ -3,7 +3,7 @@
  * docs/OPERATIONS.md gives their reasons. A budget holds for all workers of a server together: a
  * bank in the primary process counts for them. Pure.
  */
-import type { Allowance } from '@seaworthy/fleet/devices'
+import type { Allowance } from '@seaworthy/std/allowance'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 
 /** Budgets of rare kinds: each time, the worker asks the bank. */

@@ -4,7 +4,7 @@
  * the caller sent than people need to find it. Without both, one token with no rights fills a disk.
  */
 import { cutText } from '@seaworthy/std/printable'
-import type { Allowance } from '@seaworthy/fleet/devices'
+import type { Allowance } from '@seaworthy/std/allowance'
 import type { Log, LogFields } from '@seaworthy/std/log'
 import type { Clock } from '@seaworthy/std/time'
 import { secondMs } from '@seaworthy/std/time'

@@ -1,7 +1,8 @@
 /**
- * What every worker process needs whatever it serves: batches of writes, back-pressure, health, and
- * which worker leads. Promises: no caller waits for other rows that cannot come; nothing of a
- * caller that is turned away has been accepted; at most one worker leads at a time.
+ * What every worker process needs whatever it serves: batches of writes, back-pressure, budgets of
+ * callers and what is logged about them, health, and which worker leads. Promises: no caller waits
+ * for other rows that cannot come; nothing of a caller that is turned away has been accepted; at
+ * most one worker leads at a time.
  */
 export { checkInTimes, createBatches } from './batches.ts'
 export type { Batches } from './batches.ts'

@@ -1,6 +1,6 @@
 /** What many actors have spent of the allowance that each of them has. */
-import type { Allowance, Spending } from '@seaworthy/fleet/devices'
-import { spend } from '@seaworthy/fleet/devices'
+import type { Allowance, Spending } from '@seaworthy/std/allowance'
+import { spend } from '@seaworthy/std/allowance'
 import type { Clock } from '@seaworthy/std/time'
 
 export interface Spendings {

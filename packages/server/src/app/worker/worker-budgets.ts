@@ -4,7 +4,7 @@
  * flood reaches the bank once a second.
  */
 import { cutText } from '@seaworthy/std/printable'
-import type { Spending } from '@seaworthy/fleet/devices'
+import type { Spending } from '@seaworthy/std/allowance'
 import type { Clock } from '@seaworthy/std/time'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { Budgets, CallerLog } from '../app.ts'
