@@ -231,6 +231,37 @@ test('A5 A10 attack: a thief of all files and process arguments of a server find
   assert.ok(found.some((one) => one.startsWith('program in the arguments')))
 })
 
+test('V8 who sets a secret for devices that nobody enrolled is told that it reaches nobody, why, and what to do', async () => {
+  await ann.ok('fleet', 'create', 'reeds', '--product', 'web', '--channel', 'stable')
+  const file = ann.file('reeds.json')
+  const join = ['--fleet', 'reeds', '--agent-config', file, '--product', 'web']
+  const made = await ann.run('provisioning-key', 'create', ...join, '--channel', 'stable')
+  assert.match(made.out, /enrols: +no: no secret will ever reach its devices \(--sign-with\)/)
+  const { provisioningKey } = JSON.parse(await readFile(file, 'utf8')) as JoinKeys
+  const device = await addDevice(provisioningKey)
+  await writeFile(ann.file('word'), 'sedge')
+  const set = await ann.run(
+    'secret',
+    'set',
+    'TOKEN',
+    '--fleet',
+    'reeds',
+    '--file',
+    ann.file('word'),
+  )
+  assert.match(set.out, /to 0 devices/)
+  assert.match(set.err, /WARNING: TOKEN reaches nobody in reeds: its device is not enrolled/)
+  const listed = await ann.run('secret', 'list', '--fleet', 'reeds')
+  assert.match(listed.err, /^1 device is not enrolled in reeds, and no secret reaches it\./m)
+  const enrolments = await ann.run('device', 'enrolments', '--fleet', 'reeds')
+  const shown = await ann.ok('device', 'show', device)
+  const wayOut =
+    /`seaworthy device remove \S+`, then .*`seaworthy provisioning-key create --fleet reeds .*--sign-with/
+  for (const said of [set.err, listed.err, enrolments.err, shown]) assert.match(said, wayOut)
+  const why = /it registered with a provisioning key that no holder has signed/
+  for (const said of [set.err, enrolments.out, shown]) assert.match(said, why)
+})
+
 test('V8 a device comes before its fleet, a later device waits until it is sealed to, and what is removed is gone', async (t) => {
   await ann.ok('fleet', 'create', 'lakes', '--product', 'web', '--channel', 'stable')
   const config = await makeConfig('lakes', 'lakes', ...signWithAll())

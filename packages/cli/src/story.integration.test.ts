@@ -550,7 +550,28 @@ test('a release is made from a file, an OCI layout or a registry, and the same i
     ),
     /exists already with other content/,
   )
-  const single = await create('single', ann.file('passphrase'), ann.file('app-1'))
+  const files = await writeApplication(ann, 'files', { 'data.txt': 'for another program' })
+  const filesOnly = (version: string, source: string, ...more: string[]) => [
+    ...['release', 'create', 'web', version, '--platform', 'linux/amd64', '--from', source],
+    ...more,
+  ]
+  const wanted = 'for bundles that start nothing: --no-start, and nothing is registered before'
+  for (const source of [files, ann.file('passphrase')]) {
+    assert.match(
+      await ann.fails(3, ...filesOnly('single', source)),
+      /has no seaworthy\.json: devices would start nothing\n.*such as .*--no-start/,
+      wanted,
+    )
+    await ann.fails(5, 'release', 'show', 'web', 'single')
+  }
+  assert.match(
+    await ann.fails(2, ...filesOnly('single', ann.file('app-1'), '--no-start')),
+    /has a seaworthy\.json, which says what to start/,
+  )
+  const single = await ann.json<Made>(
+    ...filesOnly('single', ann.file('passphrase'), '--platform', 'linux/arm64', '--from', files),
+    '--no-start',
+  )
   assert.deepEqual(
     single.platforms.map(({ platform }) => platform),
     ['linux/amd64', 'linux/arm64'],

@@ -29,7 +29,7 @@ import { endAsReader, requireMemory } from '../readers/choose.ts'
 import { describeStanding } from '../readers/words.ts'
 import { readRecord } from '../readers/file.ts'
 import { judgeReaders } from '../readers/verdicts.ts'
-import { checkFleet, checkOneDevice } from '../trust/enrolments.ts'
+import { checkFleet, checkOneDevice, howToEnrol, withoutEnrolment } from '../trust/enrolments.ts'
 import { addForeignDeviceCommands } from './foreign-devices.ts'
 import { describeWhy } from './rollouts/index.ts'
 
@@ -191,8 +191,11 @@ async function describeReader(
 ): Promise<{ enrolment: string; secrets: string }> {
   const unreached = 'none reaches it'
   if (publicKey === null || enrolment === null) {
-    const why = publicKey === null ? 'it has no key' : 'it registered without an enrolment key'
-    return { enrolment: `not enrolled: ${why}`, secrets: unreached }
+    const why = publicKey === null ? 'it has no key' : withoutEnrolment
+    return {
+      enrolment: `not enrolled: ${why}`,
+      secrets: publicKey === null ? unreached : `${unreached}. ${howToEnrol(fleet, deviceId)}`,
+    }
   }
   try {
     const shown = { deviceId, name, publicKey, enrolment, seals: [] }
@@ -238,6 +241,7 @@ async function showEnrolments(context: Context, fleet: string): Promise<void> {
         'No devices with keys of their own yet.',
       ),
     )
+    if (list.some(({ isEnrolled }) => !isEnrolled)) context.warn(howToEnrol(fleet))
   })
 }
 

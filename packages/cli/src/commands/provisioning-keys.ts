@@ -91,6 +91,8 @@ interface CreateOptions {
   passphraseFile?: string[]
 }
 
+const unsigned = 'no: no secret will ever reach its devices (--sign-with)'
+
 async function create(context: Context, options: CreateOptions): Promise<void> {
   const holders = await readNamedKeys(options.signWith ?? [])
   requireSigning(holders)
@@ -139,7 +141,7 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
           ['its devices run', target && `${target.product}, channel ${target.channel}`],
           ['uses', String(made.view.usesLeft)],
           ['expires', made.view.expiresAt],
-          ['enrols', enrolmentKey === undefined ? undefined : 'yes, signed by holders'],
+          ['enrols', enrolmentKey === undefined ? unsigned : 'yes, signed by holders'],
           ['key', options.agentConfig === undefined ? made.key : undefined],
           ['agent configuration', options.agentConfig],
         ]),

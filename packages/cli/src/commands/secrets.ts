@@ -31,7 +31,7 @@ import type { SettingOptions } from '../setting-scope.ts'
 import { addScopeOptions, findScope } from '../setting-scope.ts'
 import { takeOptions } from '../option-use.ts'
 import { readFileOrInput } from '../state/files.ts'
-import { checkFleet } from '../trust/enrolments.ts'
+import { checkFleet, howToEnrol } from '../trust/enrolments.ts'
 import { copyBinding, copyOf, isOfHolder, sealToDevices } from '../trust/sealing.ts'
 import { addAcceptNewOption } from './readers.ts'
 
@@ -134,8 +134,7 @@ async function set(context: Context, name: string, options: SetOptions): Promise
     })
     if (scope.deviceId !== undefined && choice.readers.length + choice.waiting.length === 0) {
       throw new CliError('refused', `${scope.deviceId} is not enrolled: nothing was sealed`, {
-        wayOut:
-          'Register it again with a key made by `seaworthy provisioning-key create --sign-with …`.',
+        wayOut: howToEnrol(scope.fleet, scope.deviceId),
       })
     }
     if (options.dryRun === true) {
@@ -226,6 +225,12 @@ function showSealed(
     readers: readers.map(keysOf),
     waiting: waiting.map((one) => ({ ...keysOf(one.device), standing: one.standing })),
   }
+  if (readers.length === 0 && notEnrolled.length > 0) {
+    const who = notEnrolled.length === 1 ? 'its device is not' : 'none of its devices is'
+    context.warn(
+      context.paint.yellow(`WARNING: ${name} reaches nobody in ${fleet}: ${who} enrolled.`),
+    )
+  }
   const count = formatCount(readers.length, 'device')
   const whose = `of ${fleet} (product ${product})`
   context.show(shown, () => [
@@ -298,6 +303,14 @@ async function list(context: Context, options: SettingOptions): Promise<void> {
         shown,
         'No secrets yet: see `seaworthy secret set --help`.',
       ),
+    )
+    const unreached = devices.filter(
+      ({ deviceId, refusal }) => refusal !== undefined && (scope.deviceId ?? deviceId) === deviceId,
+    )
+    if (unreached.length === 0) return
+    const count = formatCount(unreached.length, 'device is', 'devices are')
+    context.warn(
+      `${count} not enrolled in ${scope.fleet}, and no secret reaches ${unreached.length === 1 ? 'it' : 'them'}. ${howToEnrol(scope.fleet, scope.deviceId)}`,
     )
   })
 }

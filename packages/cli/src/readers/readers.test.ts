@@ -182,7 +182,8 @@ test('V8 attack: a server hides whom a person is asked to accept behind devices 
   })
   assert.match(lines[0]!, /key .*, named "buoy"\) is no reader yet/)
   assert.match(lines[1]!, /is no reader yet/)
-  assert.equal(lines.at(-1), 'There are 30 more: `seaworthy reader list --fleet production`.')
+  assert.equal(lines.at(-2), 'There are 30 more: `seaworthy reader list --fleet production`.')
+  assert.match(lines.at(-1)!, /^To enrol a device: .*--fleet production .*--sign-with KEY-FILE/)
 })
 
 test('V8 attack: a server writes another key into the name of a device, and the line still shows the device’s own first', () => {

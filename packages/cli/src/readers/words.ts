@@ -2,6 +2,7 @@
 import { quoted } from '@seaworthy/std/printable'
 import type { Reader } from './record.ts'
 import { shortReaderId } from './record.ts'
+import { howToEnrol } from '../trust/enrolments.ts'
 import type { EnrolledDevice, JudgedDevice, JudgedFleet, ReaderStanding } from './verdicts.ts'
 
 const shownMax = 50
@@ -35,6 +36,7 @@ export function describeOthers({
     ),
     ...lines.slice(0, shownMax),
     ...(left > 0 ? [`There are ${left} more: \`seaworthy reader list --fleet ${fleet}\`.`] : []),
+    ...(notEnrolled.length > 0 ? [howToEnrol(fleet)] : []),
   ]
 }
 

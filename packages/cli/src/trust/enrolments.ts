@@ -17,6 +17,14 @@ import type { Session } from '../session.ts'
 import { collectPages } from '../session.ts'
 import { requireFresh, requireRepository } from './repository-view.ts'
 
+/** Why a device has no enrolment, of which nothing could be verified. */
+export const withoutEnrolment = 'it registered with a provisioning key that no holder has signed'
+
+/** The way out for devices that are not enrolled. */
+export function howToEnrol(fleet: string, device = 'DEVICE'): string {
+  return `To enrol a device: \`seaworthy device remove ${device}\`, then give it the agent.json of a signed key: \`seaworthy provisioning-key create --fleet ${fleet} --agent-config FILE --sign-with KEY-FILE\`, with as many keys of the product as must sign.`
+}
+
 export interface Holders extends RoleAuthority {
   readonly keyIds: readonly string[]
 }
@@ -96,7 +104,7 @@ async function checkDevice(
     refusal: { code, why },
   })
   if (enrolment === null) {
-    return without('enrolment_missing', 'it registered with a key that no holder has signed')
+    return without('enrolment_missing', withoutEnrolment)
   }
   try {
     const enrolled = await verifyEnrolment(enrolment, { ...expected, publicKey })

@@ -32,6 +32,8 @@ export interface CreateReleaseOptions {
   from: string[]
   /** Whether files are taken as they are, however they are named. */
   raw?: boolean
+  /** False where somebody has said that devices are to start nothing of it. */
+  start: boolean
 }
 
 /**
@@ -40,11 +42,16 @@ export interface CreateReleaseOptions {
  */
 const rawFile = /\.(?:swu|raucb)$/
 
+/** Whether a source names what was packed before, in a registry or a layout. */
+function isReference(source: string): boolean {
+  return source.startsWith('docker://') || source.startsWith('oci:')
+}
+
 export async function createReleaseFrom(
   context: Context,
   product: string,
   version: string,
-  { platform: platforms, from: sources, raw }: CreateReleaseOptions,
+  { platform: platforms, from: sources, raw, start }: CreateReleaseOptions,
 ): Promise<void> {
   requireVersionOf(product, version)
   if (platforms.length !== sources.length) {
@@ -55,6 +62,11 @@ export async function createReleaseFrom(
   const { existing, kind } = await findProduct(context, product, version)
   const isRaw =
     raw === true || kind === 'os-image' || sources.every((source) => rawFile.test(source))
+  if (!start && (isRaw || sources.every((source) => isReference(source)))) {
+    throw new CliError('usage', '--no-start is for folders and files that are packed here', {
+      wayOut: 'Leave it out: it has no effect on files that stay as they are, nor on images.',
+    })
+  }
   const { folder: work, remove } = await makeWorkFolder('release', context.ports)
   const closers: (() => void)[] = []
   try {
@@ -64,7 +76,11 @@ export async function createReleaseFrom(
       : await Promise.all(
           platforms.map(async (name, i) => ({
             platform: name,
-            source: await openSource(context, sources[i]!, join(work, `file-${i}`), closers),
+            source: await openSource(context, sources[i]!, {
+              work: join(work, `file-${i}`),
+              closers,
+              start,
+            }),
           })),
         )
     const built = await buildWithProgress(context, layout, { product, version, platforms: opened })
@@ -122,8 +138,7 @@ async function groupFiles(
   sources: readonly string[],
 ): Promise<{ platform: string; source: PlatformSource }[]> {
   for (const path of sources) {
-    const isLocal = !path.startsWith('docker://') && !path.startsWith('oci:')
-    if (isLocal && (await stat(path)).isFile()) continue
+    if (!isReference(path) && (await stat(path)).isFile()) continue
     throw new CliError('usage', `${path} is no file, but the files of an image stay as they are`, {
       wayOut: 'Give one --from for each file, with its --platform before it.',
     })
@@ -138,8 +153,7 @@ async function groupFiles(
 async function openSource(
   context: Context,
   text: string,
-  work: string,
-  closers: (() => void)[],
+  { work, closers, start }: { work: string; closers: (() => void)[]; start: boolean },
 ): Promise<PlatformSource> {
   if (text.startsWith('docker://')) return await openRegistrySource(context, text, closers)
   if (text.startsWith('oci:')) {
@@ -151,14 +165,15 @@ async function openSource(
   const stats = await stat(text)
   if (stats.isDirectory()) {
     await requireContent(text)
+    await requireStart(text, text, start)
     await checkManifest(text)
-    await warnOfNoStart(context, text)
     return { kind: 'folder', path: text }
   }
   if (!stats.isFile()) throw new CliError('usage', `${text} is neither a file nor a folder`)
   // A single file is a bundle that holds this file.
   await mkdir(work)
   await copyFile(text, join(work, basename(text)))
+  await requireStart(work, text, start)
   await checkManifest(work, text)
   return { kind: 'folder', path: work }
 }
@@ -171,20 +186,26 @@ async function requireContent(folder: string): Promise<void> {
 }
 
 /**
- * A bundle without `seaworthy.json` is allowed: it is files for other programs. The warning is for
- * somebody who forgot it.
+ * Refuses a bundle of which devices would start nothing, unless somebody said that they are to:
+ * most often its `seaworthy.json` was forgotten, and a version that is registered never changes.
  */
-async function warnOfNoStart(context: Context, folder: string): Promise<void> {
+async function requireStart(folder: string, named: string, start: boolean): Promise<void> {
   const isThere = await lstat(join(folder, bundleManifestName)).then(
     () => true,
     () => false,
   )
-  if (isThere) return
-  context.warn(
-    context.paint.yellow(
-      `WARNING: ${folder} has no ${bundleManifestName}: devices unpack this release, and start nothing.`,
-    ),
-  )
+  if (isThere === start) return
+  throw isThere
+    ? new CliError('usage', `${named} has a ${bundleManifestName}, which says what to start`, {
+        wayOut: 'Leave --no-start out, or take that file away.',
+      })
+    : new CliError(
+        'refused',
+        `${named} has no ${bundleManifestName}: devices would start nothing`,
+        {
+          wayOut: `Give a folder with a ${bundleManifestName} that says what to start, such as {"start":["./app"]}, or say that devices only unpack it: --no-start.`,
+        },
+      )
 }
 
 /** Refuses, before anybody signs it, what every device would refuse. */

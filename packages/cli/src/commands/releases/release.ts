@@ -36,6 +36,7 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
       collect,
     )
     .option('--raw', 'files stay as they are: an OS image (the default for .swu and .raucb)')
+    .option('--no-start', 'a bundle without seaworthy.json: devices unpack it, and start nothing')
     .action(
       async (product: string, version: string, options: CreateReleaseOptions, command: Command) =>
         createReleaseFrom(createContext(ports, command), product, version, options),
