@@ -140,6 +140,40 @@ describe('httpsTransport', { skip: lacks('openssl') }, () => {
     close()
   })
 
+  it('A6 attack: a connection that was opened under a pin that has since ended carries no further request', async () => {
+    const next = `sha256:${'B'.repeat(43)}`
+    let pins = [pin]
+    const { transport, close } = open({ pin: () => pins, connectionsMax: 1 })
+    const ask = async () => {
+      const response = await transport({ method: 'GET', url: `${url}/a` })
+      return { ...response, bytes: await readBody(response, 1000) }
+    }
+    // The connection waits for its next request when its pin ends.
+    assert.equal((await ask()).pin, pin)
+    pins = [next]
+    await assert.rejects(ask(), hasCode('pin_mismatch'))
+    // The connection is in use when its pin ends, and others wait for it.
+    pins = [pin]
+    const first = await transport({ method: 'GET', url: `${url}/a` })
+    const waiting = ask()
+    const isRefused = assert.rejects(waiting, hasCode('pin_mismatch'))
+    pins = [next]
+    await readBody(first, 1000)
+    await isRefused
+    // Both pins count while the key changes: then the connection stays.
+    pins = [pin]
+    let connectionsCount = 0
+    const count = () => connectionsCount++
+    server.on('secureConnection', count)
+    for (const now of [[pin], [pin, next], [next, pin]]) {
+      pins = now
+      assert.equal((await ask()).pin, pin)
+    }
+    server.off('secureConnection', count)
+    assert.equal(connectionsCount, 1)
+    close()
+  })
+
   it('A6 checks the chain when there is no pin', async () => {
     const system = open({})
     await assert.rejects(system.transport({ method: 'GET', url }), hasCode('tls'))

@@ -63,7 +63,7 @@ function isSame(a: string, b: string): boolean {
 
 /**
  * An agent whose connections are handed out only after their certificate was found to be the pinned
- * one.
+ * one, and carry no further request once that pin has ended.
  */
 class PinnedAgent extends TlsAgent {
   readonly #pins: () => readonly string[]
@@ -74,6 +74,25 @@ class PinnedAgent extends TlsAgent {
     super(options)
     this.#pins = pins
     this.#handshakeTimeoutMs = handshakeTimeoutMs
+    // It comes before the base class gives the connection to the next request.
+    this.prependListener('free', (socket: Socket) => {
+      if (!this.#counts(socket)) socket.destroy()
+    })
+  }
+
+  #counts(socket: Socket): boolean {
+    const pin = this.#accepted.get(socket)
+    return pin !== undefined && this.#pins().includes(pin)
+  }
+
+  /** Ends the idle connections that were accepted under a pin which no longer counts. */
+  endOutdated(): void {
+    for (const sockets of Object.values(this.freeSockets)) {
+      for (const socket of sockets?.filter((one) => !this.#counts(one)) ?? []) {
+        sockets!.splice(sockets!.indexOf(socket), 1)
+        socket.destroy()
+      }
+    }
   }
 
   /** The pin under which the connection was accepted. */
@@ -96,8 +115,11 @@ class PinnedAgent extends TlsAgent {
       created?.(error, socket)
       socket.setMaxListeners(0)
       // Node connects once more for the first request that waits, and when that fails forgets them
-      // all.
-      for (const waiting of this.requests[this.getName(options)]?.splice(0) ?? []) {
+      // all. A list that is left empty would be taken for one with a request, and end the process.
+      const name = this.getName(options)
+      const all = this.requests[name] ?? []
+      Reflect.deleteProperty(this.requests, name)
+      for (const waiting of all) {
         waiting.destroy(error)
         // A request reports its error only once it has a socket.
         waiting.onSocket(socket)
@@ -159,6 +181,7 @@ export function httpsTransport(options: HttpsTransportOptions): ClosableTranspor
     if (isPlain && options.allowPlain !== true) {
       throw new TransportError('tls', 'an unencrypted connection is not allowed')
     }
+    if (tls instanceof PinnedAgent) tls.endOutdated()
     return exchange(request, terms, (settings, onResponse) =>
       isPlain
         ? requestPlain(url, { ...settings, agent: plain }, onResponse)
