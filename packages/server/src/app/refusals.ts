@@ -14,6 +14,7 @@ export type ServerRefusal =
   | 'online_keys_not_named'
   | 'token_not_found'
   | 'refreshes_too_often'
+  | 'handed_out_too_many'
   | 'credential_ended'
   | 'network_malformed'
   | 'network_not_allowed'

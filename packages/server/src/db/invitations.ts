@@ -53,6 +53,19 @@ export async function getInvitation(
   return row
 }
 
+/** How many open invitations the holder has made, also by tokens. */
+export async function countOpenInvitations(
+  { sql }: ReadTx,
+  holder: string,
+  now: Date,
+): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from invitations
+    where (created_by = ${holder} or created_by in (select id from tokens where holder = ${holder}))
+      and used_at is null and revoked_at is null and expires_at > ${now}`
+  return row.count
+}
+
 /** Lists the open invitations that reach no further than the given scope, by id. */
 export async function listInvitations(
   { sql }: ReadTx,

@@ -54,6 +54,18 @@ export async function takeProvisioningUse(
   return rows.count === 1
 }
 
+/** How many keys of the fleet still register devices. */
+export async function countProvisioningKeys(
+  { sql }: ReadTx,
+  fleet: string,
+  now: Date,
+): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from provisioning_keys
+    where fleet = ${fleet} and revoked_at is null and expires_at > ${now} and uses_left > 0`
+  return row.count
+}
+
 export async function listProvisioningKeys(
   { sql }: ReadTx,
   page: { fleet: string; after: string; limit: number; now: Date },

@@ -201,6 +201,14 @@ export async function getFleetLockKey(
   return row
 }
 
+/** How many keys of the fleet work. */
+export async function countFleetLockKeys({ sql }: ReadTx, fleet: string): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from fleetlock_keys
+    where fleet = ${fleet} and revoked_at is null`
+  return row.count
+}
+
 export async function listFleetLockKeys(
   { sql }: ReadTx,
   page: { fleet: string; after: string; limit: number },

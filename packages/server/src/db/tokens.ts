@@ -75,6 +75,18 @@ export async function listTokens(
     order by id limit ${page.limit}`
 }
 
+/** How many tokens that go back to the holder still work. */
+export async function countWorkingTokens(
+  { sql }: ReadTx,
+  holder: string,
+  now: Date,
+): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from tokens
+    where holder = ${holder} and revoked_at is null and expires_at > ${now}`
+  return row.count
+}
+
 /** Answers false when there is no such token, or it was revoked before. */
 export async function revokeToken({ sql }: RightsTx, id: string, now: Date): Promise<boolean> {
   const rows = await sql`

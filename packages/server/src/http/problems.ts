@@ -204,6 +204,7 @@ const serverTable = {
   proposals_too_many: no(429, 'Too many proposals are open'),
   online_keys_not_named: no(422, 'The root does not name the keys of this server'),
   token_not_found: no(404, 'No such token'),
+  handed_out_too_many: no(409, 'Too many of these work already'),
   refreshes_too_often: no(429, 'The token was refreshed too often'),
   network_malformed: no(400, 'Not a network'),
   network_not_allowed: no(403, 'The token is not for this network'),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { createFleet } from '@seaworthy/api/fleets'
 import { createProvisioningKey } from '@seaworthy/api/provisioning-keys'
 import {
   createInvitation,
@@ -39,6 +40,7 @@ import { showSelf } from '@seaworthy/api/server'
 import { showSession, signOut } from '@seaworthy/api/sessions'
 import { createToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { waitUntil } from '@seaworthy/std/testing'
+import type { WriteTx } from '../db/connection.ts'
 import type { HalfSent, TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
@@ -516,6 +518,70 @@ test('A1 T9 attack: a viewer who changes their own account again and again makes
   assert.equal(kept!.name, `Name ${count - 1}`)
   await browser.api.call(signOut, {})
   await browser.signIn()
+})
+
+test('A9 attack: an admin hands out without end: tokens, links, keys for devices and keys for restarts that work at once are bounded, and those that are revoked make room', async () => {
+  const mallory = await join('admin')
+  const { token, view } = await makeToken('admin', mallory.browser.api)
+  const { api } = mallory.browser
+  const byToken = client.as(token)
+  await client.api.call(createFleet, {
+    body: { name: 'many', product: 'acme', channel: 'stable' },
+  })
+  const params = { fleet: 'many' }
+  const keyBody = { uses: 5, lifetimeSeconds: 3600 }
+  // All others are copies of one that was made as people make it.
+  const copyId = (kind: string) => `${kind}_copy`
+  const kinds: [string, () => Promise<unknown>, (tx: WriteTx) => Promise<unknown>][] = [
+    [
+      'tokens',
+      () => makeToken('viewer', byToken),
+      ({ sql }) => sql`
+        insert into tokens select c.* from tokens t, generate_series(1, 1000) n,
+          jsonb_populate_record(t, jsonb_build_object('id', ${copyId('token')} || n, 'line', ${copyId('token')} || n)) c
+        where t.id = ${view.id}`,
+    ],
+    [
+      'invitations',
+      () => byToken.call(createInvitation, { body: { role: 'viewer' } }),
+      ({ sql }) => sql`
+        insert into invitations select c.* from invitations i, generate_series(1, 200) n,
+          jsonb_populate_record(i, jsonb_build_object('id', ${copyId('invitation')} || n,
+            'code_sha256', '\\x' || encode(sha256(n::text::bytea), 'hex'))) c
+        where i.created_by = ${view.id}`,
+    ],
+    [
+      'provisioning_keys',
+      () => api.call(createProvisioningKey, { params, body: keyBody }),
+      ({ sql }) => sql`
+        insert into provisioning_keys select c.* from provisioning_keys k, generate_series(1, 1000) n,
+          jsonb_populate_record(k, jsonb_build_object('id', ${copyId('provisioning')} || n)) c
+        where k.fleet = 'many'`,
+    ],
+    [
+      'fleetlock_keys',
+      () => api.call(createFleetLockKey, { params }),
+      ({ sql }) => sql`
+        insert into fleetlock_keys select c.* from fleetlock_keys k, generate_series(1, 100) n,
+          jsonb_populate_record(k, jsonb_build_object('id', ${copyId('fleetlock')} || n)) c
+        where k.fleet = 'many'`,
+    ],
+  ]
+  const confirmed = async (make: () => Promise<unknown>) => {
+    await mallory.browser.stepUp()
+    return make()
+  }
+  for (const [table, make, fill] of kinds) {
+    await confirmed(make)
+    await db.write(async (tx) => void (await fill(tx)))
+    await assert.rejects(confirmed(make), refused('handed_out_too_many'), table)
+    await db.write(async ({ sql }) => {
+      await sql`update ${sql(table)} set revoked_at = now() where id like '%_copy%'`
+    })
+    await confirmed(make)
+  }
+  // What somebody else hands out is not in the way.
+  await makeToken('viewer')
 })
 
 test('A3 attack: a stolen token is used from elsewhere than its networks, by every door', async () => {

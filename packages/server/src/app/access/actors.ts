@@ -115,6 +115,11 @@ export function requireUnscoped(actor: Actor, what: string): void {
   )
 }
 
+/** Who answers for what the actor hands out: a person, or the maker of a line of tokens. */
+export function holderBehind(actor: Actor): string {
+  return actor.kind === 'token' ? actor.token.holder : actor.id
+}
+
 /** Throws `out_of_scope`. */
 export function requireFleet(actor: Actor, fleet: { name: string; product: string }): void {
   if (!reachesFleet(grantOf(actor), fleet)) {

@@ -8,6 +8,7 @@
 import type { Grant } from '@seaworthy/fleet/access'
 import { coversGrant, heldBuiltIn, permissionsOf, reachesFleet } from '@seaworthy/fleet/access'
 import type { RightsOutcome } from '@seaworthy/api/handed-out'
+import { Refusal } from '@seaworthy/std/refusal'
 import { listOpenApprovalsOf } from '../../db/approvals.ts'
 import type { ReadTx } from '../../db/connection.ts'
 import { listForeignDevicesOf, listGatewayTokensOf } from '../../db/foreign-devices.ts'
@@ -17,6 +18,7 @@ import { getPerson } from '../../db/people.ts'
 import { listProvisioningKeysOf, revokeProvisioningKey } from '../../db/provisioning-keys.ts'
 import { listFleetLockKeysOf } from '../../db/reboot-locks.ts'
 import { countSessionsOf } from '../../db/sessions.ts'
+import type { ServerRefusal } from '../refusals.ts'
 import { sessionLimits } from './session-end.ts'
 import { findHeir, listMakers, listWorkingTokens, revokeToken } from '../../db/tokens.ts'
 
@@ -24,6 +26,30 @@ export interface EndedWithMaker {
   readonly endedTokens: readonly string[]
   readonly endedInvitations: readonly string[]
   readonly endedProvisioningKeys: readonly string[]
+}
+
+/**
+ * The most that work at once: of tokens and invitations of one person or other maker, of keys of
+ * one fleet. Whoever reviews access reads these lists. Calls at the same moment may end a few
+ * beyond.
+ */
+const workingMax = {
+  tokens: 1000,
+  invitations: 200,
+  'provisioning keys': 1000,
+  'FleetLock keys': 100,
+} as const
+
+/** Throws `handed_out_too_many`. */
+export function requireRoomFor(kind: keyof typeof workingMax, count: number): void {
+  const max = workingMax[kind]
+  if (count < max) return
+  throw new Refusal<ServerRefusal>(
+    'handed_out_too_many',
+    kind === 'tokens' || kind === 'invitations'
+      ? `${max} ${kind} that go back to you work already: revoke those that nobody needs`
+      : `${max} ${kind} of this fleet work already: revoke those that nobody needs`,
+  )
 }
 
 /** Ends what exceeds `left`, which is all that the maker may do now (`null` for nothing). */

@@ -11,6 +11,7 @@ export type { Actor, PersonActor } from './actors.ts'
 export {
   anonymous,
   grantOf,
+  holderBehind,
   requireFleet,
   requirePermission,
   requirePerson,
@@ -40,7 +41,14 @@ export { readCurrent } from './current-actors.ts'
 export { createReview, showChanges } from './access-reviews.ts'
 export { listGrants } from './grants.ts'
 export type { EndedWithMaker } from './handed-out.ts'
-export { detailOf, endHandedOut, findMaker, listStaying, viewEnded } from './handed-out.ts'
+export {
+  detailOf,
+  endHandedOut,
+  findMaker,
+  listStaying,
+  requireRoomFor,
+  viewEnded,
+} from './handed-out.ts'
 export { createCredential, hashCode, isSameSecret, parseCredential } from './credentials.ts'
 export {
   accessTokenLifetimeMs,
@@ -69,6 +77,7 @@ export {
   createToken,
   endToken,
   issueToken,
+  requireRoomForToken,
   listTokens,
   refreshToken,
   showToken,

@@ -23,8 +23,8 @@ import { getToken, getTokenHolder, insertToken, revokeToken } from '../../db/tok
 import type { Actor } from './actors.ts'
 import type { Current } from './current-actors.ts'
 import type { EndedWithMaker } from './handed-out.ts'
-import { endHandedOut, listStaying } from './handed-out.ts'
-import { grantOf } from './actors.ts'
+import { endHandedOut, listStaying, requireRoomFor } from './handed-out.ts'
+import { grantOf, holderBehind } from './actors.ts'
 import type { Ports } from '../app.ts'
 import { createCredential } from './credentials.ts'
 import { readGrant, requireRoleOfTokens } from './role-names.ts'
@@ -56,7 +56,7 @@ export interface IssuedToken {
 
 /**
  * What denies its maker something denies it to the token, too. Throws `role_unknown`,
- * `role_not_for_tokens`, `grant_exceeds_own`, `network_malformed`.
+ * `role_not_for_tokens`, `grant_exceeds_own`, `network_malformed`, `handed_out_too_many`.
  */
 export async function createToken(
   tx: WriteTx,
@@ -73,8 +73,14 @@ export async function createToken(
   })
   checkGrant(own, grant)
   checkNetworks(actor, wanted.networks)
-  const holder = actor.kind === 'token' ? actor.token.holder : actor.id
+  const holder = holderBehind(actor)
+  await requireRoomForToken(tx, holder, now)
   return issueToken(tx, ports, { ...wanted, ...grant, createdBy: actor.id, holder }, now)
+}
+
+/** Throws `handed_out_too_many`. */
+export async function requireRoomForToken(tx: ReadTx, holder: string, now: Date): Promise<void> {
+  requireRoomFor('tokens', await db.countWorkingTokens(tx, holder, now))
 }
 
 /**

@@ -13,12 +13,13 @@ import {
   revokeProvisioningKey,
 } from '../../db/provisioning-keys.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { createCredential } from '../access/index.ts'
+import { createCredential, requireRoomFor } from '../access/index.ts'
 import type { Ports } from '../app.ts'
 import type { Page, PageQuery } from '../paging.ts'
 import { listById } from '../paging.ts'
 import { findFleet } from './fleets.ts'
 
+/** Throws `fleet_not_found`, `out_of_scope`, `handed_out_too_many`. */
 export async function createProvisioningKey(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
@@ -27,6 +28,7 @@ export async function createProvisioningKey(
   now: Date,
 ): Promise<{ row: ProvisioningKeyRow; key: string }> {
   const fleet = await findFleet(tx, actor, wanted.fleet)
+  requireRoomFor('provisioning keys', await db.countProvisioningKeys(tx, fleet.name, now))
   const id = newId('provisioning', now, random)
   const credential = createCredential('provisioning', id, random)
   const row: ProvisioningKeyRow = {

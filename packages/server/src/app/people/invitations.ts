@@ -14,7 +14,7 @@ import type { InvitationRow } from '../../db/invitations.ts'
 import type { RightsTx } from '../../db/rights.ts'
 import { insertPerson, noteLetIn } from '../../db/people.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { findMaker, grantOf, hashCode } from '../access/index.ts'
+import { findMaker, grantOf, hashCode, holderBehind, requireRoomFor } from '../access/index.ts'
 import type { App, Ports } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../paging.ts'
@@ -43,7 +43,7 @@ export interface NewInvitation extends RoleNames, Scope {
   readonly email: string | null
 }
 
-/** Throws `role_unknown`, `grant_exceeds_own`, `owner_scoped`. */
+/** Throws `role_unknown`, `grant_exceeds_own`, `owner_scoped`, `handed_out_too_many`. */
 export async function invite(
   tx: WriteTx,
   app: Pick<Ports, 'random'>,
@@ -57,7 +57,7 @@ export async function invite(
 
 /**
  * An invitation for somebody who has lost every passkey. It gives nothing but a new one. Throws
- * `person_not_found`, `out_of_scope`, `person_disabled`.
+ * `person_not_found`, `out_of_scope`, `person_disabled`, `handed_out_too_many`.
  */
 export async function reinvite(
   tx: WriteTx,
@@ -84,6 +84,7 @@ async function issueInvitation(
   wanted: Grant & Pick<InvitationRow, 'name' | 'email' | 'personId'>,
   now: Date,
 ): Promise<Invited> {
+  requireRoomFor('invitations', await db.countOpenInvitations(tx, holderBehind(actor), now))
   const code = hexEncode(random.bytes(32))
   const { name, email, personId, role, deniedBy, customRoles, products, fleets } = wanted
   const row: InvitationRow = {

@@ -20,6 +20,7 @@ import {
   createCredential,
   isSameSecret,
   issueToken,
+  requireRoomForToken,
   KnownPersonRefusal,
   parseCredential,
   readGrant,
@@ -167,7 +168,9 @@ export async function fetchPairing(
   return { personId: row.decidedBy!, issued }
 }
 
-/** Throws `pairing_void` when the person may not give it any more. */
+/**
+ * Throws `pairing_void` when the person may not give it any more, and `handed_out_too_many`.
+ */
 async function issuePaired(
   tx: WriteTx,
   ports: Pick<Ports, 'random'>,
@@ -186,6 +189,7 @@ async function issuePaired(
   const name = `cli-${row.machine.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-')}`.slice(0, 63)
   const lifetimeMs = row.lifetimeSeconds * secondMs
   const { id } = person
+  await requireRoomForToken(tx, id, now)
   const wanted = { ...grant, networks: null, name, lifetimeMs, createdBy: id, holder: id }
   return issueToken(tx, ports, wanted, now)
 }

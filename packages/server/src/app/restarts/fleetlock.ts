@@ -22,7 +22,7 @@ import {
 } from '../../db/reboot-locks.ts'
 import type { Actor, Current } from '../access/index.ts'
 import type { App } from '../app.ts'
-import { createCredential, isSameSecret, parseCredential } from '../access/index.ts'
+import { createCredential, isSameSecret, parseCredential, requireRoomFor } from '../access/index.ts'
 import { findFleet } from '../fleets/index.ts'
 import type { RebootLockRefusal } from '../refusals.ts'
 import type { SlotAnswer, SlotHolder } from './slots.ts'
@@ -111,7 +111,10 @@ export async function unlockWhenSteady(
   return 'steady'
 }
 
-/** Creates a key of the fleet, which is shown once. Throws `fleet_not_found`, `out_of_scope`. */
+/**
+ * Creates a key of the fleet, which is shown once. Throws `fleet_not_found`, `out_of_scope`,
+ * `handed_out_too_many`.
+ */
 export async function createFleetLockKey(
   tx: WriteTx,
   { random }: Pick<App, 'random'>,
@@ -120,6 +123,7 @@ export async function createFleetLockKey(
   now: Date,
 ): Promise<{ row: FleetLockKeyRow; key: string }> {
   const fleet = await findFleet(tx, actor, fleetName)
+  requireRoomFor('FleetLock keys', await db.countFleetLockKeys(tx, fleet.name))
   const id = newId('fleetlock', now, random)
   const credential = createCredential('fleetlock', id, random)
   const row: FleetLockKeyRow = {
