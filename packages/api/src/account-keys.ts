@@ -69,3 +69,27 @@ export const removeAccountKey = defineRoute({
   reply: nothing,
   status: 204,
 })
+
+const personParams = z.strictObject({ personId: idField('person') })
+
+export const listPersonKeys = defineRoute({
+  name: 'person.keys',
+  method: 'GET',
+  path: '/v1/people/:personId/keys',
+  auth: 'actor',
+  summary: 'List the SSH and OpenPGP keys of a person.',
+  params: personParams,
+  reply: z.object({ items: z.array(accountKeyView) }),
+})
+
+export const removePersonKey = defineRoute({
+  name: 'person.remove-key',
+  method: 'DELETE',
+  path: '/v1/people/:personId/keys/:accountKeyId',
+  auth: 'actor',
+  stepUp: true,
+  summary: 'Remove a key from a person’s account.',
+  params: personParams.extend(accountKeyParams.shape),
+  reply: nothing,
+  status: 204,
+})

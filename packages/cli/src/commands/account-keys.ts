@@ -1,7 +1,6 @@
 /** `seaworthy account key …`: the SSH and OpenPGP public keys of one's own account. */
 import type { Command } from 'commander'
 import { addAccountKey, listAccountKeys, removeAccountKey } from '@seaworthy/api/account-keys'
-import type { AccountKeyView } from '@seaworthy/api/account-keys'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
 import { parsePublicKey, publicKeyLengthMax } from '@seaworthy/trust/public-keys'
@@ -9,7 +8,7 @@ import type { PersonKey } from '@seaworthy/trust/public-keys'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
-import { formatAgo, harmless } from '../output/format.ts'
+import { tableOfKeys } from '../output/account-keys.ts'
 import type { CliPorts } from '../ports.ts'
 import { withSession } from '../session.ts'
 import { readFileOrInput } from '../state/files.ts'
@@ -41,21 +40,7 @@ export function addAccountCommands(program: Command, ports: CliPorts): void {
 async function list(context: Context): Promise<void> {
   await withSession(context, async ({ client }) => {
     const { items } = await client.call(listAccountKeys, {})
-    const now = context.ports.clock.now()
-    context.show(items, () =>
-      context.table<AccountKeyView>(
-        [
-          { title: 'id', text: (k) => k.id },
-          { title: 'name', text: (k) => harmless(k.name), isShrinkable: true },
-          { title: 'algorithm', text: (k) => k.algorithm, isDroppable: true },
-          { title: 'fingerprint', text: (k) => k.fingerprint },
-          { title: 'added', text: (k) => formatAgo(k.createdAt, now), isDroppable: true },
-          { title: 'state', text: (k) => (k.confirmedAt === null ? 'waits for you' : 'confirmed') },
-        ],
-        items,
-        'No keys.',
-      ),
-    )
+    context.show(items, () => tableOfKeys(context, items))
   })
 }
 

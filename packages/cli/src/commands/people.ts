@@ -1,13 +1,21 @@
 /** `seaworthy person …`: who may sign in to the server with a browser. */
 import type { Command } from 'commander'
+import { listPersonKeys, removePersonKey } from '@seaworthy/api/account-keys'
 import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
 import type { InvitationView } from '@seaworthy/api/invitations'
-import { disablePerson, enablePerson, listPeople, setPerson } from '@seaworthy/api/people'
+import {
+  disablePerson,
+  enablePerson,
+  listPeople,
+  setPerson,
+  showPerson,
+} from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { collect, collectRoles, roleOption } from '../options.ts'
+import { tableOfKeys } from '../output/account-keys.ts'
 import { formatAgo, harmless } from '../output/format.ts'
 import { describeRoles, rolesOfPeople } from '../output/roles.ts'
 import { describeOutcome, dryRunQuery } from '../output/rights-outcome.ts'
@@ -20,6 +28,20 @@ export function addPersonCommands(program: Command, ports: CliPorts): void {
     .command('list')
     .description('list people, disabled ones included')
     .action(async (_options: object, command: Command) => list(createContext(ports, command)))
+  person
+    .command('show <id>')
+    .description('show a person, and the SSH and OpenPGP keys of their account')
+    .action(async (id: string, _options: object, command: Command) =>
+      show(createContext(ports, command), id),
+    )
+  person
+    .command('key')
+    .description('SSH and OpenPGP keys of people’s accounts')
+    .command('remove <id> <key-id>')
+    .description('remove a key from a person’s account')
+    .action(async (id: string, keyId: string, _options: object, command: Command) =>
+      removeKey(createContext(ports, command), id, keyId),
+    )
   person
     .command('invite')
     .description('make a link by which one person comes in; it is shown once, for seven days')
@@ -80,6 +102,35 @@ async function list(context: Context): Promise<void> {
         'Nobody yet. `seaworthy up` prints the link for the first owner.',
       ),
     )
+  })
+}
+
+async function show(context: Context, personId: string): Promise<void> {
+  await withSession(context, async ({ client }) => {
+    const params = { personId }
+    const person = await client.call(showPerson, { params })
+    const { items: keys } = await client.call(listPersonKeys, { params })
+    const now = context.ports.clock.now()
+    context.show({ ...person, keys }, () => [
+      ...context.fields([
+        ['person', person.id],
+        ['name', harmless(person.name)],
+        ['role', describeRoles(person)],
+        ['limited to', describeLimits(person)],
+        ['signed in', formatAgo(person.lastSignInAt, now)],
+        ['state', person.disabledAt === null ? 'may sign in' : 'disabled'],
+        ['passkeys', String(person.passkeysCount)],
+      ]),
+      ...tableOfKeys(context, keys),
+    ])
+  })
+}
+
+async function removeKey(context: Context, personId: string, accountKeyId: string): Promise<void> {
+  await context.confirm(`Remove ${accountKeyId} from the account of ${personId}?`)
+  await withSession(context, async ({ client }) => {
+    await client.call(removePersonKey, { params: { personId, accountKeyId } })
+    context.show({ removed: accountKeyId }, () => [`Removed ${accountKeyId}.`])
   })
 }
 

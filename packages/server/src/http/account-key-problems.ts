@@ -1,4 +1,4 @@
-/** What the work of routes of people's own public keys refuses. */
+/** What the work of routes of people's public keys refuses. */
 import type { KnownCode } from './problems.ts'
 
 export const accountKeyProblems = {
@@ -13,4 +13,6 @@ export const accountKeyProblems = {
   'account-key.list': [],
   'account-key.confirm': ['account_key_not_found', 'passkey_needed'],
   'account-key.remove': ['account_key_not_found'],
+  'person.keys': ['out_of_scope', 'person_not_found'],
+  'person.remove-key': ['account_key_not_found', 'out_of_scope', 'person_not_found'],
 } as const satisfies Readonly<Record<string, readonly KnownCode[]>>

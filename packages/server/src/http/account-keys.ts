@@ -2,7 +2,9 @@ import {
   addAccountKey,
   confirmAccountKey,
   listAccountKeys,
+  listPersonKeys,
   removeAccountKey,
+  removePersonKey,
 } from '@seaworthy/api/account-keys'
 import { requirePerson } from '../app/access/index.ts'
 import * as people from '../app/people/index.ts'
@@ -47,6 +49,19 @@ export const accountKeyEndpoints: readonly Endpoint[] = [
       const row = await people.removeAccountKey(tx, actor, params.accountKeyId)
       const { personId, name, fingerprint } = row
       return { reply: undefined, detail: { person: personId, name, fingerprint } }
+    },
+  ),
+  read(listPersonKeys, 'person:read', async (app, { actor, params }) => {
+    const rows = await people.listPersonKeys(app.db.reader, actor, params.personId)
+    return { items: rows.map(people.viewAccountKey) }
+  }),
+  audited(
+    removePersonKey,
+    { permission: 'person:write', subject: ({ params }) => params.personId },
+    async (_app, tx, { actor, params }) => {
+      const row = await people.removePersonKey(tx, actor, params.personId, params.accountKeyId)
+      const { id, name, fingerprint } = row
+      return { reply: undefined, detail: { key: id, name, fingerprint } }
     },
   ),
 ]

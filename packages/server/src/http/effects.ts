@@ -47,6 +47,7 @@ export const unguarded = {
     'person.disable',
     'person.enable',
     'person.reinvite',
+    'person.remove-key',
     'person.set',
     'recovery-codes.create',
     'recovery.create',

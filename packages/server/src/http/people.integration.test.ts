@@ -8,7 +8,9 @@ import {
   addAccountKey,
   confirmAccountKey,
   listAccountKeys,
+  listPersonKeys,
   removeAccountKey,
+  removePersonKey,
 } from '@seaworthy/api/account-keys'
 import type { NewPasskey } from '@seaworthy/api/ceremonies'
 import {
@@ -80,6 +82,7 @@ import {
   createTestBrowser,
   createTestClient,
   startTestServer,
+  makeSshKey,
 } from '../testing/index.ts'
 
 let server: TestServer
@@ -1161,13 +1164,6 @@ test('A2 a token of an admin asks for more passkeys, and hears beforehand whom t
   await owner.api.call(setSignInPolicy, { body: { passkeyRoles } })
 })
 
-/** A new SSH public key. */
-function makeSshKey(): string {
-  const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
-  const part = (bytes: Uint8Array) => [Buffer.of(0, 0, 0, bytes.length), bytes]
-  const parts = [...part(Buffer.from('ssh-ed25519')), ...part(Buffer.from(x!, 'base64url'))]
-  return `ssh-ed25519 ${Buffer.concat(parts).toString('base64')}`
-}
 const keysOf = async (api: TestBrowser['api']) => (await api.call(listAccountKeys, {})).items
 
 test('A1 a person adds public keys in the browser, sees fingerprints, and no private key is taken', async () => {
@@ -1233,6 +1229,40 @@ test('A1 attack: a stolen token adds a key to the account of its person: it coun
   const again = browse()
   await acceptLink(again, link, 'The admin again')
   assert.deepEqual(await keysOf(again.api), [])
+})
+
+test('A1 A4 fault: owners neither see nor remove the keys of somebody else’s account, and who may do less than that person does neither', async () => {
+  const { browser, id: personId } = await join('admin')
+  const key = await browser.api.call(addAccountKey, {
+    body: { name: 'laptop', publicKey: makeSshKey() },
+  })
+  const { browser: viewer, id: viewerId } = await join('viewer')
+  const params = { personId, accountKeyId: key.id }
+  const shown = async () => (await owner.api.call(listPersonKeys, { params: { personId } })).items
+  assert.deepEqual(await shown(), [key])
+  const { browser: operator } = await join('operator')
+  for (const { api } of [viewer, operator]) {
+    await assert.rejects(api.call(removePersonKey, { params }), refused('permission_denied'))
+  }
+  // An admin could not give an owner's rights, and takes nothing from one.
+  const { browser: second, id: secondId } = await join('owner')
+  const own = await second.api.call(addAccountKey, {
+    body: { name: 'safe', publicKey: makeSshKey() },
+  })
+  const ofOwner = { personId: secondId, accountKeyId: own.id }
+  await assert.rejects(
+    browser.api.call(removePersonKey, { params: ofOwner }),
+    refused('out_of_scope'),
+  )
+  // The key is removed from the account that is named, and from no other.
+  const elsewhere = { params: { ...params, personId: viewerId } }
+  await assert.rejects(owner.api.call(removePersonKey, elsewhere), refused('account_key_not_found'))
+  assert.deepEqual(await shown(), [key])
+  await owner.api.call(removePersonKey, { params })
+  assert.deepEqual(await shown(), [])
+  const entry = (await auditEntries()).findLast(({ action }) => action === 'person.remove-key')
+  assert.deepEqual([entry?.['outcome'], entry?.['subject']], ['done', personId])
+  assert.deepEqual(entry?.['detail'], { fingerprint: key.fingerprint, key: key.id, name: 'laptop' })
 })
 
 /** Tries until the brake holds: each worker counts for itself. */

@@ -3,6 +3,7 @@
  * that exist, all of them of the fleet `shops` of the product `acme`. What a call could use up is
  * made anew for each.
  */
+import { addAccountKey } from '@seaworthy/api/account-keys'
 import { createFleet } from '@seaworthy/api/fleets'
 import { createForeignDevice, createGatewayToken } from '@seaworthy/api/foreign-devices'
 import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
@@ -28,6 +29,7 @@ import {
   acceptLink,
   addDevice,
   createTestBrowser,
+  makeSshKey,
   fillFleet,
   makeProvisioningKey,
   policyOf,
@@ -120,6 +122,14 @@ export async function makeScopedCalls(
     const { link } = await invite(scope)
     return acceptLink(createTestBrowser(server, client), link, 'Peter Person')
   }
+  const joinWithKey = async (scope: ListedScope, isNamed: boolean) => {
+    const { link } = await invite(scope)
+    const browser = createTestBrowser(server, client)
+    const { person } = await acceptLink(browser, link, 'Kay Keyholder')
+    const body = { name: 'laptop', publicKey: makeSshKey() }
+    const { id } = await browser.api.call(addAccountKey, { body })
+    return { personId: person.id, ...(isNamed ? { accountKeyId: id } : {}) }
+  }
   const ofScopes = (make: (scope: ListedScope) => ScopedCall | Promise<ScopedCall>): MakeCall[] =>
     Object.entries(listedScopes).map(([about, scope]) => async () => ({
       about,
@@ -198,6 +208,8 @@ export async function makeScopedCalls(
     ],
     ['person.list', [() => ({})]],
     ['person.show', ofPeople()],
+    ['person.keys', ofScopes(async (scope) => ({ params: await joinWithKey(scope, false) }))],
+    ['person.remove-key', ofScopes(async (scope) => ({ params: await joinWithKey(scope, true) }))],
     ['person.set', ofPeople({ name: 'Another Name' })],
     ['person.disable', ofPeople()],
     ['person.enable', ofPeople()],

@@ -65,6 +65,7 @@ export type { DatabaseLink, SharedServices } from './replicas.ts'
 export { digestReport } from '../app/devices/report-digest.ts'
 export { bareMarkOf } from '../db/foreign-check-ins.ts'
 export { scrape } from './scrape.ts'
+export { makeSshKey } from './ssh-keys.ts'
 export { createRegistryHandler } from '../http/registry/index.ts'
 export {
   parseAttributes,

@@ -18,6 +18,7 @@ import { requireOwnFactor } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
+import { findPerson, requireCovers, showPerson } from './people.ts'
 
 /** More than anybody has machines. */
 const keysMax = 20
@@ -99,9 +100,44 @@ export async function removeAccountKey(
 }
 
 async function findAccountKey(tx: WriteTx, actor: Actor, id: string): Promise<AccountKeyRow> {
-  const row = (await db.lockAccountKeys(tx, personOf(actor))).find((one) => one.id === id)
+  return findKeyOf(tx, personOf(actor), id, 'your account has no such key')
+}
+
+async function findKeyOf(
+  tx: WriteTx,
+  personId: string,
+  id: string,
+  otherwise: string,
+): Promise<AccountKeyRow> {
+  const row = (await db.lockAccountKeys(tx, personId)).find((one) => one.id === id)
   if (row !== undefined) return row
-  throw new Refusal<PersonRefusal>('account_key_not_found', 'your account has no such key')
+  throw new Refusal<PersonRefusal>('account_key_not_found', otherwise)
+}
+
+/** Throws `person_not_found`, `out_of_scope`. */
+export async function listPersonKeys(
+  tx: ReadTx,
+  actor: Actor,
+  personId: string,
+): Promise<AccountKeyRow[]> {
+  await showPerson(tx, actor, personId)
+  return db.listAccountKeys(tx, personId)
+}
+
+/**
+ * Removes a key from the account of somebody whose rights the actor could give. Throws
+ * `person_not_found`, `out_of_scope`, `account_key_not_found`.
+ */
+export async function removePersonKey(
+  tx: WriteTx,
+  actor: Current,
+  personId: string,
+  id: string,
+): Promise<AccountKeyRow> {
+  requireCovers(actor, await findPerson(tx, personId))
+  const row = await findKeyOf(tx, personId, id, 'this person has no such key')
+  await db.deleteAccountKey(tx, id)
+  return row
 }
 
 export function viewAccountKey(row: AccountKeyRow): AccountKeyView {

@@ -12,7 +12,9 @@ export {
   confirmAccountKey,
   judgeAccountKey,
   listAccountKeys,
+  listPersonKeys,
   removeAccountKey,
+  removePersonKey,
   viewAccountKey,
 } from './account-keys.ts'
 export { ceremonyMs } from './ceremonies.ts'
