@@ -40,10 +40,10 @@ export async function listEntities(
   const row = frame.fresh()
   const isLinked = parentParts(frame, parent, row)
   const statement = formatStatement(
-    part`select ${entityPart(frame, question, row)} as entity ${tail(frame, question, row, isLinked)}`,
+    part`select ${cellParts(frame, question, row)} ${tail(frame, question, row, isLinked)}`,
   )
-  const rows = await ask<{ entity: FoundEntity }>({ sql }, statement)
-  return rows.map(({ entity }) => entity)
+  const rows = await ask({ sql }, statement)
+  return rows.map((cells) => readEntity(question, cells))
 }
 
 export async function countEntities(
@@ -56,21 +56,21 @@ export async function countEntities(
   const row = frame.fresh()
   const all = [...parentParts(frame, parent, row), ...conditionsOf(frame, question, row)]
   const from = tableOf(question.set).from(row, reach)
-  const statement = formatStatement(part`select count(*) as count from ${from}${whereOf(all)}`)
-  const [found] = await ask<{ count: number }>({ sql }, statement)
-  return found!.count
+  const statement = formatStatement(part`select count(*) from ${from}${whereOf(all)}`)
+  const [found] = await ask({ sql }, statement)
+  return found![0] as number
 }
 
 /**
  * Statements are as various as what people ask: none is kept prepared, which would fill the memory
  * of the sessions.
  */
-async function ask<Row extends object>(
+async function ask(
   { sql }: ReadTx,
   { text, values }: { text: string; values: Value[] },
-): Promise<readonly Row[]> {
+): Promise<readonly Cells[]> {
   const parameters = values.map((value) => (typeof value === 'object' ? [...value] : value))
-  return sql.unsafe<Row[]>(text, parameters)
+  return sql.unsafe(text, parameters).values()
 }
 
 function whereOf(conditions: readonly Part[]): Part {
@@ -101,8 +101,11 @@ function tail(frame: Frame, question: Question, row: Part, more: readonly Part[]
   const { set, order, limit, skip, after } = question
   const conditions = [...more, ...conditionsOf(frame, question, row)]
   if (after !== null) conditions.push(behind(question, after, row))
+  const { properties } = setsByName.get(set)!
   const places = order.map(({ property, isDescending }) => {
     const x = column(set, property, row)
+    // An index is in the order that is asked for only where null is at the same end in both.
+    if (!properties[property]!.isNullable) return isDescending ? part`${x} desc` : part`${x}`
     return isDescending ? part`${x} desc nulls last` : part`${x} asc nulls first`
   })
   const from = tableOf(set).from(row, frame.reach)
@@ -142,34 +145,48 @@ function isBehind({ isDescending }: Order, after: string | null, x: Part, other:
   return after === null ? part`${x} is not null` : part`${x} > ${other}`
 }
 
-/** The entity as JSON, with its place. */
-function entityPart(frame: Frame, question: Question, row: Part): Part {
+/**
+ * An entity as it is found: the cells of its place, its values, its links and its counts, in the
+ * order in which the question names them. Without names there is less to build and to read.
+ */
+type Cells = readonly unknown[]
+
+function cellParts(frame: Frame, question: Question, row: Part): Part {
   const { set, select, order, expand } = question
-  const values = select.map((name) => valuePart(set, name, row))
-  const places = order.map(({ property }) => placePart(set, property, row))
-  const links: Part[] = []
-  const counts: Part[] = []
-  for (const expansion of expand) {
-    const name = namePart(expansion.link)
-    if (!expansion.isCountOnly)
-      links.push(part`${name}, ${entitiesPart(frame, set, expansion, row)}`)
-    if (expansion.isCountOnly || expansion.question.isCounted) {
-      counts.push(part`${name}, ${countPart(frame, set, expansion, row)}`)
-    }
-  }
-  const object = (members: readonly Part[]) => part`jsonb_build_object(${join(members, part`, `)})`
-  return part`jsonb_build_object('place', jsonb_build_array(${join(places, part`, `)}),
-    'values', ${object(values)}, 'links', ${object(links)}, 'counts', ${object(counts)})`
+  const cells = [
+    ...order.map(({ property }) => placePart(set, property, row)),
+    ...select.map((name) => valuePart(set, name, row)),
+    ...expand.filter(isListed).map((one) => entitiesPart(frame, set, one, row)),
+    ...expand.filter(isNumbered).map((one) => countPart(frame, set, one, row)),
+  ]
+  return join(cells, part`, `)
 }
 
-const namePart = (name: string) => part`${name}::text`
+function readEntity({ order, select, expand }: Question, cells: Cells): FoundEntity {
+  const [values, links] = [order.length, order.length + select.length]
+  const listed = expand.filter(isListed)
+  const counts = links + listed.length
+  const entities = ({ isMany, question }: Expansion, cell: unknown) => {
+    const list = isMany ? (cell as readonly Cells[]) : cell === null ? [] : [cell as Cells]
+    return list.map((one) => readEntity(question, one))
+  }
+  return {
+    place: cells.slice(0, values) as (string | null)[],
+    values: Object.fromEntries(select.map((name, i) => [name, cells[values + i] as EntityValue])),
+    links: Object.fromEntries(listed.map((one, i) => [one.link, entities(one, cells[links + i])])),
+    counts: Object.fromEntries(
+      expand.filter(isNumbered).map(({ link }, i) => [link, cells[counts + i] as number]),
+    ),
+  }
+}
+
+const isListed = ({ isCountOnly }: Expansion) => !isCountOnly
+const isNumbered = ({ isCountOnly, question }: Expansion) => isCountOnly || question.isCounted
 
 function valuePart(set: string, name: string, row: Part): Part {
   const x = column(set, name, row)
   const isInstant = setsByName.get(set)!.properties[name]!.type === 'instant'
-  return isInstant
-    ? part`${namePart(name)}, to_char(${x}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
-    : part`${namePart(name)}, ${x}`
+  return isInstant ? part`to_char(${x}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')` : x
 }
 
 function placePart(set: string, name: string, row: Part): Part {
@@ -178,11 +195,24 @@ function placePart(set: string, name: string, row: Part): Part {
   return isInstant ? part`to_char(${x}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')` : part`${x}::text`
 }
 
-function entitiesPart(frame: Frame, set: string, { link, question }: Expansion, above: Part): Part {
+function entitiesPart(
+  frame: Frame,
+  set: string,
+  { link, isMany, question }: Expansion,
+  above: Part,
+): Part {
   const row = frame.fresh()
   const isLinked = tableOf(set).links[link]!(above, row)
-  return part`coalesce((select jsonb_agg(x.entity) from (
-    select ${entityPart(frame, question, row)} as entity ${tail(frame, question, row, [isLinked])}) x), '[]')`
+  const one = part`jsonb_build_array(${cellParts(frame, question, row)})`
+  if (isMany) {
+    return part`coalesce((select jsonb_agg(x.entity) from (
+      select ${one} as entity ${tail(frame, question, row, [isLinked])}) x), '[]')`
+  }
+  // There is one at most: nothing is sorted or joined to a list.
+  if (question.skip > 0) return part`null::jsonb`
+  const all = [isLinked, ...conditionsOf(frame, question, row)]
+  const from = tableOf(question.set).from(row, frame.reach)
+  return part`(select ${one} from ${from}${whereOf(all)} limit 1)`
 }
 
 function countPart(frame: Frame, set: string, { link, question }: Expansion, above: Part): Part {

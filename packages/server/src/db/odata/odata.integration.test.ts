@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Question } from '@seaworthy/api/odata'
-import { readQuestion } from '@seaworthy/api/odata'
+import { entitySets, readQuestion } from '@seaworthy/api/odata'
 import type { Scope } from '@seaworthy/fleet/access'
 import fc from 'fast-check'
 import type { Db, TestDatabase } from '../../testing/index.ts'
+import type { ReadTx } from '../connection.ts'
 import { startTestDatabase } from '../../testing/index.ts'
 import type { Entity, World } from './evaluate.fixture.ts'
 import { answer, follow } from './evaluate.fixture.ts'
@@ -303,6 +304,43 @@ test('A4 a filter finds by SQL what it means, for everybody what they reach', as
     }),
     { numRuns: 400, interruptAfterTimeLimit: 100_000 },
   )
+})
+
+/** The statement of a question, instead of its answer. */
+async function statementOf(question: Question): Promise<{ text: string; values: string[] }> {
+  const asked: { text: string; values: string[] }[] = []
+  const unsafe = (text: string, values: string[]) => {
+    asked.push({ text, values })
+    return { values: async () => [] }
+  }
+  const everything = { products: null, fleets: null }
+  const reach = { scope: everything, published: { products: [], channels: [] } }
+  await listEntities({ sql: { unsafe } } as unknown as ReadTx, question, null, reach)
+  return asked[0]!
+}
+
+test('A4 attack: pages of a million are asked for again and again: each is read in the order of an index, and nothing is sorted', async () => {
+  const sorted: string[] = []
+  for (const [set, { isLarge, properties }] of Object.entries(entitySets)) {
+    if (!isLarge) continue
+    const indexed = Object.entries(properties).filter(([, { isIndexed }]) => isIndexed)
+    const orders = indexed.flatMap(([name]) => [name, `${name} desc`])
+    for (const order of ['', ...orders]) {
+      const options: Record<string, string> = order === '' ? {} : { $orderby: order }
+      const { question } = readQuestion(set, options, { now: new Date(base), pageSize: null })
+      const { text, values } = await statementOf(question)
+      const plan = await db.readSnapshot(async ({ sql }) => {
+        // The smallest tables are sorted although they need not be.
+        await sql`set local enable_sort = off`
+        await sql`set local enable_seqscan = off`
+        return sql.unsafe<{ 'QUERY PLAN': string }[]>(`explain ${text}`, values)
+      })
+      // Rows that are in the order of the first property are sorted among its equals.
+      if (plan.some((line) => /(?<!Incremental )Sort  /.test(line['QUERY PLAN'])))
+        sorted.push(`${set} by ${order}`)
+    }
+  }
+  assert.deepEqual(sorted, [])
 })
 
 test('A4 pages follow one another in every order, and leave nothing out', async () => {
