@@ -100,8 +100,9 @@ const tagsMax = 64
 export const tagText = z
   .string()
   .regex(/^[a-z][a-z0-9_.-]{0,62}=[^\n]{0,255}$/u, 'a tag of the form name=value')
+export const tagName = z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/)
 export const tagMap = z
-  .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/), text(255))
+  .record(tagName, text(255))
   .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`)
   .meta({ maxProperties: tagsMax })
 

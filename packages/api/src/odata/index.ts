@@ -10,6 +10,8 @@ export type { ComparisonWord, FilterCondition, Literal, Operand, Path } from './
 export { formatMetadata } from './metadata.ts'
 export type { EntitySet, SetName, ValueType } from './model.ts'
 export { entitySets, setsByName } from './model.ts'
+export type { PartSet } from './parts.ts'
+export { partValue, wholeParts } from './parts.ts'
 export type { AskedQuestion, Expansion, Order, Question } from './questions.ts'
 export { formatPlace, readQuestion } from './questions.ts'
 export type { ODataRefusal } from './refuse.ts'

@@ -34,6 +34,7 @@ import { readQuery } from '../parse-part.ts'
 import { formatEntity, pineForm, v4Form } from './forms.ts'
 import type { Form, AskedPage } from './forms.ts'
 import { writeByFilter } from './filtered-writes.ts'
+import { isOfPart, writePart } from './part-writes.ts'
 import { isWriting, write } from './writes.ts'
 
 interface Ports {
@@ -132,7 +133,10 @@ async function change(
   const isShown = showsEntity(req, isMade)
   if (isShown && method !== 'DELETE') requireMayRead(actor, set)
   const now = ports.app.clock.now()
-  const changed = await write(ports.app, ports.endpoints, req, actor, { method, set, key }, now)
+  const { app, endpoints } = ports
+  const changed = isOfPart(set)
+    ? await writePart(app, endpoints, req, actor, { method, set, key }, now)
+    : await write(app, endpoints, req, actor, { method, set, key }, now)
   if (changed !== null) {
     const place = formatEntity(root, set, changed)
     res.setHeader('odata-entityid', place)

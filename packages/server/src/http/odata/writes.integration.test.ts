@@ -395,6 +395,91 @@ test('A9 V4 attack: changes by filters that wait for a lock leave others the con
   )
 })
 
+test('A4 V4 T9 tags and variables are made, changed and removed by the routes of their device and fleet', async () => {
+  const [, deviceId] = devices as [string, string]
+  const tagsOf = async () => (await client.api.call(showDevice, { params: { deviceId } })).tags
+  await change('PATCH', `devices('${deviceId}')`, { tags: { region: 'north' } })
+  const made = await change('POST', 'deviceTags', { device: deviceId, name: 'site', value: 'quay' })
+  assert.equal(made.status, 201, JSON.stringify(made.body))
+  assert.deepEqual([made.body['name'], made.body['value']], ['site', 'quay'])
+  const site = `deviceTags(device='${deviceId}',name='site')`
+  assert.equal((await change('PATCH', site, { value: 'pier' })).status, 204)
+  assert.deepEqual(await tagsOf(), { region: 'north', site: 'pier' })
+  const [entry] = await newestEntries(1)
+  assert.deepEqual([entry!['action'], entry!['subject']], ['devices.set', deviceId])
+  assert.equal((await change('DELETE', site, undefined)).status, 204)
+  assert.deepEqual(await tagsOf(), { region: 'north' })
+  const again = await change('DELETE', site, undefined)
+  assert.deepEqual([again.status, again.body['code']], [404, 'odata_not_found'])
+  // Each tag is one change of the same device: none of them takes another one back.
+  const names = Array.from({ length: 12 }, (_, i) => `tag-${i}`)
+  const all = await Promise.all(
+    names.map((name) => change('POST', 'deviceTags', { device: deviceId, name, value: name })),
+  )
+  assert.ok(all.every(({ status }) => status === 201))
+  assert.deepEqual(Object.keys(await tagsOf()).length, 13)
+  const [fleet] = await db.reader.sql<{ fleet: string }[]>`
+    select fleet from devices where id = ${deviceId}`
+  const variablesOf = async (query: { deviceId?: string }) => {
+    const params = { fleet: fleet!.fleet }
+    const { items } = await client.api.call(listVariables, { params, query })
+    return items.map(({ name, value, deviceId: of }) => [name, value, of])
+  }
+  const colour = { name: 'COLOUR', value: 'red' }
+  const ofDevice = await change('POST', 'deviceVariables', { device: deviceId, ...colour })
+  assert.deepEqual([ofDevice.status, ofDevice.body['value']], [201, 'red'])
+  const ofFleet = await change('POST', 'fleetVariables', { fleet: fleet!.fleet, ...colour })
+  assert.equal(ofFleet.status, 201, JSON.stringify(ofFleet.body))
+  const variable = `deviceVariables(device='${deviceId}',name='COLOUR')`
+  assert.equal((await change('PATCH', variable, { value: 'blue' })).status, 204)
+  const [changed] = await newestEntries(1)
+  assert.deepEqual([changed!['action'], changed!['subject']], ['variable.set', fleet!.fleet])
+  assert.deepEqual(
+    (await variablesOf({ deviceId })).find(([, , of]) => of !== null),
+    ['COLOUR', 'blue', deviceId],
+  )
+  assert.equal((await change('DELETE', variable, undefined)).status, 204)
+  assert.deepEqual(await variablesOf({}), [['COLOUR', 'red', null]])
+})
+
+test('A3 A4 attack: a change of a tag or variable takes along what its key does not name, or reaches beyond a scope', async () => {
+  const [, deviceId] = devices as [string, string]
+  const codeOf = async (...call: Parameters<typeof change>) => {
+    const { status, body } = await change(...call)
+    return `${status} ${String(body['code'])}`
+  }
+  const before = await client.api.call(showDevice, { params: { deviceId } })
+  const of = `device='${deviceId}',name=`
+  const tag = `deviceTags(${of}'region')`
+  const variable = `deviceVariables(${of}'COLOUR')`
+  const ofFleet = `fleetVariables(fleet='${before.fleet}',name='COLOUR')`
+  const value = 'stolen'
+  for (const path of [tag, variable, ofFleet]) {
+    assert.equal(await codeOf('PATCH', path, { value }, viewer), '403 permission_denied', path)
+    assert.equal(await codeOf('PATCH', path, { value }, elsewhere), '403 out_of_scope', path)
+    assert.equal(await codeOf('DELETE', path, undefined, elsewhere), '403 out_of_scope', path)
+    for (const more of [{ deviceId }, { device: devices[0] }, { name: 'x' }, { fleet: 'quay' }]) {
+      assert.equal(await codeOf('PATCH', path, { value, ...more }), '400 invalid_request', path)
+    }
+    assert.equal(await codeOf('PATCH', path, {}), '400 invalid_request', path)
+    assert.equal(await codeOf('POST', path, { value }), '400 odata_not_supported', path)
+  }
+  for (const set of ['deviceTags', 'deviceVariables', 'fleetVariables']) {
+    assert.equal(await codeOf('PATCH', set, { value }), '400 odata_not_supported', set)
+    assert.equal(await codeOf('POST', set, { name: 'x', value }), '400 invalid_request', set)
+  }
+  for (const name of ['Region', '__proto__', 'a b', 'constructor ']) {
+    const body = { device: deviceId, name, value }
+    assert.equal(await codeOf('POST', 'deviceTags', body), '400 invalid_request', name)
+    assert.equal(await codeOf('POST', 'deviceVariables', body), '400 invalid_request', name)
+  }
+  assert.equal(
+    await codeOf('DELETE', `deviceTags(${of}'constructor')`, undefined),
+    '404 odata_not_found',
+  )
+  assert.deepEqual(await client.api.call(showDevice, { params: { deviceId } }), before)
+})
+
 test('A2 A3 attack: a removal by OData wants the same confirmation and approval as under /v1', async () => {
   const [, , deviceId] = devices as [string, string, string]
   await owner.stepUp()
@@ -462,8 +547,15 @@ test('A2 A3 V4 another person approves once what a filter finds, and exactly tha
 
 /** The part of `pinejs-client-core` that is used here; its own types need 66 packages. */
 interface PineClient {
-  patch(params: { resource: string; id: string; body: object }): Promise<unknown>
+  patch(params: {
+    resource: string
+    id?: string | object
+    options?: object
+    body: object
+  }): Promise<unknown>
   post(params: { resource: string; body: object }): Promise<unknown>
+  delete(params: { resource: string; id: object }): Promise<unknown>
+  get(params: { resource: string; id: object }): Promise<unknown>
 }
 interface PineModule {
   readonly PinejsClientCore: new (root: string) => PineClient
@@ -490,4 +582,22 @@ test('V4 the client of balena changes a device and makes a fleet as it is used t
   const made = await pine.post({ resource: 'fleets', body })
   assert.match(JSON.stringify(made), /"name":"pine"/)
   await assert.rejects(pine.post({ resource: 'fleets', body }), /fleet_exists/)
+
+  for (const resource of ['deviceTags', 'deviceVariables']) {
+    const id = { device: deviceId, name: resource === 'deviceTags' ? 'berth' : 'BERTH' }
+    const part = await pine.post({ resource, body: { ...id, value: '7' } })
+    assert.match(JSON.stringify(part), /"value":"7"/)
+    await pine.patch({ resource, id, body: { value: '8' } })
+    const shown = await pine.get({ resource, id })
+    assert.match(JSON.stringify(shown), /"value":"8"/)
+    await pine.delete({ resource, id })
+    assert.doesNotMatch(JSON.stringify((await pine.get({ resource, id })) ?? null), /"value"/)
+  }
+  const many = { resource: 'devices', body: { tags: { site: 'berth' } } }
+  const filter = { $filter: { id: { $in: [deviceId] } } }
+  const dry = (await pine.patch({ ...many, options: { ...filter, dryRun: 'true' } })) as {
+    readonly dryRunToken: string
+  }
+  const done = await pine.patch({ ...many, options: { ...filter, dryRunToken: dry.dryRunToken } })
+  assert.match(JSON.stringify(done), /"isDryRun":false,"count":1/)
 })

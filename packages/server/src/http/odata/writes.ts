@@ -1,7 +1,7 @@
 /**
  * Changes by OData. Each is a call of a route under `/v1`: permission, confirmation, effect, audit
  * action and the form of the body are those of the route. Changes of what a filter finds are in
- * `filtered-writes.ts`.
+ * `filtered-writes.ts`, those of tags and variables in `part-writes.ts`.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Key, ODataRefusal } from '@seaworthy/api/odata'
@@ -11,7 +11,6 @@ import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { createRollout } from '@seaworthy/api/rollouts'
 import type { BodyOf, Route } from '@seaworthy/api/route'
 import { nothing } from '@seaworthy/api/route'
-import { removeVariable, setVariable } from '@seaworthy/api/variables'
 import type { Refuse } from '@seaworthy/std/refusal'
 import { invariant, refuseAs } from '@seaworthy/std/refusal'
 import type { Actor } from '../../app/access/index.ts'
@@ -58,10 +57,6 @@ const writes: Readonly<Record<string, Partial<Record<Method, Write>>>> = {
     POST: { route: createFleet, params: {} },
     PATCH: { route: setFleet, params: { fleet: 'name' } },
   },
-  fleetVariables: {
-    PATCH: { route: setVariable, params: { fleet: 'fleet', variable: 'name' } },
-    DELETE: { route: removeVariable, params: { fleet: 'fleet', variable: 'name' } },
-  },
   rollouts: { POST: { route: createRollout, params: {} } },
 }
 
@@ -93,9 +88,21 @@ export function findWrite(
         : `${method} does nothing to ${set}; there is ${there}`,
     )
   }
-  const endpoint = endpoints.find(({ route }) => route.name === write.route.name)
+  return { ...write, endpoint: endpointOf(endpoints, write.route) }
+}
+
+export function endpointOf(endpoints: readonly Endpoint[], { name }: Route): Endpoint {
+  const endpoint = endpoints.find(({ route }) => route.name === name)
   invariant(endpoint !== undefined, 'every route is mounted')
-  return { ...write, endpoint }
+  return endpoint
+}
+
+/** Throws `odata_not_supported` unless POST names a set, and another method one entity. */
+export function requireKey({ method, set, key }: AskedWrite): void {
+  if (method === 'POST' && key !== null) refuse('POST makes an entity of a set: leave out the key')
+  if (method === 'POST' || key !== null) return
+  const byFilter = writes[set]?.[method]?.lock === undefined ? '' : ', or say by $filter which'
+  refuse(`name one entity by its key, as in ${set}('…')${byFilter}`)
 }
 
 /** Carries out the change, and answers with the key of the entity; `null` when it is gone. */
@@ -109,10 +116,7 @@ export async function write(
 ): Promise<Key | null> {
   const { route, params, endpoint } = findWrite(endpoints, asked)
   const { method, set, key } = asked
-  if (method === 'POST' && key !== null) refuse('POST makes an entity of a set: leave out the key')
-  if (method !== 'POST' && key === null) {
-    refuse(`name one entity by its key, as in ${set}('…'), or say by $filter which`)
-  }
+  requireKey(asked)
   await requireMayCall(app, endpoint, actor, req.url!, now)
   const reply = await endpoint.run(app, {
     params: parsePart(route.params, paramsOf(params, key), 'path'),
@@ -138,7 +142,11 @@ function keyIn(set: string, reply: Readonly<Record<string, unknown>>): Key {
   return setsByName.get(set)!.key.map((property) => ({ property, value: String(reply[property]) }))
 }
 
-export async function readBody(app: App, route: Route, req: IncomingMessage): Promise<unknown> {
+export async function readBody(
+  app: App,
+  route: Pick<Route, 'body' | 'bodyBytesMax'>,
+  req: IncomingMessage,
+): Promise<unknown> {
   if (route.body === nothing) {
     refuseBody(req)
     return undefined
