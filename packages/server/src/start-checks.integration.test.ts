@@ -39,6 +39,9 @@ test('a port in use is said before a database and keys are made, in one sentence
     stderr: `seaworthy: the server did not start: cannot listen on 127.0.0.1:${port}: another program listens there (EADDRINUSE); stop it, or choose another address or port with --listen\n`,
   })
   assert.ok(!existsSync(dataDir), 'nothing was made')
+  const plain = ['--listen', '127.0.0.1:0', '--http-listen', `127.0.0.1:${port}`]
+  assert.match(start('--data-dir', dataDir, ...plain).stderr, /port with --http-listen\n$/)
+  assert.ok(!existsSync(dataDir))
   const elsewhere = start('--data-dir', dataDir, '--listen', '192.0.2.1:8443')
   assert.match(
     elsewhere.stderr,

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { createServer as createPlainServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -11,7 +12,11 @@ import { connect } from 'node:tls'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
+import { waitUntil } from '@seaworthy/std/testing'
 import { hourMs, systemClock, systemSleep } from '@seaworthy/std/time'
+import { loadMasterKey } from '../../config/master-key.ts'
+import { renewByAcme } from '../acme/index.ts'
+import { readAcmeTrouble } from './acme-trouble.ts'
 import { prepareServer } from './first-start.ts'
 import { CertificateError } from './own-certificate.ts'
 import type { ServerTls } from './server-tls.ts'
@@ -156,4 +161,39 @@ test('A4 attack: a restored backup takes for good what ended after it: a start w
   assert.ok((await countGood()) >= 4)
   await start([], false, '0.0.0.0', true)
   assert.equal(await countGood(), 0)
+})
+
+test('A6 an order counts as a failure from its beginning, so that a server that dies in it does not order at each start', async () => {
+  await start(['ship.example'], true)
+  let connectionsCount = 0
+  // It takes connections, and says nothing.
+  const authority = createPlainServer(() => connectionsCount++).listen(0, '127.0.0.1')
+  await once(authority, 'listening')
+  const { port } = authority.address() as AddressInfo
+  const app = {
+    ...{ db, clock: systemClock, sleep: systemSleep, random: systemRandom, log: silentLog },
+    masterKey: await loadMasterKey(join(folder, 'master.key'), systemRandom, false),
+  }
+  const settings = {
+    directory: `https://127.0.0.1:${port}/directory`,
+    challenge: 'http-01',
+    ...{ email: null, caFile: null, binding: null },
+  } as const
+  const stopping = new AbortController()
+  const order = renewByAcme(app, settings, stopping.signal)
+  try {
+    await waitUntil('the authority is asked', async () => connectionsCount === 1)
+    assert.match((await readAcmeTrouble(db.reader))!.message, /has begun, and has not ended/)
+    // Another process sees this while the order goes on, and after one that died in it.
+    await renewByAcme(app, settings, new AbortController().signal)
+    assert.equal(connectionsCount, 1)
+    // Who stops in peace orders at the next start.
+    stopping.abort()
+    await order
+    assert.equal(await readAcmeTrouble(db.reader), undefined)
+  } finally {
+    stopping.abort()
+    await order
+    authority.close()
+  }
 })
