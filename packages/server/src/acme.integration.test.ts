@@ -25,6 +25,7 @@ import { lacks } from '@seaworthy/std/testing/programs'
 import { deleteChallenges, storeChallenge } from './db/acme-challenges.ts'
 import { notifyCertificate, setFact } from './db/server-facts.ts'
 import { createTestAuthority } from './testing/authority.ts'
+import { readAcmeTrouble, setAcmeTrouble } from './app/trust/index.ts'
 import type { Pebble } from './testing/pebble.ts'
 import { startPebble } from './testing/pebble.ts'
 import type { TestClient, TestServer } from './testing/index.ts'
@@ -78,6 +79,8 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
     how: { ALPNProtocols?: string[]; servername?: string } = {},
   ): Promise<X509Certificate | undefined> {
     const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...how })
+    // A refused handshake may fail twice: when it is read, and when it is written to.
+    socket.on('error', () => undefined)
     try {
       await once(socket, 'secureConnect')
       return socket.getPeerX509Certificate()
@@ -87,18 +90,39 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
       socket.destroy()
     }
   }
-  /** Each of the workers takes a turn. */
+  /** Each of the workers takes a turn; nothing is ordered any more, and nothing went wrong. */
   const shownByAll = (what: string, isWanted: (certificate: X509Certificate) => boolean) =>
     waitUntil(
       async () => `${what}\n${server.log().slice(-3000)}`,
       async () => {
         for (let i = 0; i < 6; i++) {
           const certificate = await shown()
-          if (certificate === undefined || !isWanted(certificate)) return false
+          if (certificate !== undefined && isWanted(certificate)) continue
+          await orderAgain()
+          return false
         }
-        return true
+        return (await problem()) === null
       },
     )
+  const view = () => client.api.call(showCertificate, {})
+  const problem = async () => (await view().catch(() => undefined))?.problem
+
+  /** A busy machine may answer the authority too late, and then waits for minutes. */
+  async function orderAgain(expected = /has begun, and has not ended/) {
+    const now = await problem()
+    if (now === null || now === undefined || expected.test(now)) return
+    const db = server.openDatabase()
+    try {
+      await db.write(async (tx) => {
+        const trouble = await readAcmeTrouble(tx)
+        if (trouble === undefined || /has begun/.test(trouble.message)) return
+        if (!expected.test(trouble.message)) await setAcmeTrouble(tx, undefined)
+      })
+    } finally {
+      await db.close()
+    }
+  }
+
   async function serialShown(): Promise<string> {
     let serial: string | undefined
     await waitUntil('a certificate is shown', async () => {
@@ -119,7 +143,6 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
     }
   }
   const isOfPebble = ({ issuer }: X509Certificate) => issuer.includes('Pebble')
-  const view = () => client.api.call(showCertificate, {})
 
   /** One request without TLS. */
   async function ask(method: string, path: string, host: string) {
@@ -166,9 +189,18 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
     await client.api.call(showSelf, {})
     const root = utf8Decode((await client.send('GET', '/ca.crt')).bytes)
     assert.equal(root.trim(), pebble.rootPem.trim())
-    const socket = connect({ host: '127.0.0.1', port, ca: root, servername: 'ship.example' })
-    await once(socket, 'secureConnect')
-    socket.destroy()
+    await waitUntil('a client that knows the authority takes the certificate', async () => {
+      const socket = connect({ host: '127.0.0.1', port, ca: root, servername: 'ship.example' })
+      socket.on('error', () => undefined)
+      try {
+        await once(socket, 'secureConnect')
+        return true
+      } catch {
+        return false
+      } finally {
+        socket.destroy()
+      }
+    })
   })
 
   it('A6 a certificate most of whose life is over is ordered anew', async () => {
@@ -233,8 +265,12 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
       const before = await serialShown()
       await client.api.call(addServerName, { params: { name } })
       await waitUntil(
-        async () => `the failure is named: ${(await view()).problem}`,
-        async () => why.test((await view()).problem ?? ''),
+        async () => `the failure is named: ${await problem()}`,
+        async () => {
+          if (why.test((await problem()) ?? '')) return true
+          await orderAgain(why)
+          return false
+        },
       )
       assert.equal(await serialShown(), before)
       await client.api.call(removeServerName, { params: { name } })

@@ -89,8 +89,6 @@ export async function renewByAcme(
     if (known?.isAccountRefused === true) await dropAccount(app)
     if (known === undefined) throw error
     app.log.warn('acme.failed', { names: wanted, why: next.message, nextAt: next.nextAt, error })
-  } finally {
-    await app.db.write((tx) => deleteChallenges(tx))
   }
 }
 
@@ -160,6 +158,7 @@ async function order(
   } finally {
     ended.abort()
     close()
+    await app.db.write((tx) => deleteChallenges(tx))
   }
 }
 
