@@ -70,11 +70,11 @@ test('A6 an own certificate that clients would refuse is refused by name, with t
   })
   refused({ key: String(locked) }, /ship\.key is locked by a passphrase/)
   refused({ names: ['ship.example', 'other.example'] }, /does not name other\.example.*it names/)
-  refused({ chain: leafPem }, /incomplete.*CN=Harbour Servers is missing.*Append it/)
-  refused({ chain: leafPem + authority.intermediatePem }, /CN=Harbour Root is missing/)
+  refused({ chain: leafPem }, /incomplete.*"CN=Harbour Servers" is missing.*Append it/)
+  refused({ chain: leafPem + authority.intermediatePem }, /"CN=Harbour Root" is missing/)
   refused(
     { chain: leafPem + authority.rootPem + authority.intermediatePem },
-    /certificate 1 \(CN=ship\) is followed by CN=Harbour Root, which has not issued it/,
+    /certificate 1 \("CN=ship"\) is followed by "CN=Harbour Root", which has not issued it/,
   )
   refused({ chain: 'nonsense' }, /is no certificate chain/)
   refused({ chain: whole().repeat(4) }, /at most 10/)
@@ -86,6 +86,28 @@ test('A6 an own certificate that clients would refuse is refused by name, with t
   refused({ chain: old + above }, /expired at .*put a renewed one/)
   const early = await authority.issue(requestPem, { from: 2, until: 90 })
   refused({ chain: early + above }, /valid only from .*check the clock/)
+})
+
+test('A6 attack: the names in a certificate that an authority has sent steer no terminal, and fill no screen', async () => {
+  const names = Array.from({ length: 100 }, (_, i) => `\u001b[2J${i}.example`)
+  const hostile = await authority.request(names)
+  const leaf = await authority.issue(hostile.requestPem)
+  const key = { file: '/etc/ship.key', pem: hostile.keyPem }
+  const chainPem = leaf + authority.intermediatePem + authority.rootPem
+  assert.throws(
+    () =>
+      judgeCertificate(
+        { certificateFile: null, chainPem, key },
+        {
+          ...{ names: ['ship.example'], now: systemClock.now(), madeKeyPem: otherKeyPem },
+          publicRoots: [],
+        },
+      ),
+    ({ message }: Error) => {
+      assert.match(message, /does not name ship\.example \(it names "/)
+      return !message.includes('\u001b') && message.length < 1000
+    },
+  )
 })
 
 test('A6 a certificate file with any byte changed or cut off is served as it was or refused, never half', () => {

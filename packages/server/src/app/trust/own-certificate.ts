@@ -5,6 +5,7 @@
 import type { KeyObject } from 'node:crypto'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
+import { quoted } from '@seaworthy/std/printable'
 import { isNamedBy, namesOf, pinOf } from './server-tls.ts'
 import type { ServerTls } from './server-tls.ts'
 
@@ -57,11 +58,12 @@ export function judgeCertificate(own: OwnCertificate, rules: CertificateRules): 
   if (names.length === 0 || unnamed.length > 0) {
     const lacking = unnamed.length === 0 ? 'any name' : unnamed.join(', ')
     throw new CertificateError(
-      `${where} does not name ${lacking} (it names ${names.join(', ') || 'nothing'}), so clients would refuse it there: ` +
+      `${where} does not name ${lacking} (it names ${names.length === 0 ? 'nothing' : quoted(names.join(', '))}), so clients would refuse it there: ` +
         'let a certificate be made for all names of the server, or leave out the --name',
     )
   }
-  const caPem = findRoot(chain, where, rules.publicRoots)
+  const isSent = own.certificateFile === null
+  const caPem = findRoot(chain, { where, isSent }, rules.publicRoots)
   try {
     createSecureContext({ key: keyPem, cert: certificatePem, minVersion: 'TLSv1.3' })
   } catch (cause) {
@@ -126,14 +128,14 @@ function requireValidNow(leaf: X509Certificate, where: string, now: Date): void 
  */
 function findRoot(
   chain: readonly X509Certificate[],
-  where: string,
+  { where, isSent }: { where: string; isSent: boolean },
   publicRoots: readonly string[],
 ): string {
   for (const [i, certificate] of chain.entries()) {
     const issuer = chain[i + 1]
     if (issuer !== undefined && !isIssuedBy(certificate, issuer)) {
       throw new CertificateError(
-        `${where}: certificate ${i + 1} (${nameOf(certificate.subject)}) is followed by ${nameOf(issuer.subject)}, which has not issued it: put each certificate before that of its issuer`,
+        `${where}: certificate ${i + 1} (${quoted(nameOf(certificate.subject))}) is followed by ${quoted(nameOf(issuer.subject))}, which has not issued it: put each certificate before that of its issuer`,
       )
     }
   }
@@ -145,8 +147,10 @@ function findRoot(
     if (root.subject === last.issuer && isIssuedBy(last, root)) return root.toString()
   }
   throw new CertificateError(
-    `${where} is incomplete: nothing in it leads from ${nameOf(last.subject)} to a root, because the certificate of its issuer ${nameOf(last.issuer)} is missing. ` +
-      'Append it, and those above it; of an authority of your own the root too',
+    `${where} is incomplete: nothing in it leads from ${quoted(nameOf(last.subject))} to a root, because the certificate of its issuer ${quoted(nameOf(last.issuer))} is missing. ` +
+      (isSent
+        ? 'Where the authority is not a public one, give its root with --acme-ca'
+        : 'Append it, and those above it; of an authority of your own the root too'),
   )
 }
 

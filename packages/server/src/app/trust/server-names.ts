@@ -1,6 +1,7 @@
 /** The names in the certificate that the server makes, and what is shown of any certificate. */
 import { X509Certificate } from 'node:crypto'
 import type { CertificateView } from '@seaworthy/api/certificates'
+import { cutText } from '@seaworthy/std/printable'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'
 import { findNameFault } from '../../config/server-names.ts'
@@ -23,6 +24,9 @@ interface Changed {
 
 type Deps = Pick<App, 'certificate' | 'db' | 'masterKey' | 'random'>
 
+/** An authority may call itself what it likes. */
+const issuerLengthMax = 500
+
 export function viewCertificate(
   { certificate }: Pick<App, 'certificate'>,
   tls: ServerTls = certificate.current,
@@ -33,7 +37,7 @@ export function viewCertificate(
     source: isOwn ? 'files' : isByAcme && tls === certificate.current ? 'acme' : 'made-here',
     names: namesOf(tls.certificatePem),
     namesGiven: [...namesGiven],
-    issuer: nameOf(issuer),
+    issuer: cutText(nameOf(issuer), issuerLengthMax),
     notBefore: formatInstant(validFromDate),
     notAfter: formatInstant(validToDate),
     pin: tls.pin,
