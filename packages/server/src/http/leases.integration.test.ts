@@ -29,6 +29,7 @@ import {
 import { base64Decode, base64Encode, hexEncode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
+import { searchArguments, searchFolder, searchFor } from '@seaworthy/std/testing/leaks'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { Db, TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
@@ -338,6 +339,22 @@ describe('a PostgreSQL', { skip: lacks('postgres 15') }, () => {
     const { account } = await leaseOf(id)
     const until = target.ask(`select rolvaliduntil from pg_roles where rolname = '${account}'`)
     assert.notEqual(until, '', 'it ends by itself, whatever becomes of this server')
+    const { password } = new URL(url)
+    const search = searchFor({ 'password of the lease': password, account: account! })
+    const [rows] = await db.reader.sql<{ all: string }[]>`
+      select string_agg(l::text, '') as all from leases l`
+    const found = [
+      ...search(rows!.all),
+      ...(await searchFolder(search, server.dataDir)),
+      ...search(server.log()),
+      ...(await searchArguments(search)),
+    ]
+    // The search finds what stands there: the name of the account.
+    assert.ok(found.includes('account'))
+    assert.deepEqual(
+      found.filter((one) => one.includes('password')),
+      [],
+    )
     const params = { credential: 'stock' }
     await assert.rejects(
       (await confirmed(olive)).call(removeStoredCredential, { params }),

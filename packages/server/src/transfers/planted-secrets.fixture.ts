@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addServerName, removeServerName, showCertificate } from '@seaworthy/api/certificates'
 import { readCredential } from '@seaworthy/api/credentials'
+import { createDeviceToken, readOwnConfiguration } from '@seaworthy/api/device-self'
 import { createGatewayToken } from '@seaworthy/api/foreign-devices'
 import {
   askProviderSignIn,
@@ -20,7 +21,9 @@ import { approvePairing, beginPairing, fetchPairing, readPairing } from '@seawor
 import { createRecoveryCodes } from '@seaworthy/api/passkeys'
 import { askPassword, setPassword, signInByPassword } from '@seaworthy/api/passwords'
 import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
+import { openLease, requestLease } from '@seaworthy/api/leases'
 import { setHeldSecret } from '@seaworthy/api/secrets'
+import { addStoredCredential } from '@seaworthy/api/stored-credentials'
 import { announceServerKey } from '@seaworthy/api/server-keys'
 import { createToken, refreshToken } from '@seaworthy/api/tokens'
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
@@ -28,7 +31,10 @@ import type { PlantedSecrets } from '@seaworthy/std/testing/leaks'
 import { waitUntil } from '@seaworthy/std/testing'
 import { createTotpApp } from '@seaworthy/std/testing/totp'
 import { systemClock } from '@seaworthy/std/time'
-import { generateSigner } from '@seaworthy/trust/keys'
+import { enrol, signProvisioningKey } from '@seaworthy/trust/enrolment'
+import { generateReceivingKey } from '@seaworthy/trust/hpke'
+import type { Signer } from '@seaworthy/trust/keys'
+import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
 import type { SecretName } from '../config/master-key.ts'
 import { secretPurposes } from '../config/master-key.ts'
 import type { TestBrowser, TestClient, TestIdentityProvider, TestServer } from '../testing/index.ts'
@@ -52,6 +58,7 @@ export async function plantSecrets(
   client: TestClient,
   owner: TestBrowser,
   provider: TestIdentityProvider,
+  signers: readonly Signer[],
 ): Promise<PlantedSecrets> {
   const planted: Record<string, string | Uint8Array> = {}
   const plantCredential = (what: string, text: string) => {
@@ -77,9 +84,23 @@ export async function plantSecrets(
   plantCredential('refreshed token', (await client.as(token).call(refreshToken, {})).token)
   const provisioningKey = await makeProvisioningKey(client, 1)
   plantCredential('provisioning key', provisioningKey)
-  const signer = await generateSigner('ed25519')
-  const { deviceId } = await register(client, provisioningKey, signer)
-  planted["device's assertion"] = (await makeAssertion(signer, deviceId, server.url)).slice(-60)
+  const held = 'a mole under nine gantries'
+  planted['secret that the server holds'] = held
+  await client.api.call(setHeldSecret, {
+    params: { ...fleet, secret: 'HELD' },
+    body: { value: base64Encode(utf8Encode(held)) },
+  })
+  const device = await enrolDevice(client, provisioningKey, signers)
+  for (const [name, pkcs8] of Object.entries(device.keys)) planted[name] = pkcs8.slice(-32)
+  const assertion = await makeAssertion(device.signer, device.id, server.url)
+  planted["device's assertion"] = assertion.slice(-60)
+  const { accessToken } = await client.api.call(createDeviceToken, { body: { assertion } })
+  planted["device's access token"] = accessToken.slice(-60)
+  const { entries } = await client.as(accessToken).call(readOwnConfiguration, {})
+  assert.ok(
+    entries.some(({ name }) => name === 'HELD'),
+    'the server has opened what it holds',
+  )
   plantCredential(
     'DDI token',
     (await addForeignDevice(client, { protocol: 'ddi', externalId: 'planted' })).token,
@@ -172,15 +193,49 @@ export async function plantSecrets(
     const { problem } = await client.api.call(showCertificate, {})
     return problem?.startsWith('no authority makes a certificate') === true
   })
-  const held = 'a mole under nine gantries'
-  planted['secret that the server holds'] = held
-  await client.api.call(setHeldSecret, {
-    params: { ...fleet, secret: 'HELD' },
-    body: { value: base64Encode(utf8Encode(held)) },
+  const stored = 'postern latch of the fourth quay'
+  planted['stored credential'] = stored
+  await owner.stepUp()
+  await owner.api.call(addStoredCredential, {
+    body: { name: 'quay', kind: 'value', value: base64Encode(utf8Encode(stored)) },
   })
+  const lease = await owner.api.call(requestLease, {
+    body: { credential: 'quay', reason: 'the gate is shut', seconds: 86_400 },
+  })
+  const { value } = await owner.api.call(openLease, { params: { leaseId: lease.id } })
+  assert.equal(value, base64Encode(utf8Encode(stored)))
   // The server keeps its next key, beside the present one, once it is announced.
   await client.api.call(announceServerKey, { body: {} })
   return { ...planted, ...(await readOwnSecrets(server)) }
+}
+
+/** A device that holders have enrolled, and the private keys with which it was. */
+async function enrolDevice(
+  client: TestClient,
+  provisioningKey: string,
+  signers: readonly Signer[],
+): Promise<{ id: string; signer: Signer; keys: Readonly<Record<string, Uint8Array>> }> {
+  const [own, made] = [await generateKeyPair('ed25519'), await generateKeyPair('ed25519')]
+  const { pkcs8: receiving, publicKey } = await generateReceivingKey()
+  const place = { product: 'acme', fleet: 'shops', publicKey: made.key }
+  const certificate = await signProvisioningKey(place, signers)
+  const enrolment = await enrol(
+    { certificate, pkcs8: base64Encode(made.pkcs8) },
+    { publicKey: own.key, receivingKey: base64Encode(publicKey) },
+  )
+  const signer = await signerFromPkcs8(own.key, own.pkcs8)
+  const signatures = [...certificate.signatures]
+  const { deviceId } = await register(client, provisioningKey, signer, {
+    enrolment: { ...enrolment, certificate: { ...certificate, signatures } },
+  })
+  return {
+    ...{ id: deviceId, signer },
+    keys: {
+      "device's key": own.pkcs8,
+      "device's receiving key": receiving,
+      'enrolment key': made.pkcs8,
+    },
+  }
 }
 
 /** What the server keeps for itself: the master key, and what is sealed under it. */

@@ -26,6 +26,8 @@ import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
 import { ProblemError } from '@seaworthy/api/problems'
 import { showServer } from '@seaworthy/api/server'
+import { hexDecode, hexEncode } from '@seaworthy/std/bytes'
+import { systemRandom } from '@seaworthy/std/random'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { SecretSearch } from '@seaworthy/std/testing/leaks'
 import { searchArguments, searchFolder, searchFor } from '@seaworthy/std/testing/leaks'
@@ -77,8 +79,11 @@ async function run(...args: readonly string[]): Promise<Ended> {
 }
 
 let base: string
-/** Nobody listens at port 1: the key of an account is made before its authority is asked. */
-let acme: readonly string[]
+/**
+ * Stored credentials have their key. Nobody listens at port 1: the key of an account is made before
+ * its authority is asked.
+ */
+let options: readonly string[]
 let server: TestServer
 let client: TestClient
 let browser: TestBrowser
@@ -95,11 +100,15 @@ before(async () => {
   // PostgreSQL's own account must be able to pass.
   await chmod(base, 0o711)
   await mkdir(file('first'))
-  acme = [
+  // The key of stored credentials lies where no thief of the data folder finds it.
+  const key = hexEncode(systemRandom.bytes(32))
+  await writeFile(file('credential.key'), key, { mode: 0o600 })
+  options = [
+    ...['--credential-key-file', file('credential.key')],
     ...['--acme-directory', 'https://127.0.0.1:1/directory', '--acme-agree-terms'],
     ...['--http-listen', `127.0.0.1:${await claimPort()}`],
   ]
-  server = await startTestServer({ dataDir: file('first'), args: acme })
+  server = await startTestServer({ dataDir: file('first'), args: options })
   client = createTestClient(server)
   const { signers } = await setUpTrust(client)
   browser = createTestBrowser(server, client)
@@ -109,7 +118,8 @@ before(async () => {
   device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   await report(client, device, { sequence: 1 }, true)
   provider = await startIdentityProvider(redirectUriOf(browser))
-  search = searchFor(await plantSecrets(server, client, browser, provider))
+  const planted = await plantSecrets(server, client, browser, provider, signers)
+  search = searchFor({ ...planted, 'credential key': key, 'credential key, raw': hexDecode(key) })
 })
 after(async () => {
   client.close()
@@ -396,7 +406,7 @@ test('O4 a server that moved house gives the same answers, devices and people go
   const { adminToken } = server
   const port = Number(new URL(server.url).port)
   client.close()
-  server = { ...(await startTestServer({ dataDir: second, port, args: acme })), adminToken }
+  server = { ...(await startTestServer({ dataDir: second, port, args: options })), adminToken }
   client = createTestClient(server)
   const { cookies, authenticator } = browser
   browser = createTestBrowser(server, client, { authenticator })
