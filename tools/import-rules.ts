@@ -15,15 +15,16 @@ const allowedPackages: Record<string, readonly string[]> = {
   api: ['std'],
   oci: ['std'],
   sbom: ['std'],
+  response: ['std'],
   delta: ['std'],
   agent: ['std', 'trust', 'oci', 'delta', 'api'],
-  cli: ['std', 'trust', 'oci', 'sbom', 'fleet', 'api'],
+  cli: ['std', 'trust', 'oci', 'sbom', 'response', 'fleet', 'api'],
   server: ['std', 'trust', 'oci', 'delta', 'fleet', 'api'],
   web: ['std', 'api'],
 }
 /** Packages that must run in a browser too. */
-export const nodeFree = ['std', 'trust', 'fleet', 'api', 'web']
-const thirdPartyFree = ['std', 'trust', 'fleet']
+export const nodeFree = ['std', 'trust', 'fleet', 'response', 'api', 'web']
+const thirdPartyFree = ['std', 'trust', 'fleet', 'response']
 /** What a layer of the server may not see. */
 const hiddenLayers: Record<string, readonly string[]> = {
   http: ['db', 'tasks'],

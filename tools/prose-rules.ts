@@ -11,6 +11,7 @@ const checkedWorkspaces = [
   'cli',
   'fleet',
   'oci',
+  'response',
   'sbom',
   'server',
   'sim',

@@ -23,6 +23,7 @@ test('the rules look at the whole repository', () => {
     'trust',
     'fleet',
     'oci',
+    'response',
     'sbom',
     'api',
     'server',

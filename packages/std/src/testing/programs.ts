@@ -21,6 +21,7 @@ const optionalPrograms = {
   cpio: { names: ['cpio'], install: 'apt install cpio' },
   curl: { names: ['curl'], install: 'apt install curl' },
   debootstrap: { names: ['/usr/sbin/debootstrap'], install: 'apt install debootstrap' },
+  dpkg: { names: ['dpkg'], install: 'apt install dpkg' },
   'dpkg-query': { names: ['dpkg-query'], install: 'apt install dpkg' },
   fish: { names: ['fish'], install: 'apt install fish' },
   jq: { names: ['jq'], install: 'apt install jq' },
