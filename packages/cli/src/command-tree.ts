@@ -35,6 +35,7 @@ import { addTokenCommands } from './commands/tokens.ts'
 import { addTransferCommands } from './commands/transfers.ts'
 import { addTrustCommands } from './commands/trust.ts'
 import { addTufCommands } from './commands/tuf.ts'
+import { addVulnerabilityCommands } from './commands/vulnerabilities.ts'
 import { addUpCommand } from './commands/up.ts'
 import { addHelpBelow, FittingHelp } from './help.ts'
 import { createOptionUse } from './option-use.ts'
@@ -53,6 +54,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addProductCommands,
   addChannelCommands,
   addReleaseCommands,
+  addVulnerabilityCommands,
   addPublishCommands,
   addProposalCommands,
   addFleetCommands,

@@ -482,6 +482,44 @@ test('B4 a release says what it is made of, as its signature covers it', async (
   assert.match(err, /Nobody has signed web unsigned/)
 })
 
+test('R13 the components of a release are compared with records in files, and nothing is left out without a word', async () => {
+  const { ben } = world
+  const records = ben.file('records')
+  await mkdir(records)
+  const write = (name: string, record: object) =>
+    writeFile(join(records, `${name}.json`), JSON.stringify({ id: name, ...record }))
+  const changed = { modified: '2026-01-01T00:00:00Z' }
+  const about = (name: string, ...ranges: object[]) => ({
+    affected: [{ package: { ecosystem: 'npm', name }, ranges }],
+  })
+  const range = (...events: object[]) => ({ type: 'SEMVER', events })
+  await write('X-1', {
+    ...{ ...changed, aliases: ['CVE-2026-0001'], summary: 'Water gets in' },
+    ...about('tide', range({ introduced: '0' }, { fixed: '2.2.0' })),
+  })
+  await write('X-2', {
+    ...changed,
+    ...about('tide', range({ introduced: '0' }, { fixed: '2.0.0' })),
+  })
+  await write('X-3', {
+    ...changed,
+    ...about('tide', { type: 'GIT', events: [{ introduced: '0' }] }),
+  })
+  await write('X-4', { ...changed, ...about('moon', range({ introduced: '0' })) })
+  await write('X-5', about('tide', range({ introduced: '0' })))
+  const shown = await ben.ok('vulnerability', 'check', 'web', '1.0', '--records', records)
+  assert.match(shown, /X-1 +CVE-2026-0001 +tide 2\.1\.0 +affected, fixed in 2\.2\.0 +Water gets in/)
+  assert.match(shown, /X-3 +tide 2\.1\.0 +unknown: git only/)
+  assert.doesNotMatch(shown, /X-2|X-4/)
+  assert.match(shown, /1 component compared with 5 records/)
+  assert.match(shown, /Set aside.*1 record:\n.*X-5\.json: without the instant of its last change/)
+  await mkdir(ben.file('no-records'))
+  assert.match(
+    await ben.fails(2, 'vulnerability', 'check', 'web', '1.0', '--records', ben.file('no-records')),
+    /holds no records/,
+  )
+})
+
 /** A registry on this machine with one image, as far as pulling needs it. */
 async function serveImage(t: TestContext) {
   const digestOf = (bytes: Buffer) => `sha256:${hash('sha256', bytes, 'hex')}`

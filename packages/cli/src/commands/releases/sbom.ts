@@ -33,23 +33,13 @@ export async function showSbom(
   options: SbomOptions,
 ): Promise<void> {
   await withSession(context, async (session) => {
-    const source = productContent(session, product)
-    const digest = await findRelease(context, session, { product, version, ...options })
-    const { release } = await readReleaseIndex(source, digest)
-    const mediaType = mediaTypeOf[options.format]
-    const documents = findDocuments(release, mediaType)
-    const platform = choosePlatform([...release.platforms.keys()], options.platform)
-    const artifact = documents.get(platform)
-    if (artifact === undefined) {
-      throw new CliError('notFound', `${product} ${version} has no SBOM for ${platform}`, {
-        wayOut:
-          'Bundles that `seaworthy release create` makes have one; container images and operating system images do not yet.',
-      })
-    }
-    const bytes = await readDocument(source, artifact, mediaType)
+    const { platform, digest, bytes } = await fetchSbom(context, session, {
+      ...{ product, version },
+      ...options,
+    })
     if (options.output !== undefined) {
       await writeFile(options.output, bytes)
-      context.show({ file: options.output, digest: artifact.digest }, () => [
+      context.show({ file: options.output, digest }, () => [
         `${options.output} holds the ${options.format} document of ${product} ${version} for ${platform}.`,
       ])
       return
@@ -61,6 +51,28 @@ export async function showSbom(
       )
     } else context.show(parseAnyJsonText(text), () => printableJson(text).split('\n'))
   })
+}
+
+/** A document of the release that a channel's keys have signed, or else the server's. */
+export async function fetchSbom(
+  context: Context,
+  session: Session,
+  wanted: { product: string; version: string } & SbomOptions,
+): Promise<{ platform: string; digest: Digest; bytes: Uint8Array }> {
+  const { product, version, format } = wanted
+  const source = productContent(session, product)
+  const { release } = await readReleaseIndex(source, await findRelease(context, session, wanted))
+  const mediaType = mediaTypeOf[format]
+  const platform = choosePlatform([...release.platforms.keys()], wanted.platform)
+  const artifact = findDocuments(release, mediaType).get(platform)
+  if (artifact === undefined) {
+    throw new CliError('notFound', `${product} ${version} has no SBOM for ${platform}`, {
+      wayOut:
+        'Bundles that `seaworthy release create` makes have one; container images and operating system images do not yet.',
+    })
+  }
+  const { digest } = artifact
+  return { platform, digest, bytes: await readDocument(source, artifact, mediaType) }
 }
 
 /** The release that a channel's keys have signed, or else the one that the server has. */

@@ -1,0 +1,180 @@
+/** `seaworthy vulnerability …`: what is known of the components of a release. */
+import type { Command } from 'commander'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SbomComponent } from '@seaworthy/response/components'
+import { readCycloneDx } from '@seaworthy/response/components'
+import type { ComponentVerdict } from '@seaworthy/response/matching'
+import { judgeComponent, subjectKey } from '@seaworthy/response/matching'
+import type { VulnerabilityRecord } from '@seaworthy/response/records'
+import { readRecord } from '@seaworthy/response/records'
+import type { Context } from '../context.ts'
+import { createContext } from '../context.ts'
+import { CliError } from '../failure.ts'
+import { formatCount } from '../output/format.ts'
+import { collect } from '../options.ts'
+import type { CliPorts } from '../ports.ts'
+import { withSession } from '../session.ts'
+import { readBounded } from '../state/files.ts'
+import { fetchSbom } from './releases/sbom.ts'
+
+interface CheckOptions {
+  records: string[]
+  platform?: string
+  channel?: string
+}
+
+export function addVulnerabilityCommands(program: Command, ports: CliPorts): void {
+  const vulnerability = program
+    .command('vulnerability')
+    .description('what is known of the components of a release')
+  vulnerability
+    .command('check <product> <version>')
+    .description('compare the components of a release with records in the OSV format')
+    .requiredOption(
+      '--records <path>',
+      'a record, or a folder of them (*.json), such as an unpacked export of osv.dev; may be repeated',
+      collect,
+    )
+    .option('--platform <os/arch>', 'needed where the release has several')
+    .option('--channel <name>', 'needed where several channels list the version')
+    .action(async (product: string, version: string, options: CheckOptions, command: Command) =>
+      check(createContext(ports, command), product, version, options),
+    )
+}
+
+interface Finding {
+  readonly record: VulnerabilityRecord
+  readonly component: SbomComponent
+  readonly verdict: ComponentVerdict
+}
+
+async function check(
+  context: Context,
+  product: string,
+  version: string,
+  { records: paths, ...options }: CheckOptions,
+): Promise<void> {
+  const files = (await Promise.all(paths.map(listRecords))).flat()
+  if (files.length === 0) {
+    throw new CliError('usage', `${paths.join(', ')} holds no records`, {
+      wayOut: 'Name a record, or a folder with files that end in .json.',
+    })
+  }
+  const { platform, bytes } = await withSession(context, (session) =>
+    fetchSbom(context, session, { product, version, ...options, format: 'cyclonedx' }),
+  )
+  const { components, others } = readCycloneDx(bytes)
+  const { findings, setAside } = await matchAll(context, components, files)
+  const shown = findings.filter(({ verdict: { verdict } }) =>
+    ['affected', 'unknown'].includes(verdict),
+  )
+  const view = {
+    ...{ product, version, platform, components: components.length, records: files.length },
+    findings: shown.map(viewFinding),
+    setAside,
+  }
+  context.show(view, () => [
+    ...context.table<Finding>(
+      [
+        { title: 'record', text: ({ record }) => record.id },
+        { title: 'also', text: ({ record }) => record.aliases[0] ?? '', isDroppable: true },
+        { title: 'component', text: ({ component: one }) => `${one.name} ${one.version}` },
+        { title: 'verdict', text: ({ verdict }) => describeVerdict(verdict) },
+        { title: 'what', text: ({ record }) => record.summary, isShrinkable: true },
+      ],
+      shown,
+      `No record speaks of a component of ${product} ${version} for ${platform} as it is.`,
+    ),
+    `${formatCount(components.length, 'component')} compared with ${formatCount(files.length, 'record')}.`,
+    ...(others.length === 0
+      ? []
+      : [`No record can be about ${formatCount(others.length, 'component')} of another kind.`]),
+    ...describeSetAside(setAside),
+  ])
+}
+
+function viewFinding({ record, component, verdict }: Finding) {
+  const { id, aliases, summary } = record
+  const { purl, name, version } = component
+  return { id, aliases, summary, component: { purl, name, version }, ...verdict }
+}
+
+function describeVerdict(verdict: ComponentVerdict): string {
+  switch (verdict.verdict) {
+    case 'affected': {
+      const how = verdict.confidence === 'low' ? 'perhaps affected' : 'affected'
+      return verdict.fixed === undefined
+        ? `${how}, no fix known`
+        : `${how}, fixed in ${verdict.fixed}`
+    }
+    case 'unknown':
+      return `unknown: ${verdict.reason.replaceAll('_', ' ')}`
+    case 'fixed':
+    case 'not_affected':
+      return verdict.verdict.replaceAll('_', ' ')
+  }
+}
+
+interface SetAside {
+  readonly file: string
+  readonly why: string
+}
+const setAsideShownMax = 5
+
+/** What could not be used may hold what matters: it is counted, and named. */
+function describeSetAside(setAside: readonly SetAside[]): string[] {
+  if (setAside.length === 0) return []
+  const left = setAside.length - setAsideShownMax
+  return [
+    `Set aside, in whole or in part: ${formatCount(setAside.length, 'record')}:`,
+    ...setAside.slice(0, setAsideShownMax).map(({ file, why }) => `  ${file}: ${why}`),
+    ...(left > 0 ? [`  … and ${left} more (all of them with --json)`] : []),
+  ]
+}
+
+const recordBytesMax = 16 * 1024 * 1024
+
+async function matchAll(
+  context: Context,
+  components: readonly SbomComponent[],
+  files: readonly string[],
+): Promise<{ findings: Finding[]; setAside: SetAside[] }> {
+  const bySubject = new Map<string, SbomComponent[]>()
+  for (const component of components) {
+    const { ecosystem, subject } = component
+    const key = subjectKey({ ecosystem, name: subject.name })
+    bySubject.set(key, [...(bySubject.get(key) ?? []), component])
+  }
+  const findings: Finding[] = []
+  const setAside: SetAside[] = []
+  const progress = context.progress('match')
+  let doneBytes = 0
+  for (const file of files) {
+    context.ports.signal.throwIfAborted()
+    const bytes = await readBounded(file, recordBytesMax)
+    progress.update((doneBytes += bytes.length))
+    const record = readRecord(bytes)
+    if ('why' in record) {
+      setAside.push({ file, why: record.why })
+      continue
+    }
+    if (record.faults.length > 0) setAside.push({ file, why: record.faults.join('; ') })
+    const about = new Set(record.affected.flatMap((one) => bySubject.get(subjectKey(one)) ?? []))
+    for (const component of about) {
+      const verdict = judgeComponent(component, record)
+      if (verdict !== undefined) findings.push({ record, component, verdict })
+    }
+  }
+  progress.finish()
+  return { findings, setAside }
+}
+
+async function listRecords(path: string): Promise<string[]> {
+  if (!(await stat(path)).isDirectory()) return [path]
+  const names = await readdir(path, { recursive: true })
+  return names
+    .filter((name) => name.endsWith('.json'))
+    .toSorted()
+    .map((name) => join(path, name))
+}
