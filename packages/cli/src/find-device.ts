@@ -1,10 +1,23 @@
 /** A device as people name it: by its id, or by a name that only one device has. */
 import { listDevices } from '@seaworthy/api/devices'
 import { idField } from '@seaworthy/api/fields'
+import { quoted } from '@seaworthy/std/printable'
 import { CliError } from './failure.ts'
 import type { Session } from './session.ts'
 
 const deviceId = idField('device')
+
+/**
+ * The id that was given, where only an id counts. Throws `CliError` for a name, which the device
+ * chose.
+ */
+export function requireDeviceId(given: string): string {
+  if (deviceId.safeParse(given).success) return given
+  throw new CliError('usage', `${quoted(given)} is not the id of a device`, {
+    wayOut:
+      'A device chooses its name, so this command takes the id alone: `seaworthy device list --text NAME` shows it.',
+  })
+}
 
 /** How many devices of one name an error lists. */
 const candidatesMax = 10

@@ -228,8 +228,18 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   const later = await ann.ok('rollout', 'why', rollout.id, others[0]!.id)
   assert.match(
     later,
-    /^not yet: .*\n\ncode: +wave_not_open\nrollout: +rollout_\w+\nwave: +[23]\nplace: +a wave of [\d.]+ % and more takes it in\n/,
+    /^not yet: .*\n\ncode: +wave_not_open\nrollout: +rollout_\w+\nwave: +[23]\nplace: +[\d.]+ %: waves by percentage take in the lowest first\n/,
   )
+  // A device is named here as it is elsewhere, and where only its id counts, that is said.
+  const unknown = ['rollout', 'why', rollout.id, 'nowhere'] as const
+  assert.match(await ann.fails(5, ...unknown), /there is no device with the id or name nowhere/)
+  await ann.ok('device', 'set', others[0]!.id, '--name', 'jetty')
+  assert.equal(await ann.ok('rollout', 'why', rollout.id, 'jetty'), later)
+  assert.match(
+    await ann.fails(2, 'variable', 'list', '--device', 'jetty'),
+    /"jetty" is not the id of a device\n.*`seaworthy device list --text NAME`/,
+  )
+  assert.match(await ann.fails(2, 'secret', 'known-to', 'jetty'), /is not the id of a device/)
   for (const state of ['downloading', 'installing', 'watching'] as const) {
     await canary.work(state)
     assert.equal(await codeOf(canary), state)
@@ -376,6 +386,19 @@ test('D4 the signed way back: one key proposes, another signs on its own machine
     new RegExp(`Then go on with the same command: seaworthy rollout back ${bad.id}`),
   )
   assert.equal((await ann.json<RolloutView[]>('rollout', 'list')).length, 2)
+  const early = (version: string) => [
+    ...['rollout', 'create', '--fleet', 'lab', '--release', `web@${version}`, '--waves', '100%'],
+  ]
+  assert.match(
+    await ann.fails(3, ...early('1.0-again')),
+    new RegExp(
+      `1\\.0-again is not published on web\\.stable yet: ${id} .* waits for signatures\nSign it with`,
+    ),
+  )
+  assert.match(
+    await ann.fails(5, ...early('9.9')),
+    /there is no release web 9\.9\n.*release list web/,
+  )
   // The command runs again before anybody has signed: it finds the same proposal and makes no
   // second one.
   assert.match(await back(), new RegExp(id))

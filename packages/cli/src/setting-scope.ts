@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { showDevice } from '@seaworthy/api/devices'
 import { CliError, doNotTrust } from './failure.ts'
+import { requireDeviceId } from './find-device.ts'
 import type { Session } from './session.ts'
 
 export interface SettingOptions {
@@ -12,7 +13,7 @@ export interface SettingOptions {
 export function addScopeOptions(command: Command): Command {
   return command
     .option('--fleet <name>', 'for all devices of this fleet')
-    .option('--device <device>', 'for this device, before what its fleet has')
+    .option('--device <device-id>', 'for this device, before what its fleet has')
 }
 
 export interface SettingTarget {
@@ -32,7 +33,7 @@ export async function findScope(
     })
   }
   if (device === undefined) return { fleet: fleet!, deviceId: undefined, ofDevice: {} }
-  const view = await client.call(showDevice, { params: { deviceId: device } })
+  const view = await client.call(showDevice, { params: { deviceId: requireDeviceId(device) } })
   if (view.id !== device) {
     throw new CliError('refused', `${device} was asked for, and the server shows ${view.id}`, {
       wayOut: doNotTrust,

@@ -142,9 +142,16 @@ test('from login to a release that two of three signers published, one of them w
   const early = await ann.fails(3, 'proposal', 'apply', proposed.id)
   assert.match(early, /\(proposal_incomplete\)/)
 
+  const again = await ann.run('proposal', 'sign', proposed.id, '--key', ann.file('key'))
+  assert.match(again.err, /key has signed this proposal already: signing again changes nothing/)
+
   // Eve's machine has no network: everything comes in one file, and only signatures go back.
   await ann.ok('proposal', 'export', proposed.id, '-o', ann.file('proposal.json'))
   await cp(ann.file('proposal.json'), eve.file('proposal.json'))
+  assert.match(
+    await ben.fails(2, 'proposal', 'import', eve.file('proposal.json')),
+    /is the proposal itself, not the signatures of it\n.*proposal sign .* writes .*\.signatures/,
+  )
   const offline = await createCliUser(t, 'offline', {
     createTransport: () => {
       throw new Error('this machine has no network')

@@ -8,7 +8,9 @@ import {
   formatProblem,
   formatProposal,
   formatSignatureFile,
+  parseProposal,
   parseSignatureFile,
+  proposalBytesMax,
   rebaseProposal,
   withChain,
 } from '@seaworthy/trust/tuf'
@@ -23,7 +25,7 @@ import type { CliPorts } from '../ports.ts'
 import { productContent } from '../registry.ts'
 import type { Session } from '../session.ts'
 import { collectPages, requireLog, withSession } from '../session.ts'
-import { readBounded, requireEmptyFolder, writeDurably } from '../state/files.ts'
+import { isTaken, readBounded, requireEmptyFolder, writeDurably } from '../state/files.ts'
 import { requireRoot } from '../trust/anchor.ts'
 import type { OfflineOptions } from '../trust/offline.ts'
 import { namingFile, readOfflineProposal } from '../trust/offline.ts'
@@ -146,8 +148,6 @@ interface SignOptions extends OfflineOptions, ContentOptions {
   second?: boolean
 }
 
-const signatureBytesMax = 1024 * 1024
-
 async function list(context: Context, state: State | undefined): Promise<void> {
   await withSession(context, async ({ client }) => {
     const proposals = await collectPages((query) =>
@@ -246,7 +246,7 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
       acceptSecond: options.second === true,
     })
     const file = { ...files[0]!, signatures: files.flatMap(({ signatures }) => signatures) }
-    const path = options.output ?? `${target}.signatures`
+    const path = options.output ?? signaturesBeside(target)
     await writeDurably(path, formatSignatureFile(file), {
       random: context.ports.random,
       mode: 0o644,
@@ -360,10 +360,11 @@ async function importSignatures(
 ): Promise<void> {
   const parsed = await Promise.all(
     paths.map(async (path) => {
-      const bytes = await readBounded(path, signatureBytesMax)
+      const bytes = await readBounded(path, proposalBytesMax)
       try {
         return parseSignatureFile(bytes)
       } catch (cause) {
+        if (await isProposal(bytes)) throw await notYetSigned(path)
         throw namingFile(path, cause)
       }
     }),
@@ -389,6 +390,29 @@ async function importSignatures(
     },
     { mayLackLog: true },
   )
+}
+
+async function isProposal(bytes: Uint8Array): Promise<boolean> {
+  try {
+    await parseProposal(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Names the file beside the proposal, where there is one. */
+async function notYetSigned(path: string): Promise<CliError> {
+  const signatures = signaturesBeside(path)
+  return new CliError('usage', `${path} is the proposal itself, not the signatures of it`, {
+    wayOut: (await isTaken(signatures))
+      ? `Import the file beside it: \`seaworthy proposal import ${signatures}\`.`
+      : `Import the file that signing writes: \`seaworthy proposal sign ${path} --key FILE\` writes ${signatures}.`,
+  })
+}
+
+function signaturesBeside(path: string): string {
+  return `${path}.signatures`
 }
 
 /** Makes a new proposal of the same intent, whose content nobody has signed yet. */

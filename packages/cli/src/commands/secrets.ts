@@ -16,6 +16,7 @@ import {
   requireCopyMemory,
   requireOwnCopies,
 } from '../keys/own-copies.ts'
+import { requireDeviceId } from '../find-device.ts'
 import { formatAgo, formatCount } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import type { SecretArrival } from '../readers/arrivals.ts'
@@ -386,7 +387,7 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
 /** The device is named by its id, since devices say their names themselves. */
 async function listKnownTo(context: Context, deviceId: string): Promise<void> {
   await withSession(context, async (session) => {
-    const known = await findKnownSecrets(session, deviceId)
+    const known = await findKnownSecrets(session, requireDeviceId(deviceId))
     context.show(known, () => [
       ...context.table<(typeof known.secrets)[number]>(
         [

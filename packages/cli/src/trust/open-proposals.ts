@@ -2,10 +2,12 @@
  * What open proposals explain: a role that is not there yet, and a change that somebody has
  * proposed already. The server's word is only a hint.
  */
+import { ProblemError } from '@seaworthy/api/problems'
 import type { ProposalView } from '@seaworthy/api/proposals'
 import { listProposals } from '@seaworthy/api/proposals'
+import { showRelease } from '@seaworthy/api/releases'
 import type { CurrentMetadata, Proposal, ProposalIntent } from '@seaworthy/trust/tuf'
-import { delegatorOf, roleKindOf } from '@seaworthy/trust/tuf'
+import { channelRole, delegatorOf, publicationTitle, roleKindOf } from '@seaworthy/trust/tuf'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import type { Session } from '../session.ts'
@@ -76,6 +78,48 @@ export async function refuseSecond(
   throw new CliError('refused', `this was proposed already: ${describeOpen(same)}`, {
     wayOut: `${goOnWith(same)} Or end that one: \`seaworthy proposal reject ${same.id} --reason TEXT\`.`,
   })
+}
+
+/**
+ * What is to be done before a release is on a channel: the proposal that would publish it, where
+ * one waits, else the command that makes one. A release that was never made is said to be so.
+ */
+export async function notPublished(
+  { client }: Pick<Session, 'client'>,
+  release: { readonly product: string; readonly version: string; readonly channel: string },
+): Promise<CliError> {
+  const { product, version, channel } = release
+  const what = `${version} is not published on ${channelRole(product, channel)}`
+  const title = publicationTitle(release)
+  const waiting = (await listOpen(client)).find(
+    (one) => one.kind === 'publish' && one.title === title,
+  )
+  if (waiting !== undefined) {
+    return new CliError('refused', `${what} yet: ${describeOpen(waiting)}`, {
+      wayOut: goOnWith(waiting),
+    })
+  }
+  if (!(await isRegistered(client, release))) {
+    return new CliError('notFound', `there is no release ${product} ${version}`, {
+      wayOut: `See \`seaworthy release list ${product}\` for its versions.`,
+    })
+  }
+  return new CliError('refused', what, {
+    wayOut: `Publish it first: \`seaworthy publish ${product} ${version} --channel ${channel}\`.`,
+  })
+}
+
+async function isRegistered(
+  client: Session['client'],
+  { product, version }: { readonly product: string; readonly version: string },
+): Promise<boolean> {
+  try {
+    await client.call(showRelease, { params: { product, version } })
+    return true
+  } catch (error) {
+    if (error instanceof ProblemError && error.status === 404) return false
+    throw error
+  }
 }
 
 /** All of them: a page may be shorter than one asks for. */

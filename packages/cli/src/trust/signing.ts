@@ -168,6 +168,10 @@ export async function signWithKeys(
   const useful = keys.filter((key) => options.isStrict || authorised.has(key.keyId))
   const files: SignatureFile[] = []
   if (useful.length === 0) return { proposal, current, files }
+  for (const key of useful) {
+    if (!(await hasSigned(judged, key))) continue
+    context.warn(`${key.path} has signed this proposal already: signing again changes nothing.`)
+  }
   requireChecked(options.content.unchecked, options.acceptUnchecked)
   const documents = documentsOf(proposal, options.roots)
   const requireFirst = (before: readonly RememberedDocument[]) => {
@@ -197,6 +201,14 @@ export async function signWithKeys(
     files.push(file)
   }
   return { proposal, current, files }
+}
+
+/** Whether a key has signed every document for which it counts. */
+async function hasSigned({ proposal, current }: JudgedProposal, key: NamedKey): Promise<boolean> {
+  const asked = (await proposalProgress(proposal, current)).filter(({ keyids }) =>
+    keyids.includes(key.keyId),
+  )
+  return asked.length > 0 && asked.every(({ signedBy }) => signedBy.includes(key.keyId))
 }
 
 async function authorisedKeyIds({ proposal, current }: JudgedProposal): Promise<Set<string>> {

@@ -272,7 +272,18 @@ const cases: [code: string, sentence: string, asked: Asked][] = [
   [
     'not_newer',
     'nothing: it has reached counter 3, and 1.2.0 has 2',
-    { facts: { running: runs(3), committedCounter: 3 } },
+    {
+      facts: { running: runs(3), committedCounter: 3 },
+      releases: [...releases, releaseOf(4)],
+    },
+  ],
+  [
+    'up_to_date',
+    'up to date: it runs 1.3.0',
+    {
+      facts: { running: runs(3), committedCounter: 3 },
+      rollouts: [rolloutOf({}, { state: 'paused' })],
+    },
   ],
   [
     'aborted',

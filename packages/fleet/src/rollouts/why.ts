@@ -7,7 +7,7 @@ import type { Obstacle } from '../devices/assignment.ts'
 import { isRunnable, obstacleOf } from '../devices/assignment.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
-import { isSameRelease, reachedCounter } from '../releases/order.ts'
+import { isSameRelease, newestRelease, reachedCounter } from '../releases/order.ts'
 import type { Denial } from './admission.ts'
 import { admitIdle, retryMs } from './admission.ts'
 import { waveOf } from './waves.ts'
@@ -97,6 +97,10 @@ export function explain(
     const { rolloutId } = choice
     const decider = rollouts.find(({ rollout }) => rollout.id === rolloutId)?.rollout
     invariant(decider !== undefined, 'a rollout that decides is one of the situation')
+    if (choice.reason === 'not_newer' && runsNewest(facts, situation)) {
+      const reason = { code: 'up_to_date', ...runningOf(facts, situation.releases) } as const
+      return { ...tell(reason, when), rolloutId: null, ...ofNoWave }
+    }
     if (choice.reason !== 'baseline_left') {
       return explainRollout(facts, decider, situation, timeZone, heard)
     }
@@ -107,6 +111,14 @@ export function explain(
   const reason = reasonOfFleet(choice, facts, situation)
   const hearing = choice.release === null ? null : tellHeard(fleet, heard)
   return { ...tell(reason, when, hearing), rolloutId: null, ...ofNoWave }
+}
+
+/** What a rollout to an older release says matters to nobody whose device runs the newest. */
+function runsNewest(facts: CheckInFacts, { fleet, releases }: Situation): boolean {
+  const { running } = facts
+  if (running === null) return false
+  const newest = newestRelease(releases.filter((one) => isRunnable(one, facts, fleet)))
+  return newest !== undefined && isSameRelease(newest, running)
 }
 
 /** Explains one rollout only, which may have ended. */

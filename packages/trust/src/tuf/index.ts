@@ -107,6 +107,7 @@ export {
   changeAuthority,
   currentAuthority,
   highestCounter,
+  publicationTitle,
   rebaseProposal,
 } from './proposal-build.ts'
 export { formatProposal, parseIntent, parseProposal, proposalBytesMax } from './proposal-file.ts'

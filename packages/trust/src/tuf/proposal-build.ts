@@ -15,6 +15,7 @@ import type {
   ProposalDocument,
   ProposalIntent,
   ProposalRefusal,
+  PublishedContent,
 } from './proposal.ts'
 import { channelMarks } from './release.ts'
 import {
@@ -73,6 +74,15 @@ export function rebaseProposal(
   return buildProposal(proposal.intent, current, { id, now, evidence })
 }
 
+/** The title of every proposal that publishes this release. */
+export function publicationTitle({
+  product,
+  channel,
+  version,
+}: Pick<PublishedContent, 'product' | 'channel' | 'version'>): string {
+  return `Publish ${product} ${version} on ${channel}`
+}
+
 function titleOf(intent: ProposalIntent): string {
   switch (intent.kind) {
     case 'trust-init':
@@ -81,10 +91,8 @@ function titleOf(intent: ProposalIntent): string {
       return `Create product ${intent.product}`
     case 'channel-create':
       return `Create channel ${intent.channel} of ${intent.product}`
-    case 'publish': {
-      const { product, channel, version } = intent.content
-      return `Publish ${product} ${version} on ${channel}`
-    }
+    case 'publish':
+      return publicationTitle(intent.content)
     case 'withdraw':
       return `Withdraw ${intent.product} ${intent.version} from ${intent.channel}`
     case 'rotate':

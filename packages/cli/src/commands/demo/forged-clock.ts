@@ -53,7 +53,7 @@ export async function proveClocks(story: Story, devices: readonly DemoDevice[]):
     story.stage.device(
       device.name,
       'good',
-      `was not touched; what time it is, its clock says: ${at}`,
+      `nobody had to touch it; it trusts its own clock again: ${at}`,
     )
   }
 }

@@ -45,7 +45,7 @@ export async function attackSigners(
 ): Promise<void> {
   const layout = await createLayout(join(folder, 'lying-release'), context.ports.random)
   const content = await craftLie(layout, product)
-  await stage.step('offer it for registration', () =>
+  await stage.step('offer it for registration, which is refused', () =>
     requireRefusal(owner, [
       ...['release', 'create', product, version],
       ...['--platform', platform, '--from', `oci:${layout.path}:${version}`],

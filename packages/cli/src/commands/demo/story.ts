@@ -358,7 +358,7 @@ async function playBrokenRelease(
   const [spared] = devices.filter((device) => !isTried(device))
   for (const device of devices) {
     if (isTried(device)) await awaitEvent(story, device, wanted)
-    else stage.device(device.name, 'good', `was not touched; ${await answerOf(device)}`)
+    else stage.device(device.name, 'good', `never got it; ${await answerOf(device)}`)
   }
   if (spared === undefined)
     throw new CliError('failed', 'every device tried the broken release', { wayOut: reportIt })
@@ -397,13 +397,14 @@ async function awaitEvent(
   const { targetPath, event, answers } = wanted
   const deadlineMs = clock.monotonicMs() + updateTimeoutMs
   const version = targetPath.split('/').at(-1)!
-  let shown: string | undefined
+  // An agent tries a download again after a damaged part of it: each activity is told once.
+  const told = new Set<string>()
   for (;;) {
     const activity = (await device.readStatus())?.update?.state
-    if (activity !== shown && activity !== undefined && underWay.includes(activity)) {
+    if (activity !== undefined && underWay.includes(activity) && !told.has(activity)) {
+      told.add(activity)
       story.stage.device(device.name, 'busy', activity)
     }
-    shown = activity
     const entry = device.events.find((one) => one.event === event && one.targetPath === targetPath)
     const answer = await device.askVersion()
     if (entry !== undefined && answer === answers) {

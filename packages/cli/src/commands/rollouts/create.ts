@@ -1,6 +1,7 @@
 /** `seaworthy rollout create`: a policy put together, said in words, and sent. */
 import { InvalidArgumentError } from 'commander'
 import { showFleet } from '@seaworthy/api/fleets'
+import { ProblemError } from '@seaworthy/api/problems'
 import { checkRollout, createRollout } from '@seaworthy/api/rollouts'
 import { formatInstant } from '@seaworthy/std/time'
 import type { ReplyOf } from '@seaworthy/api/route'
@@ -9,7 +10,9 @@ import { describePolicy } from '@seaworthy/fleet/rollouts'
 import type { Context } from '../../context.ts'
 import { formatCount, harmless } from '../../output/format.ts'
 import { CliError } from '../../failure.ts'
+import type { Session } from '../../session.ts'
 import { withSession } from '../../session.ts'
+import { notPublished } from '../../trust/open-proposals.ts'
 import type { PolicyOptions } from './policy-options.ts'
 import { policyOf } from './policy-options.ts'
 import { describeFollowUp, describeRollout } from './view.ts'
@@ -45,7 +48,8 @@ export async function createRolloutOf(
 ): Promise<void> {
   const policy = await policyOf(options)
   const { product, version } = options.release
-  await withSession(context, async ({ client }) => {
+  await withSession(context, async (session) => {
+    const { client } = session
     const fleet = await client.call(showFleet, { params: { fleet: options.fleet } })
     if (fleet.product !== product) {
       throw new CliError('usage', `the fleet ${fleet.name} runs ${fleet.product}, not ${product}`)
@@ -56,8 +60,9 @@ export async function createRolloutOf(
       policy,
       ...(options.startAt === undefined ? {} : { startAt: options.startAt }),
     }
+    const release = { product, version, channel: fleet.channel }
     if (options.dryRun === true) {
-      const { waves } = await client.call(checkRollout, { body })
+      const { waves } = await explained(session, release, () => client.call(checkRollout, { body }))
       // The JSON form is what `--policy` reads.
       return context.show(policy, () => [
         `Would move the fleet ${fleet.name} to ${product}@${version}${options.startAt === undefined ? '' : `, from ${options.startAt} on`}.`,
@@ -68,7 +73,7 @@ export async function createRolloutOf(
         'Nothing prevents it now. Nothing was begun.',
       ])
     }
-    const view = await client.call(createRollout, { body })
+    const view = await explained(session, release, () => client.call(createRollout, { body }))
     context.show(view, () => [
       ...describeRollout(context, view, { isShort: true }),
       '',
@@ -77,6 +82,20 @@ export async function createRolloutOf(
       ...describeFollowUp(view),
     ])
   })
+}
+
+/** Says of a release that is not on its channel what it waits for. */
+async function explained<T>(
+  session: Session,
+  release: Parameters<typeof notPublished>[1],
+  call: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    const isUnpublished = error instanceof ProblemError && error.code === 'release_not_published'
+    throw isUnpublished ? await notPublished(session, release) : error
+  }
 }
 
 /** Says how many devices a wave by tag finds: a tag that no device has is most often a mistake. */

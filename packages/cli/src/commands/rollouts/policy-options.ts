@@ -10,6 +10,7 @@ import type {
   Gate,
   Rate,
   RolloutPolicy,
+  RolloutRefusal,
   WaveMembers,
   Windows,
   WindowSpan,
@@ -22,6 +23,7 @@ import {
 } from '@seaworthy/fleet/rollouts'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { parseAnyJsonText } from '@seaworthy/std/json'
+import { Refusal } from '@seaworthy/std/refusal'
 import { formatDuration } from '@seaworthy/std/time'
 import { CliError } from '../../failure.ts'
 import { durationOption, oneOf, wholeNumber } from '../../options.ts'
@@ -101,7 +103,7 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
     .option(
       '--max-failures <percent>',
       `share of failures among the ended updates of a wave that is still allowed, or none for any (default: ${gateDefault.failurePercentMax}%)`,
-      orNone(parsePercent),
+      orNone(parseFailures),
     )
     .option(
       '--min-sample <count>',
@@ -199,8 +201,22 @@ export async function policyOf(options: PolicyOptions): Promise<Policy> {
       wayOut: 'Say how often a device may try: --attempts 3.',
     })
   }
-  checkPolicy(policy, createZones())
+  try {
+    checkPolicy(policy, createZones())
+  } catch (error) {
+    throw options.policy === undefined ? countingWaves(error) : error
+  }
   return parsePolicy('policy', policy)
+}
+
+/** Waves are counted from 1 for people; who wrote a file finds them by the names of its members. */
+function countingWaves(error: unknown): unknown {
+  if (!(error instanceof Refusal)) return error
+  const message = error.message.replaceAll(
+    /\bwaves\[(\d+)\](?:\.members\.\w+)?/g,
+    (_field, index: string) => `wave ${Number(index) + 1}`,
+  )
+  return new Refusal<RolloutRefusal>('rollout_policy_invalid', message, { cause: error })
 }
 
 async function readPolicy(path: string): Promise<Policy> {
@@ -321,10 +337,20 @@ function parseWait(text: string): number {
   return /^0[smhd]?$/.test(text) ? 0 : durationOption(text)
 }
 
+/** A number alone could mean devices. */
 function parsePercent(text: string): number {
-  const value = Number(/^(\d{1,3}(?:\.\d{1,6})?)%?$/.exec(text)?.[1] ?? Number.NaN)
+  const value = Number(/^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text)?.[1] ?? Number.NaN)
   if (value >= 0 && value <= 100) return value
-  throw new InvalidArgumentError('Not a percentage from 0% to 100%.')
+  throw new InvalidArgumentError('Not a percentage from 0% to 100%, such as 2%.')
+}
+
+function parseFailures(text: string): number {
+  if (/^\d+$/.test(text)) {
+    throw new InvalidArgumentError(
+      `Write ${text}% for a share; devices are --failure-budget ${text}.`,
+    )
+  }
+  return parsePercent(text)
 }
 
 function parsePerPeriod(text: string): NonNullable<RolloutPolicy['perPeriod']> {

@@ -5,15 +5,18 @@ import type { Context } from '../../context.ts'
 import { formatWhen } from '@seaworthy/fleet/rollouts'
 import { parseInstant } from '@seaworthy/std/time'
 import { formatAgo, harmless } from '../../output/format.ts'
+import { findDeviceId } from '../../find-device.ts'
 import { withSession } from '../../session.ts'
 
 export async function explainDeviceIn(
   context: Context,
   rolloutId: string,
-  deviceId: string,
+  given: string,
   { timeZone = context.ports.timeZone }: { timeZone?: string },
 ): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withSession(context, async (session) => {
+    const { client } = session
+    const deviceId = await findDeviceId(session, given)
     const why = await client.call(explainRollout, {
       params: { rolloutId, deviceId },
       query: { timeZone },
@@ -35,7 +38,7 @@ export function describeWhy(context: Context, why: WhyView, timeZone: string): s
         'place',
         why.placePercent === null
           ? undefined
-          : `a wave of ${formatPlace(why.placePercent)} % and more takes it in`,
+          : `${formatPlace(why.placePercent)} %: waves by percentage take in the lowest first`,
       ],
       [
         'earliest',

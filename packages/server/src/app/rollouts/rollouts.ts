@@ -87,12 +87,13 @@ async function requireGrounds(
 ): Promise<Grounds> {
   const fleet = await requireFleetOnRollouts(tx, actor, wanted.fleet)
   checkPolicy(wanted.policy, app.zones)
-  requireTrust(await app.trust.freshState())
+  const { releases } = requireTrust(await app.trust.freshState())
   const others = await lockFleetRollouts(tx, fleet.name, wanted.wayBackOf)
   const back = wanted.wayBackOf === null ? null : requireBack(others, fleet, wanted.wayBackOf)
   // The release is checked last, so that its refusal before it is signed says that everything else
   // is in order.
-  const release = requireRelease(app.releases.of(fleet), fleet, wanted.version)
+  const listed = releases.get(channelRole(fleet.product, fleet.channel)) ?? []
+  const release = requireRelease({ listed, offered: app.releases.of(fleet) }, fleet, wanted.version)
   checkRelease(release, fleet.name, wanted.policy, back)
   checkNewer(release, fleet, others, wanted.policy, back)
   return { fleet, release, back }
@@ -197,16 +198,24 @@ async function requireFleetOnRollouts(tx: WriteTx, actor: Actor, name: string): 
   )
 }
 
+/** What is listed and not offered lies below the floor of the channel. */
 function requireRelease(
-  releases: readonly ReleaseFacts[],
+  { listed, offered }: { listed: readonly { version: string }[]; offered: readonly ReleaseFacts[] },
   fleet: FleetRow,
   version: string,
 ): ReleaseFacts {
-  const release = releases.find((candidate) => candidate.version === version)
+  const release = offered.find((candidate) => candidate.version === version)
   if (release !== undefined) return release
+  const role = channelRole(fleet.product, fleet.channel)
+  if (listed.some((candidate) => candidate.version === version)) {
+    throw new Refusal<RolloutRefusal>(
+      'release_not_newer',
+      `${version} lies below the floor that ${role} signs, and no device takes it any more`,
+    )
+  }
   throw new Refusal<RolloutRefusal>(
     'release_not_published',
-    `${version} is not published on ${channelRole(fleet.product, fleet.channel)}, or lies below the floor that the channel signs`,
+    `${version} is not published on ${role}`,
   )
 }
 
