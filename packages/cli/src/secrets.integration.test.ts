@@ -275,7 +275,10 @@ test('V8 a device comes before its fleet, a later device waits until it is seale
   }
   const setFirst = ['secret', 'set', 'TOKEN', ...inFleet, '--accept-new', '1']
   await ann.ok(...setFirst, ...(await write('of the fleet')))
-  await ann.ok('variable', 'set', 'COLOUR', 'red', ...inFleet)
+  const setRed = ['variable', 'set', 'COLOUR', 'red', ...inFleet]
+  const { version: once } = await ann.json<{ version: number }>(...setRed)
+  assert.equal((await ann.json<{ version: number }>(...setRed)).version, once)
+  assert.ok((await ann.json<{ version: number }>(...setRed, '--again')).version > once)
   await ann.ok('variable', 'set', 'COLOUR', 'blue', ...onDevice)
   assert.deepEqual(await readSettings(first), { COLOUR: 'blue', TOKEN: 'of the fleet' })
   type Shown = { name: string; value: string }[]

@@ -10,6 +10,7 @@ import type { WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/devices.ts'
 import type { DeviceRow } from '../../db/devices.ts'
 import {
+  findEnrolment,
   getDevice,
   getDeviceByKey,
   insertDevice,
@@ -31,7 +32,7 @@ import {
   signToken,
 } from '../access/index.ts'
 import type { App } from '../app.ts'
-import { policyOf } from '../fleets/index.ts'
+import { policyOf, tellEnrolledDevice } from '../fleets/index.ts'
 import { anyone } from '../worker/index.ts'
 import { requireSignature } from './device-keys.ts'
 import { spendDeviceToken } from './token-allowance.ts'
@@ -106,8 +107,12 @@ export async function registerDevice(
   }
   const knownFleet = await getFleet(tx, known.fleet)
   invariant(knownFleet !== undefined, 'a device is in a fleet')
-  const isEnrolledNow = wanted.enrolment && (await storeEnrolment(tx, known.id, wanted.enrolment))
-  return { device: known, fleet: knownFleet, isUnchanged: isEnrolledNow !== true }
+  const isLate = wanted.enrolment && (await findEnrolment(tx, known.id)) === null
+  if (!isLate) return { device: known, fleet: knownFleet, isUnchanged: true }
+  // The fleet is locked before the device, as where one is moved.
+  await tellEnrolledDevice(tx, known.fleet)
+  const isKept = await storeEnrolment(tx, known.id, wanted.enrolment)
+  return { device: known, fleet: knownFleet, isUnchanged: !isKept }
 }
 
 /**

@@ -24,7 +24,13 @@ import {
 } from '@seaworthy/api/devices'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
 import { listProvisioningKeys, revokeProvisioningKey } from '@seaworthy/api/provisioning-keys'
-import { listSecrets, sealSecret, setHeldSecret, setSecret } from '@seaworthy/api/secrets'
+import {
+  listSecrets,
+  removeSecret,
+  sealSecret,
+  setHeldSecret,
+  setSecret,
+} from '@seaworthy/api/secrets'
 import { setVariable } from '@seaworthy/api/variables'
 import { digestOf } from '@seaworthy/oci/digests'
 import { putBlob } from '@seaworthy/oci/store'
@@ -480,14 +486,23 @@ test('A10 fault: an enrolment that was left out when a device registered is take
     return items.find((one) => one.deviceId === deviceId)!.enrolment
   }
   assert.equal(await shown(), null)
+  // What the server holds for enrolled devices reaches it only when it asks again.
+  const body = { value: base64Encode(utf8Encode('for the enrolled')) }
+  await client.api.call(setHeldSecret, { params: { ...params, secret: 'LATE' }, body })
+  const newest = async () => (await client.api.call(listSecrets, { params })).version
+  const before = await newest()
   const certificate = { product: 'acme', fleet: 'shops', publicKey: signer.key, signatures: [] }
   const enrolment = { certificate, receivingKey: 'A'.repeat(43), signature: 'mine' }
   await register(client, key, signer, { enrolment })
   assert.equal((await shown())?.signature, 'mine')
+  const after = await newest()
+  assert.ok(after > before, 'the device is told to ask again')
   // Whoever repeats the registration takes nothing away.
   await register(client, key, signer)
   await register(client, key, signer, { enrolment: { ...enrolment, signature: 'other' } })
   assert.equal((await shown())?.signature, 'mine')
+  assert.equal(await newest(), after, 'nobody drives the version up by repetitions')
+  await client.api.call(removeSecret, { params: { ...params, secret: 'LATE' } })
 })
 
 test('V8 T9 fault: a variable that is set to what it is raises no version and is no entry, nor is a fleet, unless it is to be tried again', async () => {

@@ -20,4 +20,4 @@ export {
   listProvisioningKeys,
   viewProvisioningKey,
 } from './provisioning-keys.ts'
-export { tellMovedDevice } from './moved-devices.ts'
+export { tellEnrolledDevice, tellMovedDevice } from './moved-devices.ts'
