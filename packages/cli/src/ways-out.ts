@@ -227,6 +227,10 @@ const server: Readonly<Record<string, WithWayOut>> = {
   pairings_too_many: ['refused', 'Wait ten minutes, or ask for a token: `seaworthy token create`.'],
   owner_last: ['refused', 'Make another person an owner first, in the browser.'],
   account_key_not_found: ['notFound', 'See `seaworthy account key list` for your keys.'],
+  handed_out_too_many: [
+    'refused',
+    'Revoke those that nobody needs: `seaworthy access report` names what opens something.',
+  ],
   account_keys_too_many: ['refused', 'Remove one: `seaworthy account key remove ID`.'],
   policy_loosened: [
     'notAllowed',
