@@ -39,6 +39,7 @@ import type { OwnTls, ServerTls } from './trust/server-tls.ts'
 import type { Tracer } from './traces/spans.ts'
 import type { Try } from './worker/bank.ts'
 import type { BudgetName } from './worker/budgets.ts'
+import type { Singleflight } from './worker/singleflight.ts'
 
 /** The transaction that a use case works in; only `app` knows what it does there. */
 export type { WriteTx } from '../db/connection.ts'
@@ -102,7 +103,7 @@ export interface ServedCertificate {
   readonly fault: string | null
   /** The names that this server was started with. */
   readonly namesGiven: readonly string[]
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
   /** Shows another own certificate. */
   take(own: OwnTls): void
   onChange(listener: (tls: ServerTls) => void): void
@@ -111,20 +112,20 @@ export interface ServedCertificate {
 /** Every fleet's policy in memory, refreshed by notification. */
 export interface FleetTable {
   get(name: string): FleetPolicy | undefined
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
 }
 
 /** Devices removed within the lifetime of an access token. */
 export interface RemovedDevices {
   has(deviceId: string): boolean
   add(deviceId: string): void
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
 }
 
 /** Devices that get no token until a person has decided who has their identity. */
 export interface StoppedDevices {
   has(deviceId: string): boolean
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
 }
 
 export interface HealthProblem {
@@ -253,7 +254,7 @@ export interface SlowHashes {
 export interface OmahaAppTable {
   /** The identifier that was set for the product. */
   get(product: string): string | undefined
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
 }
 
 export interface ForeignIdentity {
@@ -304,7 +305,7 @@ export interface TrustPlane {
   readonly state: () => TrustState | undefined
   /** The state including everything committed before the call, whichever worker did it. */
   readonly freshState: () => Promise<TrustState | undefined>
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
   /** An older version, if it still verifies with the present keys. */
   readonly olderVersion: (role: string, version: number) => Promise<Uint8Array | undefined>
 }
@@ -330,7 +331,7 @@ export interface RolloutTable {
   /** Has the rollout read again soon; changes that follow one another quickly are read together. */
   markChanged(id: string): void
   /** Reads everything anew. */
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
 }
 
 /**
@@ -360,7 +361,7 @@ export interface RebootLockTable {
   count(fleet: string): number
   /** Whether the device holds a slot in any fleet. */
   isHolder(deviceId: string): boolean
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
 }
 
 export interface ForeignCheckIns {

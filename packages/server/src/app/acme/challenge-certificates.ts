@@ -7,6 +7,8 @@ import type { SecureContext } from 'node:tls'
 import { listChallenges } from '../../db/acme-challenges.ts'
 import type { App } from '../app.ts'
 import { makeChallengeCertificate } from '../trust/index.ts'
+import type { Singleflight } from '../worker/index.ts'
+import { createSingleflight } from '../worker/index.ts'
 
 /** The protocol that an authority names in its handshake, and no other client does. */
 export const challengeProtocol = 'acme-tls/1'
@@ -14,7 +16,7 @@ export const challengeProtocol = 'acme-tls/1'
 export interface ChallengeCertificates {
   /** The authority checks what stands in the certificate, and sends nothing over the connection. */
   find(name: string): SecureContext | undefined
-  readonly reload: () => Promise<void>
+  readonly reload: Singleflight<void>
 }
 
 export function createChallengeCertificates(
@@ -23,7 +25,7 @@ export function createChallengeCertificates(
   let open: ReadonlyMap<string, SecureContext> = new Map()
   return {
     find: (name) => open.get(name),
-    async reload() {
+    reload: createSingleflight(async () => {
       const found = new Map<string, SecureContext>()
       for (const { name, answer } of await listChallenges(app.db.reader)) {
         const now = app.clock.now()
@@ -31,6 +33,6 @@ export function createChallengeCertificates(
         found.set(name, createSecureContext({ key: made.keyPem, cert: made.certificatePem }))
       }
       open = found
-    },
+    }),
   }
 }

@@ -14,14 +14,15 @@ import {
   writeTrace,
 } from '../../db/identity-sharing.ts'
 import type { StoppedDevices } from '../app.ts'
+import { createSingleflight } from '../worker/index.ts'
 
 export function createStoppedDevices(db: Db): StoppedDevices {
   let stopped = new Set<string>()
   return {
     has: (deviceId) => stopped.has(deviceId),
-    async reload() {
+    reload: createSingleflight(async () => {
       stopped = new Set(await listStoppedDevices(db.reader))
-    },
+    }),
   }
 }
 

@@ -6,6 +6,7 @@ import type { Db } from '../../db/connection.ts'
 import { listRemovedDevices } from '../../db/devices.ts'
 import type { RemovedDevices } from '../app.ts'
 import { accessTokenLifetimeMs } from '../access/index.ts'
+import { createSingleflight } from '../worker/index.ts'
 
 export function createRemovedDevices(db: Db): RemovedDevices {
   let removed = new Set<string>()
@@ -14,9 +15,9 @@ export function createRemovedDevices(db: Db): RemovedDevices {
     add(deviceId) {
       removed.add(deviceId)
     },
-    async reload() {
+    reload: createSingleflight(async () => {
       const listed = await listRemovedDevices(db.reader, 2 * accessTokenLifetimeMs)
       removed = new Set([...removed, ...listed])
-    },
+    }),
   }
 }

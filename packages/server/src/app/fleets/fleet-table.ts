@@ -7,14 +7,15 @@ import { invariant } from '@seaworthy/std/refusal'
 import type { Db } from '../../db/connection.ts'
 import { listAllFleets } from '../../db/fleets.ts'
 import type { App, FleetTable } from '../app.ts'
+import { createSingleflight } from '../worker/index.ts'
 
 export function createFleetTable(db: Db): FleetTable {
   let fleets = new Map<string, FleetPolicy>()
   return {
     get: (name) => fleets.get(name),
-    async reload() {
+    reload: createSingleflight(async () => {
       fleets = new Map((await listAllFleets(db.reader)).map((fleet) => [fleet.name, fleet]))
-    },
+    }),
   }
 }
 

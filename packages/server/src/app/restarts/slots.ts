@@ -28,6 +28,7 @@ import {
 } from '../../db/reboot-locks.ts'
 import type { ForeignState } from '../../db/foreign-check-ins.ts'
 import type { App, RebootLockTable } from '../app.ts'
+import { createSingleflight } from '../worker/index.ts'
 
 export function createRebootLockTable(db: Db): RebootLockTable {
   let counts = new Map<string, number>()
@@ -35,13 +36,13 @@ export function createRebootLockTable(db: Db): RebootLockTable {
   return {
     count: (fleet) => counts.get(fleet) ?? 0,
     isHolder: (deviceId) => devices.has(deviceId),
-    async reload() {
+    reload: createSingleflight(async () => {
       const holders = await listHoldersOfAll(db.reader)
       const counted = new Map<string, number>()
       for (const { fleet } of holders) counted.set(fleet, (counted.get(fleet) ?? 0) + 1)
       counts = counted
       devices = new Set(holders.flatMap(({ kind, holder }) => (kind === 'device' ? [holder] : [])))
-    },
+    }),
   }
 }
 

@@ -13,6 +13,7 @@ import { channelMarks, channelRole } from '@seaworthy/trust/tuf'
 import type { Db } from '../../db/connection.ts'
 import { getRollouts, listUnsettledRollouts } from '../../db/rollouts.ts'
 import type { TrustState, RolloutTable, ReleaseTable } from '../app.ts'
+import { createSingleflight } from '../worker/index.ts'
 
 interface Ranked {
   readonly rollouts: readonly Rollout[]
@@ -95,7 +96,7 @@ export function createRolloutTable(deps: {
       changed.add(id)
       if (!isReading) void readChanged()
     },
-    async reload() {
+    reload: createSingleflight(async () => {
       const newer = new Set<string>()
       learnt = newer
       const rollouts = await db.readSnapshot((tx) => listUnsettledRollouts(tx))
@@ -110,7 +111,7 @@ export function createRolloutTable(deps: {
       }
       if (learnt === newer) learnt = undefined
       refreshFleets()
-    },
+    }),
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Db } from '../../db/connection.ts'
 import type { MasterKey } from '../../config/master-key.ts'
 import type { ServedCertificate } from '../app.ts'
+import { createSingleflight } from '../worker/index.ts'
 import { describeAcmeTrouble, readAcmeTrouble } from './acme-trouble.ts'
 import { readNextKey } from './server-keys.ts'
 import { loadAcmeTls, loadServerTls } from './server-tls.ts'
@@ -60,14 +61,14 @@ export async function createServedCertificate(
       if (own !== null) return own.fault
       return trouble === undefined ? null : describeAcmeTrouble(trouble)
     },
-    async reload() {
+    reload: createSingleflight(async () => {
       if (own !== null) return
       const found = await load()
       if (own !== null) return
       nextPin = found.announced
       trouble = found.trouble
       show(found.made)
-    },
+    }),
     take(next) {
       own = next
       nextPin = null

@@ -124,8 +124,6 @@ export function createTrustPlane(deps: {
 }): TrustPlane {
   const { db, masterKey, callerLog, health } = deps
   let state: TrustState | undefined
-  let running: Promise<void> | undefined
-  let isWanted = false
 
   const loadOnce = async () => {
     try {
@@ -145,20 +143,7 @@ export function createTrustPlane(deps: {
       health.report('metadata', `the stored metadata does not verify: ${(error as Error).message}`)
     }
   }
-  /**
-   * Only one reload runs at a time; a caller that asks meanwhile gets one that began after it
-   * asked.
-   */
-  const reload = async (): Promise<void> => {
-    if (running !== undefined) {
-      isWanted = true
-      await running
-      if (!isWanted) return running
-      isWanted = false
-    }
-    running = loadOnce().finally(() => (running = undefined))
-    return running
-  }
+  const reload = createSingleflight(loadOnce)
 
   const older = createOlderVersions()
   const lookUp = createSingleflight(() => newestTimestampVersion(db.reader))

@@ -7,15 +7,16 @@ import { requireWholeProduct } from '../../access/index.ts'
 import type { ServerRefusal } from '../../refusals.ts'
 import { requireTrust } from '../../trust/index.ts'
 import type { OmahaAppTable, TrustState } from '../../app.ts'
+import { createSingleflight } from '../../worker/index.ts'
 
 export function createOmahaAppTable(db: Db): OmahaAppTable {
   let ids = new Map<string, string>()
   return {
     get: (product) => ids.get(product),
-    async reload() {
+    reload: createSingleflight(async () => {
       const rows = await listOmahaApps(db.reader)
       ids = new Map(rows.map(({ product, appId }) => [product, appId]))
-    },
+    }),
   }
 }
 
@@ -31,7 +32,11 @@ function normalizeAppId(spelling: string): string {
   return spelling.slice(begin, end).toLowerCase()
 }
 
-export function isAppOf(table: OmahaAppTable, product: string, spelling: string): boolean {
+export function isAppOf(
+  table: Pick<OmahaAppTable, 'get'>,
+  product: string,
+  spelling: string,
+): boolean {
   const appId = normalizeAppId(spelling)
   return appId === product || (appId !== '' && appId === table.get(product))
 }
