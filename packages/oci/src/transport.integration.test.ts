@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo, Server, Socket } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -172,6 +174,29 @@ describe('httpsTransport', { skip: lacks('openssl') }, () => {
     server.off('secureConnection', count)
     assert.equal(connectionsCount, 1)
     close()
+  })
+
+  it('O1 fault: a request that is given up ends while its handshake goes on, and leaves no connection', async () => {
+    const silent = createTcpServer()
+    const ended = new Promise((resolve) =>
+      silent.once('connection', (socket) => socket.on('error', resolve).on('close', resolve)),
+    )
+    const port = await listen(silent)
+    const arrived = once(silent, 'connection')
+    const { transport, close } = open({ pin })
+    const leaving = new AbortController()
+    const asked = transport({
+      method: 'GET',
+      url: `https://127.0.0.1:${port}/`,
+      signal: leaving.signal,
+    })
+    const isAborted = assert.rejects(asked, hasCode('aborted'))
+    await arrived
+    leaving.abort()
+    await isAborted
+    close()
+    await ended
+    silent.close()
   })
 
   it('A6 checks the chain when there is no pin', async () => {

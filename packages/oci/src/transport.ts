@@ -68,6 +68,8 @@ function isSame(a: string, b: string): boolean {
 class PinnedAgent extends TlsAgent {
   readonly #pins: () => readonly string[]
   readonly #accepted = new WeakMap<Socket, string>()
+  /** Connections that Node does not know yet, because their handshake goes on. */
+  readonly #connecting = new Set<Socket>()
   readonly #handshakeTimeoutMs: number
 
   constructor(pins: () => readonly string[], handshakeTimeoutMs: number, options: AgentOptions) {
@@ -100,6 +102,13 @@ class PinnedAgent extends TlsAgent {
     return this.#accepted.get(socket)
   }
 
+  override destroy(): void {
+    for (const socket of this.#connecting) {
+      socket.destroy(new TransportError('aborted', 'all connections were ended'))
+    }
+    super.destroy()
+  }
+
   override createConnection(
     options: ConnectionOptions,
     created?: (error: Error | null, socket: Socket) => void,
@@ -110,6 +119,8 @@ class PinnedAgent extends TlsAgent {
       // HTTP is written.
       rejectUnauthorized: false,
     })
+    this.#connecting.add(socket)
+    socket.once('close', () => this.#connecting.delete(socket))
     const fail = (error: Error) => {
       socket.destroy()
       created?.(error, socket)
@@ -132,6 +143,7 @@ class PinnedAgent extends TlsAgent {
     socket.once('secureConnect', () => {
       socket.off('error', fail)
       socket.setTimeout(0)
+      this.#connecting.delete(socket)
       try {
         this.#accepted.set(socket, checkPin(socket, this.#pins()))
       } catch (error) {
@@ -240,6 +252,16 @@ function exchange(
       timedOut = new TransportError('timed_out', 'nothing came for too long')
       outgoing.destroy(timedOut)
     })
+    if (signal) {
+      // The request itself says so only once it has a connection, however long that takes.
+      const leave = () => reject(explain(signal.reason))
+      signal.addEventListener('abort', leave)
+      const forget = () => signal.removeEventListener('abort', leave)
+      outgoing.on('response', forget)
+      outgoing.on('error', forget)
+      outgoing.on('close', forget)
+      if (signal.aborted) leave()
+    }
     // Stays installed: after the head has come, an error reaches the reader through the body.
     outgoing.on('error', (cause) => reject(explain(cause)))
     if (body === undefined || body instanceof Uint8Array) outgoing.end(body)
