@@ -14,15 +14,24 @@ let cleanUpMs = 2000
 /** Set while a program of ours runs in the foreground: it gets the signals. */
 let foreground: { kill(signal: NodeJS.Signals): void } | undefined
 
+/**
+ * Ends at once, as a program ends that knows no signals. To exit would wait for threads, and one of
+ * them may wait for ever in the system, as for a pipe that nobody writes.
+ */
+function endAtOnce(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+
 function end(signal: NodeJS.Signals): void {
   if (foreground !== undefined) return foreground.kill(signal)
   // The second signal ends the program at once: whatever still runs is left to the system.
-  if (interruption.signal.aborted) process.exit(130)
+  if (interruption.signal.aborted) return endAtOnce(signal)
   interruption.abort()
   // Hidden input and running requests end by themselves; anything else gets a moment.
   void systemSleep(cleanUpMs).then(() => {
     process.stderr.write('seaworthy: interrupted before it could clean up\n')
-    process.exit(130)
+    endAtOnce(signal)
   })
 }
 

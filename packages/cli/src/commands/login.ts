@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { createClient } from '@seaworthy/api/client'
 import { showSelf, showServer } from '@seaworthy/api/server'
+import type { Transport } from '@seaworthy/std/http'
 import { isPin } from '@seaworthy/std/pins'
 import { LogError, parseNoteKey } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
@@ -88,9 +89,10 @@ async function logIn(context: Context, text: string, options: LoginOptions): Pro
   const folder = serverFolder(base, name)
   await makePrivateFolder(folder)
   await requireTokenPlace(folder, ports)
-  const { transport, close } = ports.createTransport(
-    options.pin === undefined ? {} : { pin: options.pin },
-  )
+  const connected = ports.createTransport(options.pin === undefined ? {} : { pin: options.pin })
+  const { close } = connected
+  const transport: Transport = (request) =>
+    connected.transport({ ...request, signal: request.signal ?? ports.signal })
   try {
     const stranger = createClient({ baseUrl: url, transport })
     const token = givenToken ?? (await pair(context, stranger, options))
