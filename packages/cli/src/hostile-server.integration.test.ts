@@ -73,6 +73,7 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
       'linux/amd64',
       '--from',
       user.file(`app-${version}`),
+      '--no-start',
     )
   }
   const digests = Object.fromEntries(
