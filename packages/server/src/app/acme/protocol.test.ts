@@ -129,6 +129,11 @@ const faults: readonly (readonly [
   ['a directory without end', { '/dir': { body: flood() } }, /an answer is too long/],
   ['a certificate without end', { '/certificate': { body: flood() } }, /an answer is too long/],
   ['a refusal without end', { '/orders': { status: 400, body: flood() } }, /an answer is too long/],
+  [
+    'a certificate that is no text',
+    { '/certificate': { body: pieces(new Uint8Array([0xff, 0xfe])) } },
+    /the certificate is no text/,
+  ],
   ['a directory that is none', { '/dir': { body: pieces(utf8Encode('<html>')) } }, /is no JSON/],
   ['a directory that is gone', { '/dir': { status: 404 } }, /status 404/],
   ['a redirect', { '/dir': { status: 302, headers: { location: 'https://x.example' } } }, /302/],

@@ -75,7 +75,11 @@ export async function orderCertificate(order: AcmeOrder, ports: AcmePorts): Prom
   }
   const done = await waitFor(ports, session, orderUrl, ['valid'])
   const { bytes } = await session.post(readUrl(done['certificate'], 'the certificate'))
-  return utf8Decode(bytes)
+  try {
+    return utf8Decode(bytes)
+  } catch (cause) {
+    throw malformed('the certificate is no text', cause)
+  }
 }
 
 /** Shows the authority that one of the names is ours. */
