@@ -18,6 +18,8 @@ export interface TestAuthority {
   readonly intermediatePem: string
   /** A certificate for the key and the names of a request (PKCS #10). */
   issue(requestPem: string, days?: { from: number; until: number }): Promise<string>
+  /** A certificate that the holder of another one that was issued here signs without any right. */
+  issueBelow(keyPem: string, requestPem: string): Promise<string>
   /** A new key, and a request for it. */
   request(names: readonly string[]): Promise<{ keyPem: string; requestPem: string }>
 }
@@ -47,23 +49,33 @@ export async function createTestAuthority(): Promise<TestAuthority> {
     },
     crypto,
   )
+  const sign = async (
+    requestPem: string,
+    { issuer, key, ...dates }: { issuer: string; key: CryptoKey; notBefore: Date; notAfter: Date },
+  ) => {
+    const request = new x509.Pkcs10CertificateRequest(requestPem)
+    if (!(await request.verify(crypto))) throw new Error('the request is not signed by its key')
+    const names = request.extensions.find(({ type }) => type === '2.5.29.17')
+    if (names === undefined) throw new Error('the request names nothing')
+    const certificate = await x509.X509CertificateGenerator.create(
+      {
+        ...{ serialNumber: serial(), subject: 'CN=ship', issuer, ...dates },
+        ...{ signingAlgorithm: algorithm, publicKey: request.publicKey },
+        ...{ signingKey: key, extensions: [names] },
+      },
+      crypto,
+    )
+    return `${certificate.toString('pem')}\n`
+  }
   return {
     rootPem: `${root.toString('pem')}\n`,
     intermediatePem: `${intermediate.toString('pem')}\n`,
-    async issue(requestPem, { from, until } = { from: -1, until: 90 }) {
-      const request = new x509.Pkcs10CertificateRequest(requestPem)
-      if (!(await request.verify(crypto))) throw new Error('the request is not signed by its key')
-      const names = request.extensions.find(({ type }) => type === '2.5.29.17')
-      if (names === undefined) throw new Error('the request names nothing')
-      const certificate = await x509.X509CertificateGenerator.create(
-        {
-          ...{ serialNumber: serial(), subject: 'CN=ship', issuer: name, ...span(from, until) },
-          ...{ signingAlgorithm: algorithm, publicKey: request.publicKey },
-          ...{ signingKey: keys.privateKey, extensions: [names] },
-        },
-        crypto,
-      )
-      return `${certificate.toString('pem')}\n`
+    issue: (requestPem, { from, until } = { from: -1, until: 90 }) =>
+      sign(requestPem, { issuer: name, key: keys.privateKey, ...span(from, until) }),
+    async issueBelow(keyPem, requestPem) {
+      const [der] = x509.PemConverter.decode(keyPem)
+      const key = await crypto.subtle.importKey('pkcs8', der!, algorithm, false, ['sign'])
+      return sign(requestPem, { issuer: 'CN=ship', key, ...span(-1, 90) })
     },
     async request(names) {
       const own = await makeKeys()

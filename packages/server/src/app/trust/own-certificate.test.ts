@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
 import { before, test } from 'node:test'
+import { rootCertificates } from 'node:tls'
 import fc from 'fast-check'
-import { systemClock } from '@seaworthy/std/time'
+import { dayMs, systemClock } from '@seaworthy/std/time'
 import type { TestAuthority } from '../../testing/authority.ts'
 import { createTestAuthority } from '../../testing/authority.ts'
 import type { OwnCertificate } from './own-certificate.ts'
@@ -108,6 +109,53 @@ test('A6 attack: the names in a certificate that an authority has sent steer no 
       return !message.includes('\u001b') && message.length < 1000
     },
   )
+})
+
+/** The certificate as it comes from an ACME authority, which is given the key of the server. */
+function judgeSent(chainPem: string, publicRoots: readonly string[], days = 0) {
+  return judgeCertificate(
+    { certificateFile: null, chainPem, key: null },
+    {
+      ...{ names: ['ship.example'], madeKeyPem: keyPem, publicRoots },
+      now: new Date(systemClock.now().getTime() + days * dayMs),
+    },
+  )
+}
+
+test('A6 attack: an ACME authority invents a root, which would be served and given out to be imported', async () => {
+  const known = await createTestAuthority()
+  const publicRoots = [...rootCertificates, known.rootPem]
+  // The invented root has the name of the known one.
+  for (const chain of [whole(), leafPem + authority.intermediatePem]) {
+    assert.throws(
+      () => judgeSent(chain, publicRoots),
+      ({ message }: Error) => /--acme-ca/.test(message),
+    )
+  }
+  assert.throws(() => judgeSent(whole(), publicRoots), /ends at "CN=Harbour Root", which is none/)
+  const leaf = await known.issue(requestPem)
+  for (const chain of [
+    leaf + known.intermediatePem + known.rootPem,
+    leaf + known.intermediatePem,
+  ]) {
+    assert.equal(judgeSent(chain, publicRoots).caPem.trim(), known.rootPem.trim())
+  }
+})
+
+test('A6 attack: whoever has a certificate of a known authority issues others below it', async () => {
+  const theirs = await authority.request(['thief.example'])
+  const below = await authority.issueBelow(theirs.keyPem, requestPem)
+  const chain = below + (await authority.issue(theirs.requestPem)) + authority.intermediatePem
+  const why = /certificate 2 \("CN=ship"\) is not that of an authority/
+  assert.throws(() => judgeSent(chain, [authority.rootPem]), why)
+  refused({ chain, publicRoots: [authority.rootPem] }, why)
+})
+
+test('A6 attack: an ACME authority sends a certificate whose issuer has expired', async () => {
+  const leaf = await authority.issue(requestPem, { from: 0, until: 900 })
+  const chain = leaf + authority.intermediatePem
+  assert.equal(judgeSent(chain, [authority.rootPem], 1).pin, judge().pin)
+  assert.throws(() => judgeSent(chain, [authority.rootPem], 600), /expired at/)
 })
 
 test('A6 a certificate file with any byte changed or cut off is served as it was or refused, never half', () => {

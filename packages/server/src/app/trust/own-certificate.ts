@@ -63,7 +63,9 @@ export function judgeCertificate(own: OwnCertificate, rules: CertificateRules): 
     )
   }
   const isSent = own.certificateFile === null
-  const caPem = findRoot(chain, { where, isSent }, rules.publicRoots)
+  requireInOrder(chain, where)
+  if (isSent) for (const above of chain.slice(1)) requireValidNow(above, where, rules.now)
+  const caPem = findRoot(chain.at(-1)!, { where, isSent }, rules.publicRoots)
   try {
     createSecureContext({ key: keyPem, cert: certificatePem, minVersion: 'TLSv1.3' })
   } catch (cause) {
@@ -123,34 +125,52 @@ function requireValidNow(leaf: X509Certificate, where: string, now: Date): void 
 }
 
 /**
- * The root of the chain. Clients find the way to it by what the server sends, so that each
- * certificate must be followed by its issuer's.
+ * Clients find the way to the root by what the server sends, so that each certificate must be
+ * followed by its issuer's. Only an authority can be an issuer: otherwise anybody with a public
+ * certificate could issue others below it.
  */
-function findRoot(
-  chain: readonly X509Certificate[],
-  { where, isSent }: { where: string; isSent: boolean },
-  publicRoots: readonly string[],
-): string {
+function requireInOrder(chain: readonly X509Certificate[], where: string): void {
   for (const [i, certificate] of chain.entries()) {
     const issuer = chain[i + 1]
-    if (issuer !== undefined && !isIssuedBy(certificate, issuer)) {
+    if (issuer === undefined) continue
+    if (!isIssuedBy(certificate, issuer)) {
       throw new CertificateError(
         `${where}: certificate ${i + 1} (${quoted(nameOf(certificate.subject))}) is followed by ${quoted(nameOf(issuer.subject))}, which has not issued it: put each certificate before that of its issuer`,
       )
     }
+    // Roots of the first version of X.509 do not say that they are authorities.
+    if (!issuer.ca && !isIssuedBy(issuer, issuer)) {
+      throw new CertificateError(
+        `${where}: certificate ${i + 2} (${quoted(nameOf(issuer.subject))}) is not that of an authority, so clients would refuse what it has issued: let the certificate be made by an authority`,
+      )
+    }
   }
-  const last = chain.at(-1)!
-  if (isIssuedBy(last, last)) return last.toString()
+}
+
+/**
+ * The root that `last`, the end of the chain, leads to. Operators bring a root of their own in
+ * their file. What an authority sends ends at a root that clients or the operator know already: one
+ * that it has made up would be handed out to be imported.
+ */
+function findRoot(
+  last: X509Certificate,
+  { where, isSent }: { where: string; isSent: boolean },
+  publicRoots: readonly string[],
+): string {
+  const isRoot = isIssuedBy(last, last)
+  if (isRoot && !isSent) return last.toString()
   for (const pem of publicRoots) {
     if (!pem.includes('BEGIN CERTIFICATE')) continue
     const root = new X509Certificate(pem)
     if (root.subject === last.issuer && isIssuedBy(last, root)) return root.toString()
   }
+  const wayOut = isSent
+    ? 'Where the authority is not a public one, give its root with --acme-ca'
+    : 'Append it, and those above it; of an authority of your own the root too'
   throw new CertificateError(
-    `${where} is incomplete: nothing in it leads from ${quoted(nameOf(last.subject))} to a root, because the certificate of its issuer ${quoted(nameOf(last.issuer))} is missing. ` +
-      (isSent
-        ? 'Where the authority is not a public one, give its root with --acme-ca'
-        : 'Append it, and those above it; of an authority of your own the root too'),
+    isRoot
+      ? `${where} ends at ${quoted(nameOf(last.subject))}, which is none of the roots that clients know. ${wayOut}`
+      : `${where} is incomplete: nothing in it leads from ${quoted(nameOf(last.subject))} to a root, because the certificate of its issuer ${quoted(nameOf(last.issuer))} is missing. ${wayOut}`,
   )
 }
 
