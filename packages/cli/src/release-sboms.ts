@@ -73,8 +73,8 @@ export function checkSboms(
     if (isSame) same.push(carried)
     else differing.push(document.kind)
   }
-  const { components, unread } = scan
-  return { platform, components: components.length, unread: unread.length, same, differing }
+  const { components, unreadCount: unread } = scan
+  return { platform, components: components.length, unread, same, differing }
 }
 
 /** What is wrong comes first, behind a `!`. */

@@ -90,13 +90,13 @@ export function createTreeReader(
   let totalBytes = 0
   const onBytes = (bytes: number) => progress.update((doneBytes += bytes), totalBytes)
 
-  const readBundle = async (bundle: BundlePlatform) => {
+  const readBundle = async (bundle: BundlePlatform, purpose: TreePurpose) => {
     const { digest, size } = bundle.layer
     const key = `${digest} ${size}`
     const before = known.get(key)
-    if (before !== undefined) return before
+    if (before !== undefined && (before.scan !== undefined || purpose === 'before')) return before
     totalBytes += size
-    const computed = await computeContent(source, bundle, onBytes)
+    const computed = await computeContent(source, bundle, purpose, onBytes)
     known.set(key, computed)
     return computed
   }
@@ -105,8 +105,8 @@ export function createTreeReader(
     platform: BundlePlatform,
     purpose: TreePurpose,
     lies: string[],
-  ): Promise<{ tree: PlatformTree; scan: Scan }> => {
-    const computed = await readBundle(platform)
+  ): Promise<{ tree: PlatformTree; scan: Scan | undefined }> => {
+    const computed = await readBundle(platform, purpose)
     try {
       requireSameFiles(platform, computed)
     } catch (error) {
@@ -158,7 +158,7 @@ export function createTreeReader(
           if (platform.kind === 'bundle') {
             const { tree, scan } = await readTree(platform, purpose, lies)
             platforms.set(platform.platform, tree)
-            sboms.push(checkSboms(outline, platform, scan))
+            if (scan !== undefined) sboms.push(checkSboms(outline, platform, scan))
           } else platforms.set(platform.platform, await readImage(platform, purpose))
         } catch (error) {
           const content = `its content (${platform.kind === 'bundle' ? platform.layer.digest : platform.manifest.digest})`
@@ -184,11 +184,16 @@ export function createTreeReader(
   }
 }
 
+/** Only what is proposed is compared with its bills of materials. */
 async function computeContent(
   source: ContentSource,
   bundle: BundlePlatform,
+  purpose: TreePurpose,
   onBytes: (bytes: number) => void,
 ) {
+  if (purpose === 'before') {
+    return { ...(await computeBundleFiles(source, bundle, { onBytes })), scan: undefined }
+  }
   const scanner = createScanner()
   const computed = await computeBundleFiles(source, bundle, { onBytes, watch: scanner })
   return { ...computed, scan: scanner.finish() }

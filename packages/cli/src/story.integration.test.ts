@@ -487,6 +487,7 @@ test('B4 a release says what it is made of, as its signature covers it', async (
   const { out, err } = await ben.run('release', 'sbom', 'web', 'unsigned')
   assert.match(out, /tide/)
   assert.match(err, /Nobody has signed web unsigned/)
+  assert.match(err, /what the builder of web unsigned says of it/)
 })
 
 test('R13 the components of a release are compared with records in files, and nothing is left out without a word', async () => {

@@ -1,15 +1,10 @@
 /** Packages of apk (`lib/apk/db/installed`): stanzas of one-letter fields, which have a case. */
 import type { Found } from './components.ts'
+import { linesOf, stanzasOf } from './stanzas.ts'
 
 export function readApkInstalled(text: string, path: string): Found[] {
   const found: Found[] = []
-  for (const stanza of text.split(/\n\n+/)) {
-    const fields = new Map<string, string>()
-    for (const line of stanza.split('\n')) {
-      const [, name, value] = /^([A-Za-z]):(.*)$/.exec(line) ?? []
-      if (name !== undefined && !fields.has(name)) fields.set(name, value!.trim())
-    }
-    const field = (name: string) => fields.get(name) ?? ''
+  for (const field of stanzasOf(linesOf(text), readName)) {
     const name = field('P')
     const version = field('V')
     if (name === '' || version === '') continue
@@ -22,3 +17,5 @@ export function readApkInstalled(text: string, path: string): Found[] {
   }
   return found
 }
+
+const readName = (name: string) => (['P', 'V', 'L', 'A', 'o'].includes(name) ? name : undefined)

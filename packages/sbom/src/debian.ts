@@ -2,25 +2,27 @@
  * Packages of dpkg (`var/lib/dpkg/status`, deb-control(5)), and of images that keep one file for
  * each (`status.d`).
  */
-import { forEachStanza } from './stanzas.ts'
 import type { Found } from './components.ts'
+import { anyCase, linesOf, stanzasOf } from './stanzas.ts'
+
+const fields = anyCase('package', 'version', 'status', 'architecture', 'source')
 
 export function readDpkgStatus(text: string, path: string): Found[] {
   const found: Found[] = []
-  forEachStanza(text, (field) => {
+  for (const field of stanzasOf(linesOf(text), fields)) {
     const name = field('package')
     const version = field('version')
-    if (name === '' || version === '') return
+    if (name === '' || version === '') continue
     const status = field('status')
     // What was removed and left its settings behind is in the file, too.
-    if (status !== '' && !status.endsWith(' installed')) return
+    if (status !== '' && !status.endsWith(' installed')) continue
     const architecture = field('architecture')
     found.push({
       ...{ type: 'deb', name, version, path },
       ...(architecture === '' ? {} : { architecture }),
       source: sourceOf(field('source'), name, version),
     })
-  })
+  }
   return found
 }
 

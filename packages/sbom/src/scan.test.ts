@@ -199,3 +199,34 @@ test('B4 attack: whatever stands in a file, the scan ends and names what it cann
     }),
   )
 })
+
+test('B4 attack: a tree filled to exhaust whoever scans it is read in part, and says so', () => {
+  const long = (name: string, version: string, licence: string) =>
+    JSON.stringify({ name, version, license: licence })
+  const named = scanTexts({
+    'node_modules/a/package.json': long('a'.repeat(2000), '1.0.0', 'MIT'),
+    'node_modules/b/package.json': long('b', '1.0.0', `MIT ${'x'.repeat(100_000)}`),
+    'node_modules/c/package.json': ' '.repeat(2 * 1024 * 1024),
+    'node_modules/d/package.json': long('d', '1.0.0', 'MIT'),
+  })
+  assert.deepEqual(shown(named), ['npm b 1.0.0', 'npm d 1.0.0'])
+  assert.ok(named.components[0]!.licence.length <= 201)
+  assert.equal(named.unreadCount, 2)
+
+  const padding = utf8Encode(`Name: a\nVersion: 1.0\n\n${'\n'.repeat(1024 * 1024 - 100)}`)
+  const many = scanFiles(
+    Array.from({ length: 300 }, (_, i) => [`p${i}.dist-info/METADATA`, [padding]] as const),
+  )
+  assert.ok(many.components.length < 150)
+  assert.equal(many.components.length + many.unreadCount, 300)
+  assert.equal(many.unread.length, 100)
+
+  const stanza = (i: number) => `Package: p${i}${'-'.repeat(900)}\nVersion: 1\n\n`
+  const text = Array.from({ length: 15_000 }, (_, i) => stanza(i)).join('')
+  const kept = scanTexts({ 'var/lib/dpkg/status': text })
+  assert.ok(kept.components.length < 10_000)
+  assert.deepEqual(
+    kept.unread.map(({ why }) => why),
+    ['the tree has more components than are listed'],
+  )
+})

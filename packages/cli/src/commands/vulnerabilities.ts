@@ -64,13 +64,14 @@ async function check(
   const { platform, bytes } = await withSession(context, (session) =>
     fetchSbom(context, session, { product, version, ...options, format: 'cyclonedx' }),
   )
-  const { components, others } = readCycloneDx(bytes)
+  const { components, others, isIncomplete } = readCycloneDx(bytes)
   const { findings, setAside } = await matchAll(context, components, files)
   const shown = findings.filter(({ verdict: { verdict } }) =>
     ['affected', 'unknown'].includes(verdict),
   )
   const view = {
     ...{ product, version, platform, components: components.length, records: files.length },
+    isIncomplete,
     findings: shown.map(viewFinding),
     setAside,
   }
@@ -87,6 +88,9 @@ async function check(
       `No record speaks of a component of ${product} ${version} for ${platform} as it is.`,
     ),
     `${formatCount(components.length, 'component')} compared with ${formatCount(files.length, 'record')}.`,
+    ...(isIncomplete
+      ? ['Its bill of materials says that it is incomplete: there may be more components.']
+      : []),
     ...(others.length === 0
       ? []
       : [`No record can be about ${formatCount(others.length, 'component')} of another kind.`]),
@@ -144,7 +148,9 @@ async function matchAll(
   for (const component of components) {
     const { ecosystem, subject } = component
     const key = subjectKey({ ecosystem, name: subject.name })
-    bySubject.set(key, [...(bySubject.get(key) ?? []), component])
+    const same = bySubject.get(key)
+    if (same === undefined) bySubject.set(key, [component])
+    else same.push(component)
   }
   const findings: Finding[] = []
   const setAside: SetAside[] = []

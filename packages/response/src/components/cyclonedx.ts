@@ -11,6 +11,8 @@ export interface ReadSbom {
   readonly components: readonly SbomComponent[]
   /** Names of components that no record can be about: no package URL, or one of another kind. */
   readonly others: readonly string[]
+  /** The document says itself that it does not list everything. */
+  readonly isIncomplete: boolean
 }
 
 const limits = { ...openJson, valuesMax: 5_000_000 }
@@ -36,7 +38,7 @@ export function readCycloneDx(bytes: Uint8Array): ReadSbom {
     }
   }
   walk(root['components'], 0)
-  return { components: [...found.values()], others }
+  return { components: [...found.values()], others, isIncomplete: isIncomplete(root) }
 }
 
 function read(bytes: Uint8Array): Json {
@@ -63,6 +65,13 @@ function hintsOf({ properties }: { [name: string]: Json }) {
     sourceName: said.get('aquasecurity:trivy:SrcName'),
     sourceVersion: version === undefined ? undefined : whole.join(''),
   }
+}
+
+function isIncomplete({ compositions }: { [name: string]: Json }): boolean {
+  return (Array.isArray(compositions) ? compositions : []).some((one) => {
+    const aggregate = isObject(one) ? one['aggregate'] : undefined
+    return typeof aggregate === 'string' && aggregate.startsWith('incomplete')
+  })
 }
 
 function isObject(value: Json | undefined): value is { [name: string]: Json } {

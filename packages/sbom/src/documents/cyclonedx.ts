@@ -7,7 +7,7 @@ import type { Subject } from './subject.ts'
 import { readLicence } from './licences.ts'
 
 export function formatCycloneDx(scan: Scan, subject: Subject): string {
-  const { distribution, unread } = scan
+  const { distribution, unread, unreadCount } = scan
   const { product, version, platform, digest } = subject
   const root = `${product} ${version} ${platform}`
   const placed = gatherComponents(scan.components)
@@ -31,6 +31,9 @@ export function formatCycloneDx(scan: Scan, subject: Subject): string {
             name: 'dev.seaworthy.sbom.unread',
             value: `${path}: ${why}`,
           })),
+          ...(unreadCount > unread.length
+            ? [{ name: 'dev.seaworthy.sbom.unread', value: `${unreadCount - unread.length} more` }]
+            : []),
         ],
       },
     },

@@ -11,7 +11,7 @@ import { readLicence } from './licences.ts'
 const noTime = '1970-01-01T00:00:00Z'
 
 export function formatSpdx(scan: Scan, subject: Subject): string {
-  const { distribution, unread } = scan
+  const { distribution, unread, unreadCount } = scan
   const { product, version, platform, digest } = subject
   const placed = gatherComponents(scan.components)
   const words = new Map<string, string>()
@@ -23,6 +23,7 @@ export function formatSpdx(scan: Scan, subject: Subject): string {
       ? []
       : [`Distribution: ${distribution.id} ${distribution.versionId}`.trimEnd()]),
     ...unread.map(({ path, why }) => `Not read: ${path}: ${why}`),
+    ...(unreadCount > unread.length ? [`Not read: ${unreadCount - unread.length} more`] : []),
   ]
   const document = {
     spdxVersion: 'SPDX-2.3',

@@ -71,6 +71,9 @@ export async function fetchSbom(
         'Bundles that `seaworthy release create` makes have one; container images and operating system images do not yet.',
     })
   }
+  context.warn(
+    `This is what the builder of ${product} ${version} says of it: \`seaworthy release verify ${product} ${version}\` compares it with the content.`,
+  )
   const { digest } = artifact
   return { platform, digest, bytes: await readDocument(source, artifact, mediaType) }
 }
@@ -89,7 +92,7 @@ async function findRelease(
     if (error.exitCode !== exitCodes.notFound) throw error
   }
   const { digest } = await session.client.call(showRelease, { params: { product, version } })
-  context.warn(`Nobody has signed ${product} ${version}: what follows is its builder's word.`)
+  context.warn(`Nobody has signed ${product} ${version}.`)
   return parseDigest(digest)
 }
 
