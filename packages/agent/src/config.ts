@@ -124,7 +124,8 @@ function parseMirrors(value: unknown): MirrorConfig[] {
     if (members['pin'] !== undefined) mirror.pin = checks.pin(members['pin'], `${at}.pin`)
     if (members['ca'] !== undefined) mirror.ca = checks.ca(members['ca'], `${at}.ca`)
     for (const name of Object.keys(members)) {
-      if (!['url', 'pin', 'ca'].includes(name)) return refuse(`${at}.${name}: unknown member`)
+      if (!['url', 'pin', 'ca'].includes(name))
+        return refuse(`${at}.${name}: unknown member; these are known: url, pin, ca`)
     }
     return mirror
   })
@@ -181,7 +182,9 @@ export function parseConfig(
   const members = asObject(value, 'the configuration')
   const parsed: Members = {}
   for (const [name, member] of Object.entries(members)) {
-    if (!Object.hasOwn(checks, name)) refuse(`${name}: unknown member`)
+    if (!Object.hasOwn(checks, name)) {
+      refuse(`${name}: unknown member; these are known: ${Object.keys(checks).join(', ')}`)
+    }
     parsed[name] = checks[name as keyof typeof checks](member, name)
   }
   for (const name of ['root', 'product', 'channel']) {

@@ -184,8 +184,15 @@ export const placeOptionNames = [
 
 export type UpOptionName = (typeof upOptions)[number]['name']
 
+/** `HOST:PORT`, an IPv6 address in brackets; `undefined` where it is something else. */
+export function parseListenAddress(text: string): { host: string; port: number } | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  return match === null || port > 65535 ? undefined : { host: match[1] ?? match[2]!, port }
+}
+
 /** The text below the options in help; each line is a paragraph. */
-export const upVariablesText = `Each option may be given as an environment variable too: ${upOptions.flatMap((option) => ('variable' in option ? [option.variable] : [])).join(', ')}. \
+export const upVariablesText = `These environment variables mean the same as an option: ${upOptions.flatMap((option) => ('variable' in option ? [option.variable] : [])).join(', ')}. \
 SEAWORTHY_NAMES is separated by commas.
 Credentials of object storage come from variables alone: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; AWS_REGION and SEAWORTHY_S3_ENDPOINT say what --blobs leaves out. \
 The password of the database is better in DATABASE_URL or PGPASSWORD than on the command line, where others may see it.`

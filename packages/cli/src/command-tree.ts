@@ -91,11 +91,14 @@ export class ParseEnd extends Error {
   override readonly name = 'ParseEnd'
   readonly command: string
   override readonly cause: CommanderError
+  /** The options of the command that take a value. */
+  readonly options: readonly string[]
 
-  constructor(command: string, cause: CommanderError) {
+  constructor(command: Command, cause: CommanderError) {
     super(cause.message, { cause })
-    this.command = command
+    this.command = commandPath(command)
     this.cause = cause
+    this.options = command.options.filter((one) => one.required).map(({ flags }) => flags)
   }
 }
 
@@ -140,7 +143,7 @@ function settle(command: Command, { ports, use }: { ports: CliPorts; use: Option
   use.watch(command)
   command
     .exitOverride((error) => {
-      throw new ParseEnd(commandPath(command), error)
+      throw new ParseEnd(command, error)
     })
     .configureOutput({
       writeOut: (text) => ports.out.write(text),

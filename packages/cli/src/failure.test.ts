@@ -73,6 +73,13 @@ test('unknown commands and options are usage errors with a suggestion', async ()
     surplus.err,
     "seaworthy: product list: too many arguments for 'list'. Expected 0 arguments but got 1.\nSee `seaworthy product list --help`.\n",
   )
+  const named = await runCommand(['rollout', 'list', 'harbour'])
+  assert.match(
+    named.err,
+    /\nGive names by options: --fleet <name>.* See `seaworthy rollout list --help`\.\n$/,
+  )
+  const invited = await runCommand(['person', 'invite', 'Ada', '--role', 'viewer'])
+  assert.match(invited.err, /\nGive names by options: .*--name <name>/)
   const bare = await runCommand(['--json', 'product'])
   assert.equal(
     (JSON.parse(bare.err.split('\n').at(-2)!) as { message: string }).message,

@@ -120,16 +120,23 @@ function exitOfStatus(status: number): keyof typeof exitCodes {
 /** Files that cannot be read or written. */
 function systemFailure(code: string, error: Error): Failure {
   const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : ''
-  const texts: Readonly<Record<string, readonly [keyof typeof exitCodes, string]>> = {
-    ENOENT: ['notFound', 'no such file or folder'],
-    EACCES: ['notAllowed', 'permission denied'],
-    EPERM: ['notAllowed', 'permission denied'],
-    EEXIST: ['failed', 'exists already'],
-    ENOSPC: ['failed', 'no space left on the device'],
-    EISDIR: ['failed', 'is a folder'],
-    ENOTDIR: ['failed', 'is not a folder'],
+  const asOwner = 'Run the command as somebody who may, or change the rights of the file.'
+  type FileEnding = readonly [exit: keyof typeof exitCodes, what: string, wayOut: string]
+  const texts: Readonly<Record<string, FileEnding>> = {
+    ENOENT: [
+      'notFound',
+      'no such file or folder',
+      'Check the path: it begins at the folder in which the command was started.',
+    ],
+    EACCES: ['notAllowed', 'permission denied', asOwner],
+    EPERM: ['notAllowed', 'permission denied', asOwner],
+    EEXIST: ['failed', 'exists already', 'Name another one, or move it away.'],
+    ENOSPC: ['failed', 'no space left on the device', 'Make room, and run the command again.'],
+    EISDIR: ['failed', 'is a folder', 'Name a file.'],
+    ENOTDIR: ['failed', 'is not a folder', 'Name a folder.'],
   }
   const known = texts[code]
   if (known === undefined) return { exitCode: exitCodes.failed, why: error.message, code }
-  return { exitCode: exitCodes[known[0]], why: `${path}${known[1]}`, code }
+  const [exit, what, wayOut] = known
+  return { exitCode: exitCodes[exit], why: `${path}${what}`, code, wayOut }
 }

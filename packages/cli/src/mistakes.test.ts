@@ -70,6 +70,31 @@ const mistakes: readonly (readonly [args: string[], exitCode: number, said: RegE
     /is not an exported release\nName the folder that `seaworthy release export/,
   ],
   [
+    ['release', 'verify', './nowhere'],
+    5,
+    /\.\/nowhere: no such folder\nName the folder that `seaworthy release export/,
+  ],
+  [
+    ['key', 'show', './nowhere.key'],
+    5,
+    /nowhere\.key: no such file or folder .*\nCheck the path: it begins at the folder/,
+  ],
+  [
+    ['secret', 'set', 'token-x', '--fleet', 'f', '--file', notes],
+    2,
+    /"token-x" cannot be the name of a secret\nTake A-Z, 0-9 and _/,
+  ],
+  [
+    ['variable', 'set', 'token-x', 'value', '--fleet', 'f'],
+    2,
+    /"token-x" cannot be the name of a variable\nTake A-Z/,
+  ],
+  [
+    ['up', '--listen', 'foo'],
+    2,
+    /--listen: "foo" is not of the form HOST:PORT\nFor example 0\.0\.0\.0:443/,
+  ],
+  [
     ['login', '127.0.0.1:8443'],
     2,
     /"127\.0\.0\.1:8443" is not a URL\nGive it as https:\/\/HOST:PORT/,

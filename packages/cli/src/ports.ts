@@ -22,9 +22,9 @@ export interface Prompt {
   readonly isInteractive: boolean
   /**
    * Asks one question after the other. Nothing typed from the first question to the last answer is
-   * shown.
+   * shown. Where `check` throws for an answer, nothing more is asked.
    */
-  askSecrets(questions: readonly string[]): Promise<string[]>
+  askSecrets(questions: readonly string[], check?: (answer: string) => void): Promise<string[]>
   /** True for y or yes only. */
   askYesNo(question: string): Promise<boolean>
 }

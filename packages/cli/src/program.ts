@@ -1,5 +1,5 @@
 /** Runs the command line, and says how it ended. */
-import type { Command, CommanderError } from 'commander'
+import type { Command } from 'commander'
 import { TransportError } from '@seaworthy/std/http'
 import { describeError } from '@seaworthy/std/log'
 import { commandPath, createProgram, ParseEnd } from './command-tree.ts'
@@ -42,7 +42,7 @@ export async function runCli(args: readonly string[], ports: CliPorts): Promise<
 }
 
 function describeEnd(error: unknown, { signal }: CliPorts): Failure {
-  if (error instanceof ParseEnd) return describeUsage(error.cause)
+  if (error instanceof ParseEnd) return describeUsage(error)
   const isInterruption =
     error === signal.reason || (error instanceof TransportError && error.code === 'aborted')
   if (!signal.aborted || !isInterruption) return describeFailure(error)
@@ -50,8 +50,15 @@ function describeEnd(error: unknown, { signal }: CliPorts): Failure {
 }
 
 /** Turns a message of commander into one sentence. */
-function describeUsage({ code, message }: CommanderError): Failure {
+function describeUsage({ command, cause: { code, message }, options }: ParseEnd): Failure {
   const text = message.replace(/^error: /, '').replaceAll('\n', ' ')
+  if (code === 'commander.excessArguments' && options.length > 0) {
+    return {
+      exitCode: exitCodes.usage,
+      why: text,
+      wayOut: `Give names by options: ${options.slice(0, 8).join(', ')}. See \`seaworthy ${command} --help\`.`,
+    }
+  }
   return {
     exitCode: exitCodes.usage,
     why: code === 'commander.help' ? 'a subcommand is missing' : text,

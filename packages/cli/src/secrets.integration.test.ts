@@ -237,6 +237,10 @@ test('V8 who sets a secret for devices that nobody enrolled is told that it reac
   const join = ['--fleet', 'reeds', '--agent-config', file, '--product', 'web']
   const made = await ann.run('provisioning-key', 'create', ...join, '--channel', 'stable')
   assert.match(made.out, /enrols: +no: no secret will ever reach its devices \(--sign-with\)/)
+  assert.match(
+    made.err,
+    /WARNING: \S+reeds\.json names the server https:\/\/127\.0\.0\.1:\d+, which on any other machine/,
+  )
   const { provisioningKey } = JSON.parse(await readFile(file, 'utf8')) as JoinKeys
   const device = await addDevice(provisioningKey)
   await writeFile(ann.file('word'), 'sedge')

@@ -1,6 +1,8 @@
 /** Whom a variable or secret is for: `--fleet` or `--device`, one of them. */
 import type { Command } from 'commander'
 import { showDevice } from '@seaworthy/api/devices'
+import { settingName } from '@seaworthy/api/fields'
+import { quoted } from '@seaworthy/std/printable'
 import { CliError, doNotTrust } from './failure.ts'
 import { requireDeviceId } from './find-device.ts'
 import type { Session } from './session.ts'
@@ -14,6 +16,14 @@ export function addScopeOptions(command: Command): Command {
   return command
     .option('--fleet <name>', 'for all devices of this fleet')
     .option('--device <device-id>', 'for this device, before what its fleet has')
+}
+
+/** Throws a usage error, before anything is done, unless `name` can be that of a setting. */
+export function requireSettingName(what: 'secret' | 'variable', name: string): void {
+  if (settingName.safeParse(name).success) return
+  throw new CliError('usage', `${quoted(name)} cannot be the name of a ${what}`, {
+    wayOut: 'Take A-Z, 0-9 and _, beginning with a letter, at most 64 characters.',
+  })
 }
 
 export interface SettingTarget {

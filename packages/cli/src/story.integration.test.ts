@@ -145,6 +145,14 @@ test('from login to a release that two of three signers published, one of them w
   const again = await ann.run('proposal', 'sign', proposed.id, '--key', ann.file('key'))
   assert.match(again.err, /key has signed this proposal already: signing again changes nothing/)
 
+  for (const write of [
+    ['export', proposed.id],
+    ['sign', ann.file('other.json'), '--key', ann.file('key')],
+  ]) {
+    const over = await ann.fails(3, 'proposal', ...write, '-o', ann.file('key.pub'))
+    assert.match(over, /key\.pub exists already, and is not .*\n.*would be lost/)
+  }
+
   // Eve's machine has no network: everything comes in one file, and only signatures go back.
   await ann.ok('proposal', 'export', proposed.id, '-o', ann.file('proposal.json'))
   await cp(ann.file('proposal.json'), eve.file('proposal.json'))

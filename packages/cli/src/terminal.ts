@@ -9,14 +9,16 @@ import { CliError } from './failure.ts'
 export function createPrompt(input: ReadStream, screen: Screen): Prompt {
   return {
     isInteractive: input.isTTY === true && screen.isTerminal,
-    async askSecrets(questions) {
+    async askSecrets(questions, check) {
       const secrets: string[] = []
       input.setRawMode(true)
       try {
         for (const question of questions) {
           screen.write(question)
-          secrets.push(await readHidden(input))
+          const answer = await readHidden(input)
           screen.write('\n')
+          check?.(answer)
+          secrets.push(answer)
         }
       } finally {
         input.setRawMode(false)

@@ -39,5 +39,5 @@ export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig 
 function wayOut(code: string | undefined): string {
   return code === 'EACCES' || code === 'EPERM'
     ? 'say it as root, or as the account that the agent runs as'
-    : 'name the configuration with --config FILE'
+    : 'check the path, which --config FILE names'
 }

@@ -8,7 +8,6 @@ import {
   formatProblem,
   formatProposal,
   formatSignatureFile,
-  parseProposal,
   parseSignatureFile,
   proposalBytesMax,
   rebaseProposal,
@@ -25,12 +24,13 @@ import type { CliPorts } from '../ports.ts'
 import { productContent } from '../registry.ts'
 import type { Session } from '../session.ts'
 import { collectPages, requireLog, withSession } from '../session.ts'
-import { isTaken, readBounded, requireEmptyFolder, writeDurably } from '../state/files.ts'
+import { readBounded, requireEmptyFolder, writeDurably } from '../state/files.ts'
 import { requireRoot } from '../trust/anchor.ts'
 import type { OfflineOptions } from '../trust/offline.ts'
 import { namingFile, readOfflineProposal } from '../trust/offline.ts'
 import type { ShownContent } from '../trust/proposed-content.ts'
 import { describeProposedFiles, layOutContent, packContent } from '../trust/proposed-content.ts'
+import { proposalInstead, requireReplaceable, signaturesBeside } from '../trust/proposal-files.ts'
 import type { ContentOptions, ProposalOptions } from '../trust/proposing.ts'
 import { onlineSigning, fetchProposal, propose, submitSignatures } from '../trust/proposing.ts'
 import { changedRoles, publishProposal } from '../trust/publishing.ts'
@@ -237,6 +237,8 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
   const passphrases = createPassphraseSource(context.ports, options.passphraseFile)
   const signing = { passphrases, isStrict: true, acceptUnchecked: options.unchecked }
   if (!isId('proposal', target)) {
+    const path = options.output ?? signaturesBeside(target)
+    await requireReplaceable(path, 'signatures')
     const judged = await readOfflineProposal(context, target, options)
     await showProposalText(context, judged, judged.content)
     const { files } = await signWithKeys(context, judged, keys, {
@@ -246,7 +248,6 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
       acceptSecond: options.second === true,
     })
     const file = { ...files[0]!, signatures: files.flatMap(({ signatures }) => signatures) }
-    const path = options.output ?? signaturesBeside(target)
     await writeDurably(path, formatSignatureFile(file), {
       random: context.ports.random,
       mode: 0o644,
@@ -296,6 +297,7 @@ async function exportProposal(
   id: string,
   { output, contentDir }: ExportOptions,
 ): Promise<void> {
+  await requireReplaceable(output, 'proposal')
   if (contentDir !== undefined) await requireEmptyFolder(contentDir)
   await withSession(
     context,
@@ -322,7 +324,7 @@ async function exportProposal(
       context.show({ ...shown, contentDir: contentDir ?? null }, () => [
         ...describeCarried({ id, output, contentDir, left }),
         `  seaworthy proposal sign ${output} --key FILE${root}${carried === undefined ? '' : ` --content ${carried}`}`,
-        'Take the digest of the root from your own notes, not from this screen.',
+        'Whoever signs compares the digest after --root with their own notes: this screen proves nothing.',
       ])
     },
     { mayLackLog: true },
@@ -364,8 +366,7 @@ async function importSignatures(
       try {
         return parseSignatureFile(bytes)
       } catch (cause) {
-        if (await isProposal(bytes)) throw await notYetSigned(path)
-        throw namingFile(path, cause)
+        throw (await proposalInstead(path, bytes)) ?? namingFile(path, cause)
       }
     }),
   )
@@ -390,29 +391,6 @@ async function importSignatures(
     },
     { mayLackLog: true },
   )
-}
-
-async function isProposal(bytes: Uint8Array): Promise<boolean> {
-  try {
-    await parseProposal(bytes)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Names the file beside the proposal, where there is one. */
-async function notYetSigned(path: string): Promise<CliError> {
-  const signatures = signaturesBeside(path)
-  return new CliError('usage', `${path} is the proposal itself, not the signatures of it`, {
-    wayOut: (await isTaken(signatures))
-      ? `Import the file beside it: \`seaworthy proposal import ${signatures}\`.`
-      : `Import the file that signing writes: \`seaworthy proposal sign ${path} --key FILE\` writes ${signatures}.`,
-  })
-}
-
-function signaturesBeside(path: string): string {
-  return `${path}.signatures`
 }
 
 /** Makes a new proposal of the same intent, whose content nobody has signed yet. */

@@ -129,6 +129,13 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
         random: context.ports.random,
       })
     }
+    if (options.agentConfig !== undefined && isLoopback(session.server.url)) {
+      context.warn(
+        context.paint.yellow(
+          `WARNING: ${options.agentConfig} names the server ${session.server.url}, which on any other machine is that machine itself. Write the address under which devices reach it into "server".`,
+        ),
+      )
+    }
     context.show(
       {
         ...made,
@@ -251,6 +258,10 @@ async function requireAnchor(session: Session) {
   throw new CliError('refused', 'there is no trust root yet that a device could be anchored at', {
     wayOut: 'Run `seaworthy trust init` first.',
   })
+}
+
+function isLoopback(url: string): boolean {
+  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
 }
 
 /**

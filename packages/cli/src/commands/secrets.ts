@@ -29,7 +29,7 @@ import { nameDevice } from '../readers/words.ts'
 import type { EnrolledDevice } from '../readers/verdicts.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { SettingOptions } from '../setting-scope.ts'
-import { addScopeOptions, findScope } from '../setting-scope.ts'
+import { addScopeOptions, findScope, requireSettingName } from '../setting-scope.ts'
 import { takeOptions } from '../option-use.ts'
 import { readFileOrInput } from '../state/files.ts'
 import { checkFleet, howToEnrol } from '../trust/enrolments.ts'
@@ -125,6 +125,7 @@ async function readSecret(
 }
 
 async function set(context: Context, name: string, options: SetOptions): Promise<void> {
+  requireSettingName('secret', name)
   const value = await readSecret(context, options)
   await withSession(context, async (session) => {
     const scope = await findScope(session, options)
@@ -184,6 +185,7 @@ const pricesOfHolding = [
  * value that the server can read.
  */
 async function giveToServer(context: Context, name: string, options: SetOptions): Promise<void> {
+  requireSettingName('secret', name)
   const value = await readSecret(context, options)
   await withSession(context, async (session) => {
     const { fleet, deviceId, ofDevice } = await findScope(session, options)

@@ -16,8 +16,10 @@ async function runUp(args: readonly string[], buildExitCode = 0) {
 }
 
 test('`up` knows every option of the server and hands each on as it was given', async () => {
+  const valueOf = ({ name, value }: { name: string; value: string }) =>
+    value === 'host:port' ? '127.0.0.1:0' : `value of ${name}`
   const given = upOptions.flatMap((option) =>
-    'value' in option ? [`--${option.name}`, `value of ${option.name}`] : [`--${option.name}`],
+    'value' in option ? [`--${option.name}`, valueOf(option)] : [`--${option.name}`],
   )
   const twice = [...given, '--name', 'second.example']
   const { exitCode, err, started } = await runUp(twice)

@@ -4,7 +4,8 @@
  */
 import type { Command } from 'commander'
 import { dirname, join } from 'node:path'
-import { upOptions, upVariablesText } from '@seaworthy/api/up-options'
+import { parseListenAddress, upOptions, upVariablesText } from '@seaworthy/api/up-options'
+import { quoted } from '@seaworthy/std/printable'
 import { CliError, ExitCodeError } from '../failure.ts'
 import { addHelpBelow } from '../help.ts'
 import type { CliPorts } from '../ports.ts'
@@ -23,6 +24,8 @@ async function up(
   command: Command,
   options: Record<string, string | string[] | boolean>,
 ): Promise<void> {
+  // The pages take a while to build: what is mistyped is said before.
+  for (const option of ['listen', 'httpListen'] as const) requireAddress(option, options[option])
   const args = handOn(command, options)
   const server = findProgram(() => import.meta.resolve('@seaworthy/server/main'))
   if (options['webFolder'] === undefined) {
@@ -31,6 +34,14 @@ async function up(
   }
   const exitCode = await ports.runForeground(server, args)
   if (exitCode !== 0) throw new ExitCodeError(exitCode)
+}
+
+function requireAddress(option: 'listen' | 'httpListen', given: unknown): void {
+  if (typeof given !== 'string' || parseListenAddress(given) !== undefined) return
+  const name = option === 'listen' ? '--listen' : '--http-listen'
+  throw new CliError('usage', `${name}: ${quoted(given)} is not of the form HOST:PORT`, {
+    wayOut: 'For example 0.0.0.0:443 or [::]:443; port 0 takes a free one.',
+  })
 }
 
 /**

@@ -14,7 +14,7 @@ import { followVariable } from '../readers/arrivals.ts'
 import type { Session } from '../session.ts'
 import { collectPages, withSession } from '../session.ts'
 import type { SettingOptions } from '../setting-scope.ts'
-import { addScopeOptions, findScope } from '../setting-scope.ts'
+import { addScopeOptions, findScope, requireSettingName } from '../setting-scope.ts'
 import type { ReleaseDefaults } from '../trust/release-defaults.ts'
 import { readReleaseDefaults } from '../trust/release-defaults.ts'
 
@@ -59,6 +59,7 @@ async function set(
   { name, value }: { name: string; value: string },
   options: SetOptions,
 ): Promise<void> {
+  requireSettingName('variable', name)
   await withSession(context, async (session) => {
     const { fleet, ofDevice } = await findScope(session, options)
     const view = await session.client.call(setVariable, {

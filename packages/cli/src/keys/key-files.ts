@@ -148,7 +148,8 @@ export async function readNewPassphrase(
   }
   if (!ports.prompt.isInteractive) throw nobodyToAsk(path)
   const questions = [`New passphrase for ${path}: `, 'The same again: ']
-  const [first, second] = await ports.prompt.askSecrets(questions)
+  const check = (answer: string) => checkPassphrase(readPassphrase(answer, path))
+  const [first, second] = await ports.prompt.askSecrets(questions, check)
   if (first !== second)
     throw new CliError('failed', 'the two passphrases differ; no key was made', {
       wayOut: 'Try again, and type the same twice.',

@@ -99,26 +99,25 @@ export async function notPublished(
       wayOut: goOnWith(waiting),
     })
   }
-  if (!(await isRegistered(client, release))) {
-    return new CliError('notFound', `there is no release ${product} ${version}`, {
-      wayOut: `See \`seaworthy release list ${product}\` for its versions.`,
-    })
-  }
+  await requireRegistered({ client }, release)
   return new CliError('refused', what, {
     wayOut: `Publish it first: \`seaworthy publish ${product} ${version} --channel ${channel}\`.`,
   })
 }
 
-async function isRegistered(
-  client: Session['client'],
+/** Throws where nobody has made the release, so that nobody is told to publish it. */
+export async function requireRegistered(
+  { client }: Pick<Session, 'client'>,
   { product, version }: { readonly product: string; readonly version: string },
-): Promise<boolean> {
+): Promise<void> {
   try {
     await client.call(showRelease, { params: { product, version } })
-    return true
-  } catch (error) {
-    if (error instanceof ProblemError && error.status === 404) return false
-    throw error
+  } catch (cause) {
+    if (!(cause instanceof ProblemError && cause.status === 404)) throw cause
+    throw new CliError('notFound', `there is no release ${product} ${version}`, {
+      wayOut: `See \`seaworthy release list ${product}\` for its versions.`,
+      cause,
+    })
   }
 }
 

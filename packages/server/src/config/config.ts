@@ -3,8 +3,10 @@
  * as it is.
  */
 import { join, resolve } from 'node:path'
+import { parseListenAddress } from '@seaworthy/api/up-options'
 import type { S3Location } from '@seaworthy/oci/store/s3'
 import { parseS3Location } from '@seaworthy/oci/store/s3'
+import { quoted } from '@seaworthy/std/printable'
 import type { LogLevel } from '@seaworthy/std/log'
 import { parseDatabaseUrl } from './database-url.ts'
 import type { Env } from './env.ts'
@@ -219,12 +221,11 @@ function checkDatabaseUrl(text: string): void {
 }
 
 function parseListen(option: string, text: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
-  const port = Number(match?.[3])
-  if (match === null || port > 65535) {
-    throw new UsageError(`${option} takes HOST:PORT, for example 0.0.0.0:443 or [::]:443`)
-  }
-  return { host: match[1] ?? match[2]!, port }
+  const address = parseListenAddress(text)
+  if (address !== undefined) return address
+  throw new UsageError(
+    `${option}: ${quoted(text)} is not of the form HOST:PORT, such as 0.0.0.0:443 or [::]:443`,
+  )
 }
 
 /** The address that OTLP expects is the collector's own followed by `/v1/traces`. */

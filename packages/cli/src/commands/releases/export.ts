@@ -5,8 +5,10 @@ import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { productContent } from '../../registry.ts'
 import { writeExport } from '../../release-export.ts'
+import type { Session } from '../../session.ts'
 import { withSession } from '../../session.ts'
 import { requireEmptyFolder } from '../../state/files.ts'
+import { requireRegistered } from '../../trust/open-proposals.ts'
 import { fetchRootHistory, requireRepository } from '../../trust/repository-view.ts'
 
 export async function exportRelease(
@@ -19,7 +21,8 @@ export async function exportRelease(
   await requireEmptyFolder(output)
   await withSession(context, async (session) => {
     const view = await requireRepository(context, session, [product])
-    const release = findSigned(view.current, product, version, options.channel)
+    const find = () => findSigned(view.current, product, version, options.channel)
+    const release = await explainingAbsence(session, { product, version }, find)
     const progress = context.progress('export')
     let doneBytes = 0
     await writeExport({
@@ -36,6 +39,20 @@ export async function exportRelease(
       `${output} holds ${release.path}. How to check it with sha256sum, jq and openssl: ${output}/VERIFY.md`,
     ])
   })
+}
+
+/** Says of a release that nobody has made that it is not there, rather than not signed. */
+export async function explainingAbsence(
+  session: Session,
+  named: { readonly product: string; readonly version: string },
+  find: () => Release,
+): Promise<Release> {
+  try {
+    return find()
+  } catch (error) {
+    await requireRegistered(session, named)
+    throw error
+  }
 }
 
 /**

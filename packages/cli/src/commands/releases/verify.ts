@@ -31,11 +31,11 @@ import type { SbomCheck } from '../../release-sboms.ts'
 import { describeSboms } from '../../release-sboms.ts'
 import { createTreeReader } from '../../release-trees.ts'
 import { withSession } from '../../session.ts'
-import { readBounded } from '../../state/files.ts'
+import { isTaken, readBounded } from '../../state/files.ts'
 import { requireRoot } from '../../trust/anchor.ts'
 import { verifyOffline } from '../../trust/offline.ts'
 import { requireFresh, requireRepository } from '../../trust/repository-view.ts'
-import { findSigned } from './export.ts'
+import { explainingAbsence, findSigned } from './export.ts'
 
 export interface VerifyOptions {
   channel?: string
@@ -51,7 +51,8 @@ export async function verifyReleaseOnline(
   await withSession(context, async (session) => {
     await requireRoot(context, session, options.root)
     const view = await requireRepository(context, session, [product])
-    const release = findSigned(view.current, product, version, options.channel)
+    const find = () => findSigned(view.current, product, version, options.channel)
+    const release = await explainingAbsence(session, { product, version }, find)
     requireFresh(context, view, [product, channelRole(product, release.channel)])
     const content = await verifyContent(context, productContent(session, product), release)
     report(context, { release, ...content, rootDigest: view.anchor.digest, notes: [] })
@@ -122,6 +123,9 @@ async function readSelection(
     if (isWhole)
       return { product, channel, version } as { product: string; channel: string; version: string }
   } catch (cause) {
+    if (!(await isTaken(folder))) {
+      throw new CliError('notFound', `${folder}: no such folder`, { wayOut: howToExport, cause })
+    }
     throw new CliError('usage', `${folder} is not an exported release`, {
       wayOut: howToExport,
       cause,

@@ -398,5 +398,5 @@ function requireOpen(row: ProposalRow): void {
   if (row.state === 'outdated') {
     throw new Refusal<ProposalRefusal>('proposal_outdated', 'newer metadata was published since')
   }
-  throw new Refusal<ServerRefusal>('proposal_closed', `the proposal is ${row.state}`)
+  throw new Refusal<ServerRefusal>('proposal_closed', `${row.id} is ${row.state} already`)
 }
