@@ -409,7 +409,10 @@ describe('S3 faults', { skip: lacksObjectStore() }, () => {
       let text = ''
       child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
       const ended = once(child, 'close')
-      while (text.split('\n').length < 4) await systemSleep(5)
+      while (text.split('\n').length < 4) {
+        assert.equal(child.exitCode, null, 'the writer ended by itself')
+        await systemSleep(5)
+      }
       await systemSleep(20 + randomBelow(random, 120))
       child.kill('SIGKILL')
       await ended
