@@ -28,7 +28,7 @@ import {
 import { AcmeError } from './problems.ts'
 import type { AccountBinding } from './protocol.ts'
 import { asAcmeError, orderCertificate } from './protocol.ts'
-import { isAbout, isOrderDue, orderableNames, waitAfterFailure } from './schedule.ts'
+import { isAbout, isFit, isOrderDue, orderableNames, waitAfterFailure } from './schedule.ts'
 
 type Deps = Pick<App, 'clock' | 'db' | 'log' | 'masterKey' | 'random' | 'sleep'>
 
@@ -69,17 +69,17 @@ export async function renewByAcme(
     const nextAt = formatInstant(new Date(app.clock.now().getTime() + waitMs))
     return { names: wanted, pin, failures, message, nextAt }
   }
-  // An order counts from its beginning, so that a server that dies in it does not order at each
-  // start.
+  // An order counts from its beginning, so that a server that dies or stops in it does not order
+  // at each start.
   await keep(troubleOf('an order has begun, and has not ended yet'))
   try {
     const tls = await order(app, settings, made, wanted, signal)
-    const known = { certificatePem: tls.certificatePem, wanted, pin, trouble: undefined }
-    if (isOrderDue({ ...known, now: app.clock.now() })) throw new AcmeError(unfit)
+    const ordered = { wanted, pin, now: app.clock.now() }
+    if (!isFit(tls.certificatePem, ordered)) throw new AcmeError(unfit)
     await store(app, tls, wanted)
     app.log.info('acme.certificate-taken', { names: wanted, directory: settings.directory })
   } catch (error) {
-    if (signal.aborted) return await keep(last)
+    if (signal.aborted) return
     const known =
       error instanceof CertificateError
         ? new AcmeError(error.message)
@@ -95,7 +95,7 @@ export async function renewByAcme(
 const noName =
   'no authority makes a certificate for any of the server’s names: add one that the DNS knows with `seaworthy server name add`'
 const unfit =
-  'the certificate that the authority has sent is for other names, or most of its life is over: choose another authority'
+  'the certificate that the authority has sent is for other names, or would have to be renewed within the hour: choose another authority, or have it make certificates that live longer'
 const ownFault = 'the order failed by a fault of this server, which its log names (task.failed)'
 
 /** The answer to an open challenge: it is for the name that it is about, and for no other. */

@@ -6,18 +6,20 @@ import fc from 'fast-check'
 import { createTestAuthority } from '../../testing/authority.ts'
 import { pinOf } from '../trust/index.ts'
 import type { AcmeTrouble } from '../trust/index.ts'
-import { isOrderDue, orderableNames, waitAfterFailure } from './schedule.ts'
+import { isFit, isOrderDue, orderableNames, waitAfterFailure } from './schedule.ts'
 
 const wanted = ['ship.example']
 const start = systemClock.now()
 const at = (days: number) => new Date(start.getTime() + days * dayMs)
+let issue: (days: { from: number; until: number }) => Promise<string>
 let certificatePem: string
 let pin: string
 
 before(async () => {
   const authority = await createTestAuthority()
   const { requestPem } = await authority.request(wanted)
-  certificatePem = await authority.issue(requestPem, { from: 0, until: 90 })
+  issue = (days) => authority.issue(requestPem, days)
+  certificatePem = await issue({ from: 0, until: 90 })
   pin = pinOf(certificatePem)
 })
 
@@ -44,6 +46,28 @@ test('A6 after a failure nothing is ordered before its wait is over, unless name
   assert.equal(isOrderDue({ ...known, trouble: troubleOf({}), now: at(1) }), true)
   assert.equal(isOrderDue({ ...known, trouble: troubleOf({ names: ['b.example'] }) }), true)
   assert.equal(isOrderDue({ ...known, trouble: troubleOf({ pin: 'sha256:another' }) }), true)
+})
+
+test('A6 attack: an authority whose certificates end at once has the server order without end', async () => {
+  const ordered = { wanted, pin, now: start }
+  assert.equal(isFit(await issue({ from: 0, until: 60 / 86_400 }), ordered), false)
+  assert.equal(isFit(await issue({ from: -89, until: 60 / 86_400 }), ordered), false)
+  assert.equal(isFit(await issue({ from: -1 / 24, until: 1 }), ordered), true)
+  assert.equal(isFit(certificatePem, { ...ordered, wanted: ['b.example'] }), false)
+  const minutes = fc.integer({ min: 0, max: 90 * 24 * 60 })
+  await fc.assert(
+    fc.asyncProperty(minutes, minutes, async (ago, life) => {
+      const days = { from: -ago / 1440, until: (life - ago) / 1440 }
+      const certificate = await issue(days)
+      if (!isFit(certificate, ordered)) return
+      for (const rest of [0, 30, 60]) {
+        const now = new Date(start.getTime() + rest * minuteMs)
+        const known = { ...ordered, certificatePem: certificate, trouble: undefined, now }
+        assert.equal(isOrderDue(known), false)
+      }
+    }),
+    { interruptAfterTimeLimit: 20_000 },
+  )
 })
 
 test('A6 failures wait longer and longer, and as long as the authority asks for', () => {

@@ -42,6 +42,18 @@ export function isOrderDue(known: {
   return now.getTime() >= from + ((until - from) * 2) / 3
 }
 
+/** A certificate that would be due again sooner would have the server order without end. */
+const restMs = hourMs
+
+/** Whether what the authority has sent is what was ordered, and lasts. */
+export function isFit(
+  certificatePem: string,
+  ordered: { readonly wanted: readonly string[]; readonly pin: string; readonly now: Date },
+): boolean {
+  const now = new Date(ordered.now.getTime() + restMs)
+  return !isOrderDue({ ...ordered, certificatePem, trouble: undefined, now })
+}
+
 const waits = { firstMs: 15 * minuteMs, maxMs: 6 * hourMs }
 
 /** Authorities count failures: each makes the next wait longer. */

@@ -187,10 +187,13 @@ test('A6 an order counts as a failure from its beginning, so that a server that 
     // Another process sees this while the order goes on, and after one that died in it.
     await renewByAcme(app, settings, new AbortController().signal)
     assert.equal(connectionsCount, 1)
-    // Who stops in peace orders at the next start.
+    // Nor does another start order sooner because this one stopped in peace.
+    const begun = await readAcmeTrouble(db.reader)
     stopping.abort()
     await order
-    assert.equal(await readAcmeTrouble(db.reader), undefined)
+    assert.deepEqual(await readAcmeTrouble(db.reader), begun)
+    await renewByAcme(app, settings, new AbortController().signal)
+    assert.equal(connectionsCount, 1)
   } finally {
     stopping.abort()
     await order
