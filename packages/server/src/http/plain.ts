@@ -4,6 +4,7 @@
  */
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { secondMs } from '@seaworthy/std/time'
 import { findAnswer } from '../app/acme/index.ts'
 import type { App } from '../app/app.ts'
@@ -18,6 +19,8 @@ const pathForm = /^\/[\x21-\x7e]*$/
 const headersBytesMax = 8 * 1024
 /** Connections of one worker; the longest of them ends after `connectionLimits.headersMs`. */
 const connectionsMax = 200
+/** The share of one network, so that a neighbour does not keep an authority away. */
+const networkConnectionsMax = 40
 
 interface Answer {
   readonly status: number
@@ -57,9 +60,29 @@ export function createPlainServer(
   // Nobody is asked to go on with a body.
   server.on('checkContinue', respond)
   server.maxConnections = connectionsMax
+  shareAmongNetworks(server)
   server.maxHeadersCount = connectionLimits.headersCountMax
   server.timeout = connectionLimits.headersMs
   return server
+}
+
+/** Ends each connection of a network that has its share already. */
+function shareAmongNetworks(server: Server): void {
+  const counts = new Map<string, number>()
+  server.prependListener('connection', (socket: Socket) => {
+    const network = poolOf(socket.remoteAddress ?? '')
+    const count = counts.get(network) ?? 0
+    if (count >= networkConnectionsMax) {
+      socket.destroy()
+      return
+    }
+    counts.set(network, count + 1)
+    socket.once('close', () => {
+      const left = counts.get(network)! - 1
+      if (left === 0) counts.delete(network)
+      else counts.set(network, left)
+    })
+  })
 }
 
 async function proveName(
