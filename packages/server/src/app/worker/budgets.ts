@@ -20,6 +20,8 @@ const asked = {
   'refusals-recorded': { burst: 30, everyMs: 10 * minuteMs },
   /** Changes of one kind that a person makes to their own account. */
   'account-changes': { burst: 100, everyMs: minuteMs },
+  /** Changes of what a filter finds, dry runs too, of one person and all their tokens. */
+  'filtered-changes': { burst: 120, everyMs: 10 * secondMs },
   /** Questions of one network for the answer to a challenge of an ACME authority. */
   challenges: { burst: 120, everyMs: secondMs / 2 },
   /** Access tokens of one device. */

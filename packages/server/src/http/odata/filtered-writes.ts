@@ -24,6 +24,7 @@ import type { Endpoint, Work } from '../endpoint.ts'
 import { requireMayCall } from '../may-call.ts'
 import { parsePart } from '../parse-part.ts'
 import type { KnownCode } from '../problems.ts'
+import { requireBudget } from '../request-budgets.ts'
 import type { Lock, Method } from './writes.ts'
 import { findWrite, paramsOf, readBody } from './writes.ts'
 
@@ -93,6 +94,7 @@ export async function writeByFilter(
   const { filter, isDryRun, token } = readOptions(options)
   const now = app.clock.now()
   await requireMayCall(app, endpoint, actor, req.url!, now)
+  await requireBudget(app, 'filtered-changes', holderOf(actor))
   const body = await readBody(app, route, req)
   const asked = readQuestion(
     set,
@@ -172,6 +174,8 @@ async function changeMany(
     },
   )
 }
+
+const holderOf = (actor: Actor) => (actor.kind === 'token' ? actor.token.holder : actor.id)
 
 function viewOutcomes({ outcomes }: ManyDone): Pick<ManyChanged, 'count' | 'value'> {
   const value = outcomes.map(({ key, isUnchanged, detail }) => ({

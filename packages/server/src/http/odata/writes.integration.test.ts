@@ -601,3 +601,20 @@ test('V4 the client of balena changes a device and makes a fleet as it is used t
   const done = await pine.patch({ ...many, options: { ...filter, dryRunToken: dry.dryRunToken } })
   assert.match(JSON.stringify(done), /"isDryRun":false,"count":1/)
 })
+
+test('A9 V4 attack: dry runs by filters that never end, by one token after the other, are turned away', async () => {
+  const made = await client.api.call(createToken, {
+    body: { name: 'restless', role: 'admin', lifetimeSeconds: 3600 },
+  })
+  const codes = new Set<unknown>()
+  await waitUntil('one dry run is too much', async () => {
+    for (const token of [made.token, server.adminToken]) {
+      codes.add((await changeMany('DELETE', "id eq 'nobody'", undefined, 'dry run', token)).code)
+    }
+    return codes.has('too_many_requests')
+  })
+  assert.deepEqual([...codes], [undefined, 'too_many_requests'])
+  // Whatever else the person does goes on.
+  const read = await client.api.call(showDevice, { params: { deviceId: devices[1]! } })
+  assert.equal(read.id, devices[1])
+})
