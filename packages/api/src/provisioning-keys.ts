@@ -1,7 +1,7 @@
 /** Provisioning keys: credentials with which devices join a fleet. */
 import { z } from 'zod'
 import { credentialField } from './credentials.ts'
-import { idField, instant, nameField, pageOf, pageQuery } from './fields.ts'
+import { idField, instant, nameField, pageOf, pageQuery, sha256Hex } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
 
 const fleetParams = z.strictObject({ fleet: nameField })
@@ -13,6 +13,8 @@ export const provisioningKeyView = z.object({
   expiresAt: instant,
   createdAt: instant,
   createdBy: z.string(),
+  /** The key id of the enrolment key that was named with it, if one was. */
+  enrolmentKeyId: sha256Hex.nullable(),
 })
 export type ProvisioningKeyView = z.output<typeof provisioningKeyView>
 
@@ -31,6 +33,12 @@ export const createProvisioningKey = defineRoute({
       .int()
       .min(60)
       .max(365 * 86400),
+    /**
+     * The key id of the enrolment key that holders signed for its devices. No other provisioning
+     * key may have it, or have had it. What the server holds reaches devices that were enrolled by
+     * the key named here, and no others.
+     */
+    enrolmentKeyId: sha256Hex.optional(),
   }),
   reply: z.object({ view: provisioningKeyView, key: credentialField }),
   status: 201,

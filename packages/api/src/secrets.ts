@@ -87,7 +87,11 @@ export const setHeldSecret = defineRoute({
   summary:
     'Set a secret that the server holds and can read. It seals it to each enrolled device that asks.',
   params: secretParams,
-  body: ofDevice.extend({ value: base64Field(16_384) }),
+  body: ofDevice.extend({
+    /** What the fleet runs, as whoever gives the value knows it: refused for any other. */
+    product: nameField,
+    value: base64Field(16_384),
+  }),
   reply: secretView,
 })
 

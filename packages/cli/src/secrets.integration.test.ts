@@ -607,6 +607,7 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
   await ann.ok('product', 'create', 'evil', '--kind', 'bundle', ...signWithAll())
   const evil = changeFleet('harbour', { product: 'evil' })
   await refusesLie('fleet_of_other_product', evil, ...set)
+  await refusesLie('fleet_of_other_product', evil, ...set, '--server-held')
   assert.deepEqual(await readSettings(second), { TOKEN: 'two' })
 
   // A device that was removed is shown as still there, and one that was moved away as back.

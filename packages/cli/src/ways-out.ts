@@ -70,6 +70,10 @@ const fleets = {
     'notFound',
     'See `seaworthy product list` for the products and their channels; a channel counts once its proposal is signed (`seaworthy proposal list`).',
   ],
+  enrolment_key_taken: [
+    'refused',
+    'Run `seaworthy provisioning-key create --sign-with` again: each one makes an enrolment key of its own.',
+  ],
   provisioning_key_not_found: ['notFound', 'See `seaworthy provisioning-key list --fleet NAME`.'],
   provisioning_key_used_up: ['notAllowed', deviceSays],
 } satisfies Record<FleetRefusal, WithWayOut>

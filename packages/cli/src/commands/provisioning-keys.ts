@@ -11,7 +11,7 @@ import {
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { signProvisioningKey } from '@seaworthy/trust/enrolment'
 import type { Signer } from '@seaworthy/trust/keys'
-import { generateKeyPair } from '@seaworthy/trust/keys'
+import { generateKeyPair, keyId } from '@seaworthy/trust/keys'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
@@ -118,12 +118,16 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
         : await makeEnrolmentKey(context, session, options, { target, holders })
     const made = await session.client.call(createProvisioningKey, {
       params: { fleet: options.fleet },
-      body: { uses: options.uses, lifetimeSeconds: Math.round(options.expires / 1000) },
+      body: {
+        uses: options.uses,
+        lifetimeSeconds: Math.round(options.expires / 1000),
+        ...(enrolmentKey === undefined ? {} : { enrolmentKeyId: enrolmentKey.id }),
+      },
     })
     if (options.agentConfig !== undefined && anchor !== undefined && target !== undefined) {
       const config = {
         ...describeAgent(session, target, made.key, anchor),
-        ...(enrolmentKey === undefined ? {} : { enrolmentKey }),
+        ...(enrolmentKey === undefined ? {} : { enrolmentKey: enrolmentKey.text }),
       }
       await writeDurably(options.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, {
         random: context.ports.random,
@@ -206,7 +210,7 @@ async function makeEnrolmentKey(
     target: { fleet, product },
     holders,
   }: { readonly target: AgentTarget; readonly holders: readonly NamedKey[] },
-): Promise<string> {
+): Promise<{ readonly text: string; readonly id: string }> {
   const { current } = await requireRepository(context, session, [product])
   requireEnough(product, await requireHolders(product, current), holders)
   await context.confirm(
@@ -219,7 +223,7 @@ async function makeEnrolmentKey(
   const certificate = await signProvisioningKey({ product, fleet, publicKey: key }, signers)
   const text = JSON.stringify({ certificate, pkcs8: base64Encode(pkcs8) })
   pkcs8.fill(0)
-  return base64Encode(utf8Encode(text))
+  return { text: base64Encode(utf8Encode(text)), id: await keyId(key) }
 }
 
 /** Refuses what no verifier would accept, before anything is made. */

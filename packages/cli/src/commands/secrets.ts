@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { listDevices } from '@seaworthy/api/devices'
 import type { SecretView } from '@seaworthy/api/secrets'
+import { showFleet } from '@seaworthy/api/fleets'
 import { listSecrets, removeSecret, setHeldSecret, setSecret } from '@seaworthy/api/secrets'
 import { base64Encode } from '@seaworthy/std/bytes'
 import { createSecretEnvelope, secretBytesMax, versionAt } from '@seaworthy/trust/secrets'
@@ -24,7 +25,9 @@ import { followSecret, isSealedTo } from '../readers/arrivals.ts'
 import { describeArrivals } from '../readers/arrival-table.ts'
 import { describeRotation, findKnownSecrets } from '../readers/known-secrets.ts'
 import type { ReaderChoice } from '../readers/choose.ts'
-import { chooseReaders, judgeFleet } from '../readers/choose.ts'
+import { chooseReaders, judgeFleet, requireProduct } from '../readers/choose.ts'
+import { readRecord } from '../readers/file.ts'
+import { requireSameFleet } from '../readers/record.ts'
 import { nameDevice } from '../readers/words.ts'
 import type { EnrolledDevice } from '../readers/verdicts.ts'
 import { collectPages, withSession } from '../session.ts'
@@ -49,7 +52,7 @@ export function addSecretCommands(program: Command, ports: CliPorts): void {
     .option('--server-held', 'let the server read it, and seal it to devices that come later')
     .action(async (name: string, options: SetOptions, command: Command) => {
       if (options.serverHeld !== true) return set(createContext(ports, command), name, options)
-      const used = ['serverHeld', 'file', 'stdin', 'fleet', 'device'] as const
+      const used = ['serverHeld', 'file', 'stdin', 'fleet', 'device', 'product'] as const
       takeOptions<SetOptions>(command, '--server-held', used)
       return giveToServer(createContext(ports, command), name, options)
     })
@@ -189,13 +192,18 @@ async function giveToServer(context: Context, name: string, options: SetOptions)
   const value = await readSecret(context, options)
   await withSession(context, async (session) => {
     const { fleet, deviceId, ofDevice } = await findScope(session, options)
+    const { product } = await session.client.call(showFleet, { params: { fleet } })
+    requireSameFleet(await readRecord(session), { fleet, product })
+    await requireProduct(session, { fleet, product }, { product: options.product })
     const whose = deviceId ?? `the fleet ${fleet}`
-    await context.confirm(`${pricesOfHolding.join(' ')} Give ${name} of ${whose} to the server?`)
+    await context.confirm(
+      `${pricesOfHolding.join(' ')} Give ${name} of ${whose} (product ${product}) to the server ${session.server.url}?`,
+    )
     // The copies that this machine made of earlier versions are sealed to nobody any more.
     if (deviceId === undefined) await forgetCopy(context, session, fleet, name)
     const view = await session.client.call(setHeldSecret, {
       params: { fleet, secret: name },
-      body: { value: base64Encode(value), ...ofDevice },
+      body: { product, value: base64Encode(value), ...ofDevice },
     })
     value.fill(0)
     const { holderKey: _key, holderCopy: _copy, ...shown } = view
@@ -336,7 +344,8 @@ const arrivals: Readonly<Record<SecretArrival, string>> = {
   without_key: 'it has no key: no secret reaches it',
 }
 
-const notAsked = 'it has not asked for it yet: the server seals it then'
+const notAsked =
+  'it has not asked for it yet, when the server seals it; or its provisioning key did not name its enrolment key: remove it and give it a new agent.json'
 
 async function show(context: Context, name: string, options: SettingOptions): Promise<void> {
   await withSession(context, async (session) => {

@@ -40,5 +40,6 @@ export type FleetRefusal =
   | 'fleet_not_found'
   | 'fleet_has_rollouts'
   | 'channel_not_found'
+  | 'enrolment_key_taken'
   | 'provisioning_key_not_found'
   | 'provisioning_key_used_up'

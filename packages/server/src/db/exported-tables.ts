@@ -182,7 +182,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   },
   provisioning_keys: {
     about: 'Keys with which devices register.',
-    plain: 'id fleet uses_left expires_at created_at created_by revoked_at',
+    plain: 'id fleet uses_left expires_at created_at created_by revoked_at enrolment_key_id',
     hashes: 'secret_sha256',
   },
   reboot_groups: {

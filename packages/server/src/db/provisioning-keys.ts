@@ -14,20 +14,41 @@ export interface ProvisioningKeyRow {
   readonly createdAt: Date
   readonly createdBy: string
   readonly revokedAt: Date | null
+  /** The key by which holders enrol its devices; it is of no other provisioning key. */
+  readonly enrolmentKeyId: string | null
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
   id, fleet, secret_sha256 as "secretSha256", uses_left as "usesLeft", expires_at as "expiresAt",
-  created_at as "createdAt", created_by as "createdBy", revoked_at as "revokedAt"`
+  created_at as "createdAt", created_by as "createdBy", revoked_at as "revokedAt", enrolment_key_id as "enrolmentKeyId"`
 
+/** Answers false where another provisioning key has, or had, its enrolment key. */
 export async function insertProvisioningKey(
   { sql }: WriteTx,
   row: ProvisioningKeyRow,
-): Promise<void> {
-  await sql`
-    insert into provisioning_keys (id, fleet, secret_sha256, uses_left, expires_at, created_at, created_by)
+): Promise<boolean> {
+  const inserted = await sql`
+    insert into provisioning_keys (id, fleet, secret_sha256, uses_left, expires_at, created_at, created_by,
+      enrolment_key_id)
     values (${row.id}, ${row.fleet}, ${Buffer.from(row.secretSha256)}, ${row.usesLeft}, ${row.expiresAt},
-      ${row.createdAt}, ${row.createdBy})`
+      ${row.createdAt}, ${row.createdBy}, ${row.enrolmentKeyId})
+    on conflict (enrolment_key_id) do nothing`
+  return inserted.count === 1
+}
+
+/**
+ * The enrolment key that was named with the provisioning key by which the device registered, if
+ * that is of the fleet in which the device is.
+ */
+export async function findNamedEnrolmentKey(
+  { sql }: ReadTx,
+  device: string,
+): Promise<string | undefined> {
+  const [row] = await sql<{ id: string }[]>`
+    select k.enrolment_key_id as id
+    from devices d join provisioning_keys k on k.id = d.provisioning_key and k.fleet = d.fleet
+    where d.id = ${device} and k.enrolment_key_id is not null`
+  return row?.id
 }
 
 export async function getProvisioningKey(

@@ -298,6 +298,7 @@ provisioning_keys.expires_at timestamp with time zone not null
 provisioning_keys.created_at timestamp with time zone not null
 provisioning_keys.created_by text not null
 provisioning_keys.revoked_at timestamp with time zone
+provisioning_keys.enrolment_key_id text
 reboot_groups.fleet text not null
 reboot_locks.id text not null
 reboot_locks.fleet text not null
@@ -733,6 +734,7 @@ CREATE UNIQUE INDEX product_uploads_pkey ON public.product_uploads USING btree (
 CREATE INDEX proposals_open ON public.proposals USING btree (id) WHERE (state = 'open'::text)
 CREATE INDEX proposals_open_roles ON public.proposals USING gin (roles) WHERE (state = 'open'::text)
 CREATE UNIQUE INDEX proposals_pkey ON public.proposals USING btree (id)
+CREATE UNIQUE INDEX provisioning_keys_enrolment_key ON public.provisioning_keys USING btree (enrolment_key_id)
 CREATE INDEX provisioning_keys_fleet ON public.provisioning_keys USING btree (fleet, id)
 CREATE UNIQUE INDEX provisioning_keys_pkey ON public.provisioning_keys USING btree (id)
 CREATE UNIQUE INDEX reboot_groups_pkey ON public.reboot_groups USING btree (fleet)

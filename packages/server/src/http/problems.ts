@@ -98,6 +98,7 @@ const fleetTable = {
   fleet_not_found: no(404, 'No such fleet'),
   fleet_has_rollouts: no(409, 'Rollouts of the fleet are under way'),
   channel_not_found: no(404, 'No such channel'),
+  enrolment_key_taken: no(409, 'The enrolment key belongs to another provisioning key'),
   provisioning_key_not_found: no(404, 'No such provisioning key'),
   provisioning_key_used_up: no(403, 'The provisioning key is used up'),
 } satisfies Record<FleetRefusal, Mapped>

@@ -18,13 +18,19 @@ export const provisioningKeyEndpoints: readonly Endpoint[] = [
         fleet: params.fleet,
         uses: body.uses,
         lifetimeMs: body.lifetimeSeconds * secondMs,
+        enrolmentKeyId: body.enrolmentKeyId ?? null,
       }
       const { row, key } = await fleets.createProvisioningKey(tx, app, actor, wanted, now)
       const view = fleets.viewProvisioningKey(row)
       return {
         reply: { view, key },
         subject: row.id,
-        detail: { fleet: row.fleet, uses: row.usesLeft, expiresAt: view.expiresAt },
+        detail: {
+          fleet: row.fleet,
+          uses: row.usesLeft,
+          expiresAt: view.expiresAt,
+          enrolmentKeyId: row.enrolmentKeyId,
+        },
       }
     },
   ),

@@ -338,7 +338,7 @@ export async function makeScopedCalls(
     ['secret.list', [() => ({ params: fleet })]],
     [
       'secret.set-held',
-      [() => ({ params: { ...fleet, secret: 'HELD' }, body: { value: 'AAAA' } })],
+      [() => ({ params: { ...fleet, secret: 'HELD' }, body: { product: 'acme', value: 'AAAA' } })],
     ],
     [
       'secret.set',

@@ -343,7 +343,12 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'fleet.list': [],
   'fleet.set': ['fleet_has_rollouts', 'fleet_not_found', 'out_of_scope', 'rollout_policy_invalid'],
   'fleet.show': ['fleet_not_found', 'out_of_scope'],
-  'provisioning-key.create': ['fleet_not_found', 'handed_out_too_many', 'out_of_scope'],
+  'provisioning-key.create': [
+    'enrolment_key_taken',
+    'fleet_not_found',
+    'handed_out_too_many',
+    'out_of_scope',
+  ],
   'provisioning-key.list': ['fleet_not_found', 'out_of_scope'],
   'provisioning-key.revoke': ['fleet_not_found', 'out_of_scope', 'provisioning_key_not_found'],
   'fleetlock-key.create': ['fleet_not_found', 'handed_out_too_many', 'out_of_scope'],

@@ -214,10 +214,11 @@ export async function makeProvisioningKey(
   client: TestClient,
   uses: number,
   fleet = 'shops',
+  enrolmentKeyId?: string,
 ): Promise<string> {
   const { key } = await client.api.call(createProvisioningKey, {
     params: { fleet },
-    body: { uses, lifetimeSeconds: 3600 },
+    body: { uses, lifetimeSeconds: 3600, enrolmentKeyId },
   })
   return key
 }

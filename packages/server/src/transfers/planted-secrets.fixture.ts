@@ -34,7 +34,7 @@ import { systemClock } from '@seaworthy/std/time'
 import { enrol, signProvisioningKey } from '@seaworthy/trust/enrolment'
 import { generateReceivingKey } from '@seaworthy/trust/hpke'
 import type { Signer } from '@seaworthy/trust/keys'
-import { generateKeyPair, signerFromPkcs8 } from '@seaworthy/trust/keys'
+import { generateKeyPair, keyId, signerFromPkcs8 } from '@seaworthy/trust/keys'
 import type { SecretName } from '../config/master-key.ts'
 import { secretPurposes } from '../config/master-key.ts'
 import type { TestBrowser, TestClient, TestIdentityProvider, TestServer } from '../testing/index.ts'
@@ -82,15 +82,17 @@ export async function plantSecrets(
   })
   plantCredential('token', token)
   plantCredential('refreshed token', (await client.as(token).call(refreshToken, {})).token)
-  const provisioningKey = await makeProvisioningKey(client, 1)
+  const enrolmentPair = await generateKeyPair('ed25519')
+  const enrolmentKeyId = await keyId(enrolmentPair.key)
+  const provisioningKey = await makeProvisioningKey(client, 1, 'shops', enrolmentKeyId)
   plantCredential('provisioning key', provisioningKey)
   const held = 'a mole under nine gantries'
   planted['secret that the server holds'] = held
   await client.api.call(setHeldSecret, {
     params: { ...fleet, secret: 'HELD' },
-    body: { value: base64Encode(utf8Encode(held)) },
+    body: { product: 'acme', value: base64Encode(utf8Encode(held)) },
   })
-  const device = await enrolDevice(client, provisioningKey, signers)
+  const device = await enrolDevice(client, provisioningKey, { made: enrolmentPair, signers })
   for (const [name, pkcs8] of Object.entries(device.keys)) planted[name] = pkcs8.slice(-32)
   const assertion = await makeAssertion(device.signer, device.id, server.url)
   planted["device's assertion"] = assertion.slice(-60)
@@ -213,9 +215,13 @@ export async function plantSecrets(
 async function enrolDevice(
   client: TestClient,
   provisioningKey: string,
-  signers: readonly Signer[],
+  by: {
+    readonly made: Awaited<ReturnType<typeof generateKeyPair>>
+    readonly signers: readonly Signer[]
+  },
 ): Promise<{ id: string; signer: Signer; keys: Readonly<Record<string, Uint8Array>> }> {
-  const [own, made] = [await generateKeyPair('ed25519'), await generateKeyPair('ed25519')]
+  const { made, signers } = by
+  const own = await generateKeyPair('ed25519')
   const { pkcs8: receiving, publicKey } = await generateReceivingKey()
   const place = { product: 'acme', fleet: 'shops', publicKey: made.key }
   const certificate = await signProvisioningKey(place, signers)

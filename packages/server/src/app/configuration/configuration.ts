@@ -17,6 +17,7 @@ import type { App } from '../app.ts'
 import { findDevice } from '../devices/index.ts'
 import { findFleet, nextConfigVersion, policyOf } from '../fleets/index.ts'
 import type { ConfigurationRefusal } from '../refusals.ts'
+import type { HeldPlace } from './held-secrets.ts'
 import { openHeld, sealHeld, sealHeldSecrets } from './held-secrets.ts'
 import { instantOrNull } from '../views.ts'
 
@@ -37,9 +38,10 @@ const scopeBytesMax = 65_536
 const scopeCountMax = 50
 
 /** Throws `fleet_not_found`, `device_not_found`, `out_of_scope`. */
-async function scopeOf(tx: ReadTx, actor: Actor, asked: Asked): Promise<SettingScope> {
+async function scopeOf(tx: ReadTx, actor: Actor, asked: Asked): Promise<SettingScope & HeldPlace> {
   const fleet = await findFleet(tx, actor, asked.fleet)
-  if (asked.deviceId === undefined) return { fleet: fleet.name, device: null }
+  const at = { fleet: fleet.name, product: fleet.product }
+  if (asked.deviceId === undefined) return { ...at, device: null }
   const device = await findDevice(tx, actor, asked.deviceId)
   if (device.fleet !== fleet.name) {
     throw new Refusal<ConfigurationRefusal>(
@@ -47,7 +49,7 @@ async function scopeOf(tx: ReadTx, actor: Actor, asked: Asked): Promise<SettingS
       `the device is in the fleet ${device.fleet}`,
     )
   }
-  return { fleet: fleet.name, device: device.id }
+  return { ...at, device: device.id }
 }
 
 /** The next version, taken: devices fetch what has changed. The fleet stays locked. */
@@ -158,27 +160,34 @@ export async function setSecret(
   const [holderKey, holderCopy] = [base64Decode(asked.holderKey), base64Decode(asked.holderCopy)]
   const content = { ...keptByNobody, value: null, holderKey, holderCopy }
   const row = await putSetting(tx, actor, scope, { name: asked.name, version, ...content })
-  return viewSecret(keeper, scope.fleet, row)
+  return viewSecret(keeper, scope, row)
 }
 
 /**
- * Sets a secret that the server holds, and can read. Throws also `setting_of_other_kind`,
- * `configuration_too_large`.
+ * Sets a secret that the server holds, and can read. Throws also `configuration_changed`,
+ * `setting_of_other_kind`, `configuration_too_large`.
  */
 export async function setHeldSecret(
   tx: WriteTx,
   keeper: Keeper,
   actor: Actor,
-  asked: Asked & { readonly name: string; readonly value: string },
+  asked: Asked & { readonly name: string; readonly value: string; readonly product: string },
 ): Promise<SecretView> {
   const scope = await scopeOf(tx, actor, asked)
+  // Whoever gives the value has said whose holders enrol those that get it.
+  if (scope.product !== asked.product) {
+    throw new Refusal<ConfigurationRefusal>(
+      'configuration_changed',
+      'the fleet runs another product than the one that was named',
+    )
+  }
   const version = await raiseVersion(tx, scope.fleet)
   await findSetting(tx, scope, asked.name, 'secret')
   const { name } = asked
   const serverCopy = sealHeld(keeper.masterKey, { ...scope, name, version }, asked.value)
   const content = { ...keptByNobody, value: null, serverCopy }
   const row = await putSetting(tx, actor, scope, { name, version, ...content })
-  return viewSecret(keeper, scope.fleet, row)
+  return viewSecret(keeper, scope, row)
 }
 
 /** Throws also `secret_not_found`, `configuration_changed`, `seal_unusable`. */
@@ -264,7 +273,11 @@ export async function listSecrets(
   return {
     version: fleet.configVersion,
     nextVersion: nextConfigVersion(fleet.configVersion, now),
-    items: rows.flatMap((row) => (row.value === null ? [viewSecret(keeper, fleet.name, row)] : [])),
+    items: rows.flatMap((row) =>
+      row.value === null
+        ? [viewSecret(keeper, { fleet: fleet.name, product: fleet.product }, row)]
+        : [],
+    ),
   }
 }
 
@@ -282,13 +295,13 @@ function viewVariable(row: SettingRow): VariableView {
   return { ...viewOf(row), value: row.value ?? '' }
 }
 
-function viewSecret(keeper: Keeper, fleet: string, row: SettingRow): SecretView {
+function viewSecret(keeper: Keeper, at: HeldPlace, row: SettingRow): SecretView {
   const { holderKey, holderCopy, serverCopy } = row
   const isHeld = serverCopy !== null
   return {
     ...viewOf(row),
     keeper: isHeld ? 'server' : 'people',
-    isDamaged: isHeld && isDamaged(keeper, fleet, row),
+    isDamaged: isHeld && isDamaged(keeper, at, row),
     sealedAt: instantOrNull(row.sealedAt),
     sealedBy: row.sealedBy,
     holderKey: holderKey && base64Encode(holderKey),
@@ -297,9 +310,9 @@ function viewSecret(keeper: Keeper, fleet: string, row: SettingRow): SecretView 
 }
 
 /** Whether what the server holds does not open as what it is stored as. */
-function isDamaged({ masterKey }: Keeper, fleet: string, row: SettingRow): boolean {
+function isDamaged({ masterKey }: Keeper, at: HeldPlace, row: SettingRow): boolean {
   try {
-    openHeld(masterKey, fleet, row).fill(0)
+    openHeld(masterKey, at, row).fill(0)
     return false
   } catch (error) {
     if (error instanceof SealError) return true

@@ -19,6 +19,7 @@ test('V8 attack: what the server holds opens under its master key, as what it is
   await rm(file)
   const replaced = await loadMasterKey(file, systemRandom, true)
   const place = fc.record({
+    product: fc.constantFrom('a', 'b'),
     fleet: fc.constantFrom('a', 'b', 'a","name":"X'),
     device: fc.constantFrom(null, 'a', 'b'),
     name: fc.constantFrom('X', 'XX', 'Y'),
@@ -28,13 +29,13 @@ test('V8 attack: what the server holds opens under its master key, as what it is
     fc.property(place, place, fc.uint8Array({ maxLength: 64 }), (one, other, value) => {
       const serverCopy = sealHeld(first, one, base64Encode(value))
       const open = (key: MasterKey, at: typeof one, isPutBack = false) =>
-        openHeld(key, at.fleet, { ...at, id: 1, serverCopy, isPutBack })
+        openHeld(key, at, { ...at, id: 1, serverCopy, isPutBack })
       assert.deepEqual(Buffer.from(open(first, one)), Buffer.from(value))
       assert.throws(() => open(replaced, one), SealError)
       assert.throws(() => open(first, one, true), SealError)
       // The name of a device says its fleet: rows of devices name none.
-      const bound = ({ fleet, device, name, version }: typeof one) =>
-        JSON.stringify([device === null ? fleet : null, device, name, version])
+      const bound = ({ product, fleet, device, name, version }: typeof one) =>
+        JSON.stringify([product, device === null ? fleet : null, device, name, version])
       if (bound(one) === bound(other)) return
       assert.throws(() => open(first, other), SealError)
     }),

@@ -2,7 +2,8 @@
  * Secrets that the server holds for those who want that: whoever has the server and its master key
  * can read them. They are sealed under that key together with what they are, so that no row can
  * stand for another. A device gets one as it gets any secret, sealed to its own key; the server
- * seals when the device asks, and only if holders have enrolled it.
+ * seals when the device asks, and only if holders have enrolled it by the key that was named with
+ * the provisioning key with which it registered: an enrolment key ends with its provisioning key.
  */
 import { base64Decode, joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { TrustError } from '@seaworthy/std/refusal'
@@ -16,39 +17,50 @@ import { findEnrolment } from '../../db/devices.ts'
 import * as db from '../../db/settings.ts'
 import type { HeldSetting, SettingScope } from '../../db/settings.ts'
 import type { App } from '../app.ts'
+import { findNamedEnrolmentKey } from '../../db/provisioning-keys.ts'
 import { policyOf } from '../fleets/index.ts'
 import { findHolders } from '../trust/index.ts'
 
 type Deps = Pick<App, 'callerLog' | 'db' | 'fleets' | 'masterKey' | 'trust'>
 
-/** What a value is bound to: its place, name and version. */
-type Bound = SettingScope & { readonly name: string; readonly version: number }
+/** A fleet with the product that it runs, whose holders say which devices are enrolled. */
+export interface HeldPlace {
+  readonly fleet: string
+  readonly product: string
+}
 
-function bindingOf({ fleet, device, name, version }: Bound): Uint8Array<ArrayBuffer> {
+/** What a value is bound to: its product, place, name and version. */
+type Bound = SettingScope & HeldPlace & { readonly name: string; readonly version: number }
+
+/** The version of this form of binding, as the seal names it. */
+const sealVersion = 2
+
+function bindingOf({ product, fleet, device, name, version }: Bound): Uint8Array<ArrayBuffer> {
   const place = device === null ? { fleet } : { device }
-  return joinBytes([canonicalJson({ ...place, name, version }), utf8Encode('\n')])
+  return joinBytes([canonicalJson({ product, ...place, name, version }), utf8Encode('\n')])
 }
 
 /** `value` is Base64. */
 export function sealHeld(masterKey: MasterKey, bound: Bound, value: string): Uint8Array {
   const plain = joinBytes([bindingOf(bound), base64Decode(value)])
-  const sealed = masterKey.seal('held-secret', 1, plain)
+  const sealed = masterKey.seal('held-secret', sealVersion, plain)
   plain.fill(0)
   return sealed
 }
 
 /**
- * Throws `SealError` for a row that was exchanged for another one, changed, or put back after a
- * later version had been sealed to some device.
+ * Throws `SealError` for a row that was exchanged for another one, changed, put back after a later
+ * version had been sealed to some device, or whose fleet runs another product now.
  */
 export function openHeld(
   masterKey: MasterKey,
-  fleet: string,
+  { fleet, product }: HeldPlace,
   { name, device, version, serverCopy, isPutBack }: HeldSetting,
 ): Uint8Array<ArrayBuffer> {
   if (isPutBack) throw new SealError('an earlier version of the secret was put back')
-  const plain = new Uint8Array(masterKey.open('held-secret', 1, serverCopy ?? new Uint8Array()))
-  const binding = bindingOf({ fleet, device, name, version })
+  const sealed = serverCopy ?? new Uint8Array()
+  const plain = new Uint8Array(masterKey.open('held-secret', sealVersion, sealed))
+  const binding = bindingOf({ product, fleet, device, name, version })
   if (!binding.every((byte, i) => plain[i] === byte)) {
     throw new SealError('the secret is stored in the place of another one')
   }
@@ -62,12 +74,15 @@ export function openHeld(
 export async function sealHeldSecrets(app: Deps, device: DeviceRow): Promise<void> {
   const rows = await db.listUnsealedHeld(app.db.reader, { fleet: device.fleet, device: device.id })
   if (rows.length === 0) return
-  const receivingKey = await findReceivingKey(app, device)
+  // One reading of the product decides whose holders are asked and what opens.
+  const { product } = await policyOf(app, device.fleet)
+  const at = { fleet: device.fleet, product }
+  const receivingKey = await findReceivingKey(app, device, product)
   if (receivingKey === undefined || device.keyId === null) return
   const envelope = await createSecretEnvelope()
   const seals: Parameters<typeof db.putServerSeals>[2][number][] = []
   for (const row of rows) {
-    const value = openRow(app, device, row)
+    const value = openRow(app, device.id, { at, row })
     if (value === undefined) continue
     const { id, name, version } = row
     const place = row.device === null ? { fleet: device.fleet } : ('device' as const)
@@ -78,25 +93,35 @@ export async function sealHeldSecrets(app: Deps, device: DeviceRow): Promise<voi
   if (seals.length > 0) await app.db.write((tx) => db.putServerSeals(tx, device.id, seals))
 }
 
-function openRow(app: Deps, { id, fleet }: DeviceRow, row: HeldSetting) {
+function openRow(
+  app: Deps,
+  id: string,
+  { at, row }: { readonly at: HeldPlace; readonly row: HeldSetting },
+) {
   try {
-    return openHeld(app.masterKey, fleet, row)
+    return openHeld(app.masterKey, at, row)
   } catch (error) {
     if (!(error instanceof SealError)) throw error
-    app.callerLog.error(id, 'secret.not-opened', { fleet, name: row.name, error })
+    app.callerLog.error(id, 'secret.not-opened', { device: id, ...at, name: row.name, error })
     return undefined
   }
 }
 
-/** The key of a device that holders have enrolled in its fleet; `undefined` for any other. */
-async function findReceivingKey(app: Deps, { id, fleet, publicKey }: DeviceRow) {
-  const { product } = await policyOf(app, fleet)
+/**
+ * The key of a device that holders have enrolled in its fleet, by the key that was named with its
+ * provisioning key; `undefined` for any other.
+ */
+async function findReceivingKey(app: Deps, { id, fleet, publicKey }: DeviceRow, product: string) {
   const holders = findHolders(app.trust.state(), product)
   const enrolment = await findEnrolment(app.db.reader, id)
   if (holders === undefined || enrolment === null || publicKey === null) return undefined
   try {
     const verified = await verifyEnrolment(enrolment, { holders, product, fleet, publicKey })
-    return verified.receivingKey
+    const named = await findNamedEnrolmentKey(app.db.reader, id)
+    if (named === verified.provisioningKeyId) return verified.receivingKey
+    const enrolmentKeyId = verified.provisioningKeyId
+    app.callerLog.warn(id, 'secret.enrolment-key-not-named', { device: id, fleet, enrolmentKeyId })
+    return undefined
   } catch (error) {
     if (error instanceof TrustError) return undefined
     throw error

@@ -39,6 +39,7 @@ import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/s
 import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
 import { dayMs, ManualClock, systemClock } from '@seaworthy/std/time'
+import type { EnrolmentKey, ProvisioningCertificate } from '@seaworthy/trust/enrolment'
 import { enrol, signProvisioningKey } from '@seaworthy/trust/enrolment'
 import { generateReceivingKey, openReceivingKey } from '@seaworthy/trust/hpke'
 import { generateKeyPair, generateSigner, keyId } from '@seaworthy/trust/keys'
@@ -46,13 +47,13 @@ import { createSecretEnvelope } from '@seaworthy/trust/secrets'
 import type { Signer } from '@seaworthy/trust/keys'
 import { readStorage } from '../../db/storage.ts'
 import { addContent, beginUpload, dropUpload, recountStorage } from '../content/index.ts'
-import { storeEnrolment } from '../../db/devices.ts'
 import { writeSignedReports } from '../../db/check-ins.ts'
 import { deleteReports } from '../../db/retention.ts'
 import { firstCursor, forgetOldRecords } from '../retention.ts'
 import type { Db, TestClient, TestDevice, TestServer } from '../../testing/index.ts'
 import {
   addDevice,
+  carryOut,
   createTestClient,
   makeAssertion,
   makeProvisioningKey,
@@ -487,7 +488,7 @@ test('A10 fault: an enrolment that was left out when a device registered is take
   }
   assert.equal(await shown(), null)
   // What the server holds for enrolled devices reaches it only when it asks again.
-  const body = { value: base64Encode(utf8Encode('for the enrolled')) }
+  const body = { product: 'acme', value: base64Encode(utf8Encode('for the enrolled')) }
   await client.api.call(setHeldSecret, { params: { ...params, secret: 'LATE' }, body })
   const newest = async () => (await client.api.call(listSecrets, { params })).version
   const before = await newest()
@@ -879,6 +880,41 @@ test('A9 fault: content that came in uncounted, and what was removed without bei
 
 const ports = { clock: systemClock, random: systemRandom }
 
+/** Registers by the provisioning key, and shows an enrolment by the enrolment key. */
+async function joinEnrolled(
+  provisioningKey: string,
+  enrolmentKey: EnrolmentKey,
+  shown: ProvisioningCertificate = enrolmentKey.certificate,
+) {
+  const signer = await generateSigner('ed25519')
+  const key = await openReceivingKey((await generateReceivingKey()).pkcs8)
+  const keys = { publicKey: signer.key, receivingKey: base64Encode(key.publicKey) }
+  const enrolment = await enrol(enrolmentKey, keys)
+  const { deviceId } = await register(client, provisioningKey, signer, {
+    enrolment: { ...enrolment, certificate: { ...shown, signatures: [...shown.signatures] } },
+  })
+  const assertion = await makeAssertion(signer, deviceId, server.url)
+  const { accessToken } = await client.api.call(createDeviceToken, { body: { assertion } })
+  return { id: deviceId, accessToken, key, keyId: signer.keyId }
+}
+
+/** What the device opens of what the server gives it. */
+async function readHeld(
+  { accessToken, key, keyId: deviceKeyId }: Awaited<ReturnType<typeof joinEnrolled>>,
+  fleet: string,
+): Promise<Record<string, string>> {
+  const envelope = await createSecretEnvelope()
+  const { entries } = await client.as(accessToken).call(readOwnConfiguration, {})
+  const opened: Record<string, string> = {}
+  for (const { name, kind, version, content, isOfFleet } of entries) {
+    if (kind === 'variable') continue
+    const place = isOfFleet ? { fleet } : ('device' as const)
+    const binding = { place, name, version, deviceKeyId }
+    opened[name] = utf8Decode(await envelope.open(key, binding, base64Decode(content)))
+  }
+  return opened
+}
+
 test('V8 attack: what the server holds is sealed to enrolled devices alone, as they ask; a row that is exchanged, put back, taken from another fleet or made of a sealed secret opens for nobody', async () => {
   const fleet = 'holds'
   const other = 'holds-too'
@@ -890,35 +926,20 @@ test('V8 attack: what the server holds is sealed to enrolled devices alone, as t
     { product: 'acme', fleet, publicKey: own.key },
     signers,
   )
-  const join = async (isEnrolled: boolean) => {
-    const made = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
-    await client.api.call(setDevice, { params: { deviceId: made.id }, body: { fleet } })
-    const key = await openReceivingKey((await generateReceivingKey()).pkcs8)
-    const { publicKey } = await client.api.call(showDevice, { params: { deviceId: made.id } })
-    const keys = { publicKey: publicKey!, receivingKey: base64Encode(key.publicKey) }
-    const enrolment = await enrol({ certificate, pkcs8: base64Encode(own.pkcs8) }, keys)
-    const shown = isEnrolled
-      ? enrolment
-      : { ...enrolment, certificate: { ...certificate, signatures: [] } }
-    await db.write((tx) => storeEnrolment(tx, made.id, shown as never))
-    return { ...made, key, keyId: await keyId(publicKey!) }
-  }
+  const enrolmentKey = { certificate, pkcs8: base64Encode(own.pkcs8) }
+  const provisioningKey = await makeProvisioningKey(client, 20, fleet, await keyId(own.key))
+  const join = (isEnrolled: boolean) =>
+    joinEnrolled(
+      provisioningKey,
+      enrolmentKey,
+      isEnrolled ? certificate : { ...certificate, signatures: [] },
+    )
   type Joined = Awaited<ReturnType<typeof join>>
-  const envelope = await createSecretEnvelope()
-  const read = async ({ accessToken, key, keyId: deviceKeyId }: Joined) => {
-    const { entries } = await client.as(accessToken).call(readOwnConfiguration, {})
-    const opened: Record<string, string> = {}
-    for (const { name, version, content, isOfFleet } of entries) {
-      const place = isOfFleet ? { fleet } : ('device' as const)
-      const binding = { place, name, version, deviceKeyId }
-      opened[name] = utf8Decode(await envelope.open(key, binding, base64Decode(content)))
-    }
-    return opened
-  }
+  const read = (device: Joined) => readHeld(device, fleet)
   const set = (secret: string, value: string, of = fleet) =>
     client.api.call(setHeldSecret, {
       params: { fleet: of, secret },
-      body: { value: base64Encode(utf8Encode(value)) },
+      body: { product: 'acme', value: base64Encode(utf8Encode(value)) },
     })
   const first = await set('TOKEN', 'planted-one')
   assert.deepEqual([first.keeper, first.holderKey, first.holderCopy], ['server', null, null])
@@ -1034,7 +1055,11 @@ test('V8 attack: what the server holds is sealed to enrolled devices alone, as t
   // An override for one device is nobody else's, and what was removed asks in vain.
   await client.api.call(setHeldSecret, {
     params: { fleet, secret: 'OTHER' },
-    body: { value: base64Encode(utf8Encode('planted-five')), deviceId: later.id },
+    body: {
+      product: 'acme',
+      value: base64Encode(utf8Encode('planted-five')),
+      deviceId: later.id,
+    },
   })
   assert.equal((await read(later))['OTHER'], 'planted-five')
   assert.equal((await read(early))['OTHER'], 'planted-two')
@@ -1043,4 +1068,116 @@ test('V8 attack: what the server holds is sealed to enrolled devices alone, as t
     assert.ok(error instanceof ProblemError)
     return ['unauthenticated', 'device_removed'].includes(error.code)
   })
+})
+
+test('V8 attack: the enrolment key of an agent.json that leaked gives nothing that the server holds once its provisioning key is used up or revoked, by whatever other key a device comes in', async () => {
+  const fleet = 'leaks'
+  await client.api.call(createFleet, { body: { name: fleet, product: 'acme', channel: 'stable' } })
+  const makeEnrolmentKey = async () => {
+    const { key, pkcs8 } = await generateKeyPair('ed25519')
+    const certificate = await signProvisioningKey(
+      { product: 'acme', fleet, publicKey: key },
+      signers,
+    )
+    return { id: await keyId(key), enrolmentKey: { certificate, pkcs8: base64Encode(pkcs8) } }
+  }
+  const [used, ended, fresh] = [
+    await makeEnrolmentKey(),
+    await makeEnrolmentKey(),
+    await makeEnrolmentKey(),
+  ]
+  const value = base64Encode(utf8Encode('planted-six'))
+  await client.api.call(setHeldSecret, {
+    params: { fleet, secret: 'TOKEN' },
+    body: { product: 'acme', value },
+  })
+  const usedUp = await makeProvisioningKey(client, 1, fleet, used.id)
+  const genuine = await joinEnrolled(usedUp, used.enrolmentKey)
+  assert.deepEqual(await readHeld(genuine, fleet), { TOKEN: 'planted-six' })
+  const revoked = await makeProvisioningKey(client, 9, fleet, ended.id)
+  const provisioningKeyId = `provisioning_${revoked.split('_')[1]}`
+  await client.api.call(revokeProvisioningKey, { params: { provisioningKeyId } })
+  for (const [key, { enrolmentKey }] of [
+    [usedUp, used],
+    [revoked, ended],
+  ] as const) {
+    await assert.rejects(joinEnrolled(key, enrolmentKey), ProblemError)
+  }
+
+  // Whoever may make provisioning keys, or has another one that is live, brings the old file.
+  const unnamed = await makeProvisioningKey(client, 9, fleet)
+  const named = await makeProvisioningKey(client, 9, fleet, fresh.id)
+  const thieves = await Promise.all(
+    [used, ended].flatMap(({ enrolmentKey }) =>
+      [unnamed, named].map((key) => joinEnrolled(key, enrolmentKey)),
+    ),
+  )
+  for (const thief of thieves) assert.deepEqual(await readHeld(thief, fleet), {})
+  await waitUntil('the log says why', async () =>
+    server
+      .log()
+      .split('\n')
+      .some((line) => line.includes('enrolment-key-not-named') && line.includes(thieves[0]!.id)),
+  )
+  for (const at of [fleet, 'shops']) {
+    for (const { id } of [used, ended, fresh]) {
+      await assert.rejects(makeProvisioningKey(client, 1, at, id), refused('enrolment_key_taken'))
+    }
+  }
+  // A key that another fleet names is not believed here, when the device is moved.
+  const moved = await makeEnrolmentKey()
+  const elsewhere = await makeProvisioningKey(client, 1, 'shops', moved.id)
+  const mover = await joinEnrolled(elsewhere, moved.enrolmentKey)
+  await client.api.call(setDevice, { params: { deviceId: mover.id }, body: { fleet } })
+  assert.deepEqual(await readHeld(mover, fleet), {})
+  const next = await joinEnrolled(named, fresh.enrolmentKey)
+  assert.deepEqual(await readHeld(next, fleet), { TOKEN: 'planted-six' })
+})
+
+test('V8 attack: a fleet that is shown in the database as one of another product gives the devices of that product nothing that the server holds', async () => {
+  const fleet = 'quays'
+  const authority = { keys: signers.map(({ key }) => key), threshold: 1 }
+  await carryOut(client, { kind: 'product-create', product: 'basalt', authority }, signers)
+  await client.api.call(createFleet, { body: { name: fleet, product: 'acme', channel: 'stable' } })
+  const put = (product: string) =>
+    client.api.call(setHeldSecret, {
+      params: { fleet, secret: 'TOKEN' },
+      body: { product, value: base64Encode(utf8Encode('planted-seven')) },
+    })
+  await assert.rejects(put('basalt'), refused('configuration_changed'))
+  await put('acme')
+  const joinAs = async (product: string) => {
+    const { key, pkcs8 } = await generateKeyPair('ed25519')
+    const certificate = await signProvisioningKey({ product, fleet, publicKey: key }, signers)
+    const provisioningKey = await makeProvisioningKey(client, 1, fleet, await keyId(key))
+    return joinEnrolled(provisioningKey, { certificate, pkcs8: base64Encode(pkcs8) })
+  }
+  const first = await joinAs('acme')
+  assert.deepEqual(await readHeld(first, fleet), { TOKEN: 'planted-seven' })
+  // The value lies there as it was given for another product.
+  const showAs = (product: string) =>
+    db.write(async ({ sql }) => {
+      await sql`update fleets set product = ${product} where name = ${fleet}`
+    })
+  await showAs('basalt')
+  const damaged = async () =>
+    (await client.api.call(listSecrets, { params: { fleet } })).items.map((one) => one.isDamaged)
+  assert.deepEqual(await damaged(), [true])
+  // The workers read the fleet again once something is set.
+  await client.api.call(setVariable, {
+    params: { fleet, variable: 'COLOUR' },
+    body: { value: 'red' },
+  })
+  const thief = await joinAs('basalt')
+  let looks = 0
+  await waitUntil('the server has refused to open it for the device', async () => {
+    // Clients that ask at each look are refused.
+    if (looks++ % 20 === 0) assert.deepEqual(await readHeld(thief, fleet), {})
+    return server
+      .log()
+      .split('\n')
+      .some((line) => line.includes('secret.not-opened') && line.includes(thief.id))
+  })
+  await showAs('acme')
+  assert.deepEqual(await damaged(), [false])
 })

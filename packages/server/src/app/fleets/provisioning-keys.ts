@@ -19,12 +19,17 @@ import type { Page, PageQuery } from '../paging.ts'
 import { listById } from '../paging.ts'
 import { findFleet } from './fleets.ts'
 
-/** Throws `fleet_not_found`, `out_of_scope`, `handed_out_too_many`. */
+/** Throws `fleet_not_found`, `out_of_scope`, `handed_out_too_many`, `enrolment_key_taken`. */
 export async function createProvisioningKey(
   tx: WriteTx,
   { random }: Pick<Ports, 'random'>,
   actor: Current,
-  wanted: { fleet: string; uses: number; lifetimeMs: number },
+  wanted: {
+    readonly fleet: string
+    readonly uses: number
+    readonly lifetimeMs: number
+    readonly enrolmentKeyId: string | null
+  },
   now: Date,
 ): Promise<{ row: ProvisioningKeyRow; key: string }> {
   const fleet = await findFleet(tx, actor, wanted.fleet)
@@ -40,8 +45,14 @@ export async function createProvisioningKey(
     createdAt: now,
     createdBy: actor.id,
     revokedAt: null,
+    enrolmentKeyId: wanted.enrolmentKeyId,
   }
-  await insertProvisioningKey(tx, row)
+  if (!(await insertProvisioningKey(tx, row))) {
+    throw new Refusal<FleetRefusal>(
+      'enrolment_key_taken',
+      'the enrolment key belongs to another provisioning key, which may have ended',
+    )
+  }
   return { row, key: credential.text }
 }
 
@@ -68,6 +79,7 @@ export function viewProvisioningKey(row: ProvisioningKeyRow): ProvisioningKeyVie
     expiresAt: formatInstant(row.expiresAt),
     createdAt: formatInstant(row.createdAt),
     createdBy: row.createdBy,
+    enrolmentKeyId: row.enrolmentKeyId,
   }
 }
 
