@@ -12,6 +12,7 @@ import { dayMs, ManualClock } from '@seaworthy/std/time'
 import { createRepositorySimulator } from '@seaworthy/trust/testing'
 import { createContext } from '../context.ts'
 import type { Session } from '../session.ts'
+import { changeConfig } from '../state/servers.ts'
 import { testPorts } from '../testing/ports.ts'
 import { openRepository, requireFresh } from './repository-view.ts'
 
@@ -36,9 +37,11 @@ async function openWorld(t: TestContext) {
     }
   }
   const ports = testPorts({ clock })
+  const server = { url: 'https://x', logVerifierKey: '' }
+  await changeConfig(ports, folder, () => ({ current: 'x', servers: { x: server } }))
   const session: Session = {
     name: 'x',
-    server: { url: 'https://x', logVerifierKey: '' },
+    server,
     folder: join(folder, 'servers', 'x'),
     configFolder: folder,
     client: createClient({ baseUrl: 'https://x', transport }),
