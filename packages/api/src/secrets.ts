@@ -29,7 +29,7 @@ const secretView = z.object({
   /** When it was last sealed to devices, and by whom, who can have sealed another value. */
   sealedAt: instant.nullable(),
   sealedBy: z.string().nullable(),
-  /** Who can seal it to devices that come later: `server` can read it too. */
+  /** Who can seal it to devices that come later. What the server keeps, it can read. */
   keeper: z.enum(['people', 'server']),
   /** What the server holds does not open as this secret in this version: it must be set again. */
   isDamaged: z.boolean(),

@@ -434,6 +434,7 @@ test('T8 an exported release is checked with sha256sum, jq and openssl alone, an
 
   for (const name of ['linux-amd64.cdx.json', 'linux-arm64.cdx.json']) {
     const file = join(folder, 'sbom', name)
+    // The second one is in no export: a file that was added must be found out, too.
     const honest = await readFile(file).catch(() => undefined)
     await writeFile(file, '{}')
     await assert.rejects(run(), new RegExp(`sbom/${name}`))

@@ -45,7 +45,7 @@ export function makeComponent(found: Found): Component {
   return { type, name, version, licence, source, path, purl: purlOf(found) }
 }
 
-/** In the order of types, names, versions and paths, so that a tree has one list. */
+/** Orders by types, names, versions and paths, so that a tree has one list. */
 export function compareComponents(a: Component, b: Component): number {
   return (
     compareText(a.type, b.type) ||

@@ -105,6 +105,7 @@ describe('an ACME authority', { skip: lacks('pebble') }, () => {
       },
     )
   const view = () => client.api.call(showCertificate, {})
+  // A server that does not answer in this moment is asked again by whoever waits.
   const problem = async () => (await view().catch(() => undefined))?.problem
 
   /** A busy machine may answer the authority too late, and then waits for minutes. */

@@ -149,6 +149,7 @@ export function audited<R extends Changing, Ahead = undefined>(
     work: (app: App, tx: WriteTx, call: Whole<AuditedCall<R>>) =>
       work(app, tx, call, undefined as Ahead),
   }
+  // A list of endpoints has forgotten the types of their parts, which their schemas check again.
   return { ...endpoint, alone: alone as unknown as Work }
 }
 

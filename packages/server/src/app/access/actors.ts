@@ -115,7 +115,7 @@ export function requireUnscoped(actor: Actor, what: string): void {
   )
 }
 
-/** Who answers for what the actor hands out: a person, or the maker of a line of tokens. */
+/** The person, or maker of a line of tokens, who answers for what the actor hands out. */
 export function holderBehind(actor: Actor): string {
   return actor.kind === 'token' ? actor.token.holder : actor.id
 }

@@ -315,6 +315,7 @@ async function statementOf(question: Question): Promise<{ text: string; values: 
   }
   const everything = { products: null, fleets: null }
   const reach = { scope: everything, published: { products: [], channels: [] } }
+  // The statement alone is wanted, and it is sent by nothing else.
   await listEntities({ sql: { unsafe } } as unknown as ReadTx, question, null, reach)
   return asked[0]!
 }

@@ -30,6 +30,7 @@ test('O1 what a worker has in memory is not set back by a reading that began ear
   const answers = [Promise.withResolvers<unknown>(), Promise.withResolvers<unknown>()]
   let questionsCount = 0
   const sql = () => answers[questionsCount++]!.promise
+  // The table only reads, by this one function.
   const table = createOmahaAppTable({ reader: { sql } } as never)
   const readings = [table.reload(), table.reload()]
   answers[1]!.resolve([{ product: 'gateway', appId: 'new' }])
