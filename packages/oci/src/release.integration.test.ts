@@ -9,9 +9,10 @@ import { ManualClock } from '@seaworthy/std/time'
 import { createDirectorySink } from './bundle/directory.ts'
 import { diffFileLists, parseFileListManifest } from './bundle/file-list.ts'
 import { unpackBundle } from './bundle/unpack.ts'
-import { copyContent, storeContent } from './content.ts'
+import { copyContent, putBytes, storeContent } from './content.ts'
 import { digestHex, verifyBytes } from './digests.ts'
 import { createLayout, openLayout } from './layout.ts'
+import { encodeManifest, mediaTypes } from './manifests.ts'
 import type { PlatformSource } from './release.ts'
 import { buildRelease, readListDocument } from './release.ts'
 import {
@@ -191,6 +192,56 @@ describe('releases', () => {
     const { digest } = release.descriptor
     await verifyReleaseContent(target, await readReleaseOutline(target, digest))
   })
+
+  for (const [name, said, alter] of [
+    [
+      'a chart of another program',
+      /neither a bundle nor an image, but "application\/vnd\.chart"/,
+      { mediaType: 'application/vnd.chart' },
+    ],
+    [
+      'an artifact of another kind',
+      /neither a bundle nor an image, but "application\/x"/,
+      { artifactType: 'application/x' },
+    ],
+    ['an image without content', /the image for linux\/amd64 is empty/, { isEmpty: true }],
+    [
+      'an image of another platform',
+      /says itself that it is for linux\/arm64/,
+      { architecture: 'arm64' },
+    ],
+    ['the image of the platform', undefined, {}],
+  ] as const) {
+    const verdict = said === undefined ? 'makes a release' : 'is refused before anything is copied'
+    it(`B10 ${name} ${verdict}`, async () => {
+      const source = await createLayout(join(root, `foreign ${name}`), random)
+      const given: {
+        mediaType?: string
+        artifactType?: string
+        isEmpty?: boolean
+        architecture?: string
+      } = alter
+      const config = await putBytes(
+        source,
+        Buffer.from(JSON.stringify({ os: 'linux', architecture: given.architecture ?? 'amd64' })),
+        given.mediaType ?? mediaTypes.config,
+      )
+      const layer = await putBytes(source, Buffer.from('layer'), mediaTypes.layerTarZstd)
+      const { bytes, descriptor } = encodeManifest({
+        kind: 'manifest',
+        mediaType: mediaTypes.manifest,
+        config,
+        layers: given.isEmpty === true ? [] : [layer],
+        ...(given.artifactType === undefined ? {} : { artifactType: given.artifactType }),
+      })
+      const { digest, mediaType } = descriptor
+      await source.putManifest({ bytes, mediaType, digest })
+      const image = { kind: 'content' as const, source, digest }
+      const built = build(`taken ${name}`, [{ platform: 'linux/amd64', source: image }])
+      if (said === undefined) await built
+      else await assert.rejects(built, said)
+    })
+  }
 
   it('says which modes a bundle does not carry', async () => {
     const path = join(root, 'special')

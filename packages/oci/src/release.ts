@@ -3,6 +3,7 @@
  * files of each bundle. The index's digest is what gets signed, and it covers every byte below it.
  * The same input gives the same digest on any machine with the same zstd.
  */
+import { parseAnyJson } from '@seaworthy/std/json'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { FileEntry, FileList, FileListRefusal } from './bundle/file-list.ts'
 import {
@@ -17,6 +18,7 @@ import {
   requireBundleManifest,
   requireSameFiles,
 } from './bundle/contents.ts'
+import { requireRunnableEntries } from './bundle/manifest.ts'
 import type { DroppedMode } from './bundle/pack.ts'
 import { bundleEncoder, packBundle } from './bundle/pack.ts'
 import type { ContentSource } from './content.ts'
@@ -33,7 +35,7 @@ import {
   parseManifest,
   parsePlatformName,
 } from './manifests.ts'
-import { buildOsImage } from './os-image.ts'
+import { buildOsImage, osImageArtifactType } from './os-image.ts'
 import type { BundleDescriber } from './release-documents.ts'
 import { putDocument } from './release-documents.ts'
 import type { ReleaseIndexRefusal } from './release-index.ts'
@@ -237,6 +239,7 @@ async function copyPlatform(
     }
     wanted = found.digest
   }
+  await requireUsable(source, wanted, platform)
   const image = await copyContent({ source, target: layout, digest: wanted, onProgress })
   const { bytes } = await layout.readManifest(wanted)
   const descriptor: Descriptor = {
@@ -249,6 +252,68 @@ async function copyPlatform(
   const list = await findHandedList(source, manifest, platform)
   const documents = await listHandedBundle(layout, platform, descriptor, { bytes, list, describer })
   return { image: descriptor, documents }
+}
+
+/** Kinds of configuration that an image of a container has. */
+const imageConfigs: readonly string[] = [
+  mediaTypes.config,
+  'application/vnd.docker.container.image.v1+json',
+]
+
+/**
+ * Refuses, before it is copied, what no device could use: artifacts of other programs such as
+ * charts and signatures, and images of another platform. Throws `Refusal<ReleaseBuildRefusal>`.
+ */
+async function requireUsable(
+  source: ContentSource,
+  digest: Digest,
+  platform: string,
+): Promise<void> {
+  const { bytes, mediaType } = await source.readManifest(digest)
+  verifyBytes(bytes, { digest, size: bytes.length })
+  const manifest = parseManifest(bytes, mediaType)
+  if (manifest.kind !== 'manifest') {
+    throw releaseMalformed(`what is given for ${platform} is an index within an index`)
+  }
+  const { artifactType, config, layers } = manifest
+  if (artifactType === bundleArtifactType || artifactType === osImageArtifactType) return
+  const foreign =
+    artifactType ?? (imageConfigs.includes(config.mediaType) ? undefined : config.mediaType)
+  if (foreign !== undefined) {
+    throw releaseMalformed(
+      `what is given for ${platform} is neither a bundle nor an image, but ${JSON.stringify(foreign.slice(0, 128))}`,
+    )
+  }
+  if (layers.length === 0) throw releaseMalformed(`the image for ${platform} is empty`)
+  const named = await readImagePlatform(source, config)
+  if (named !== undefined && named !== platform.split('/').slice(0, 2).join('/')) {
+    throw releaseMalformed(`the image for ${platform} says itself that it is for ${named}`)
+  }
+}
+
+/** A configuration is a few kilobytes. */
+const configBytesMax = 1024 * 1024
+
+/** The platform that an image's configuration names, where it names one. */
+async function readImagePlatform(
+  source: ContentSource,
+  config: Descriptor,
+): Promise<string | undefined> {
+  if (config.size > configBytesMax)
+    throw releaseMalformed('the configuration of an image is too long')
+  let value: unknown
+  try {
+    value = parseAnyJson(await collectVerified(source.readBlob(config), config))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) {
+      throw releaseMalformed('the configuration of an image is not JSON')
+    }
+    throw error
+  }
+  const { os, architecture } = (value ?? {}) as { os?: unknown; architecture?: unknown }
+  return typeof os === 'string' && typeof architecture === 'string'
+    ? `${os}/${architecture}`.slice(0, 64)
+    : undefined
 }
 
 /** The list that came beside handed-over content. */
@@ -303,6 +368,9 @@ async function listHandedBundle(
   const unpackedBytes = manifest.annotations?.[releaseAnnotations.unpackedSize]
   requireSameFiles({ platform, list: handed.list ?? computed.list, unpackedBytes }, computed)
   requireBundleManifest(platform, computed)
+  if (computed.manifest !== undefined) {
+    requireRunnableEntries(computed.manifest, new Map(entries.map((entry) => [entry.path, entry])))
+  }
   const { describer } = handed
   return await putDocuments(layout, platform, image, { files: { entries }, describer })
 }

@@ -5,7 +5,8 @@ import { dirname } from 'node:path'
 import { after, test } from 'node:test'
 import { Refusal } from '@seaworthy/std/refusal'
 import { requireLinearWork } from '@seaworthy/std/testing'
-import { checkFolderManifest, parseBundleManifest } from './manifest.ts'
+import type { FileEntry } from './file-list.ts'
+import { checkFolderManifest, parseBundleManifest, requireRunnableEntries } from './manifest.ts'
 
 const root = mkdtempSync(`${tmpdir()}/seaworthy-manifest-`)
 after(() => rmSync(root, { recursive: true }))
@@ -68,6 +69,52 @@ for (const [name, manifest, sentence] of [
     await assert.rejects(checkFolderManifest(folder), sentence)
   })
 }
+
+for (const [name, manifest, sentence] of [
+  [
+    'helth',
+    { start: ['./app'], helth: {} },
+    /the file: unknown member "helth"; did you mean "health"\?/,
+  ],
+  [
+    'url',
+    { start: ['./app'], health: { url: 'x' } },
+    /health: unknown member "url"; known are http, exec, windowSeconds/,
+  ],
+  [
+    'cpu',
+    { start: ['./app'], sandbox: { cpu: 1 } },
+    /sandbox: unknown member "cpu"; none is known here/,
+  ],
+] as const) {
+  test(`B10 the unknown member ${name} of a seaworthy.json is refused, and what is known is said`, () => {
+    assert.throws(
+      () => parseBundleManifest(Buffer.from(JSON.stringify(manifest)), undefined),
+      sentence,
+    )
+  })
+}
+
+test('B10 a bundle that was packed elsewhere is refused when what it starts is missing or cannot be executed', () => {
+  const file = (path: string, mode: '0644' | '0755') =>
+    [path, { type: 'file', path, size: 1, mode, sha256: '0'.repeat(64) }] as const
+  const entries = new Map<string, FileEntry>([
+    file('bin/app', '0755'),
+    file('bin/plain', '0644'),
+    ['bin', { type: 'directory', path: 'bin', mode: '0755' }],
+    ['lib', { type: 'symlink', path: 'lib', target: 'bin' }],
+  ])
+  const check = (...start: string[]) =>
+    requireRunnableEntries(Buffer.from(JSON.stringify({ start })), entries)
+  for (const program of ['./bin/app', './bin/../bin/app', './lib/gone', '/bin/sh', 'sh']) {
+    check(program)
+  }
+  check('sh', './bin/plain')
+  assert.throws(() => check('./app'), /start: the bundle has no \.\/app/)
+  assert.throws(() => check('./bin'), /\.\/bin is no file of the bundle/)
+  assert.throws(() => check('./bin/plain'), /\.\/bin\/plain is not executable/)
+  assert.throws(() => check('sh', './gone.sh'), /the bundle has no \.\/gone\.sh/)
+})
 
 test('B10 what only the device has is not looked for in the bundle: interpreters, its own programs, its own values', async () => {
   for (const start of [

@@ -3,9 +3,23 @@ import type { Stats } from 'node:fs'
 import { constants } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { normalize } from 'node:path/posix'
 import { parseAnyJson } from '@seaworthy/std/json'
+import { describeKnown } from '@seaworthy/std/nearest'
 import type { Refuse } from '@seaworthy/std/refusal'
 import { Refusal, refuseAs } from '@seaworthy/std/refusal'
+import type { FileEntry } from './file-list.ts'
+import {
+  bundleManifestMembers,
+  commandItemLengthMax,
+  commandItemsMax,
+  defaultLengthMax,
+  defaultsMax,
+  secondsMax,
+  stopSecondsDefault,
+  variableNameForm,
+  windowSecondsDefault,
+} from './manifest-schema.ts'
 
 export type BundleManifestRefusal = 'bundle_manifest_malformed' | 'environment_missing'
 
@@ -29,8 +43,6 @@ export interface BundleManifest {
 
 export const bundleManifestName = 'seaworthy.json'
 export const bundleManifestBytesMax = 64 * 1024
-const windowSecondsDefault = 120
-const stopSecondsDefault = 20
 
 const refuse: Refuse = refuseAs<BundleManifestRefusal>(
   'bundle_manifest_malformed',
@@ -44,7 +56,10 @@ function members(value: unknown, name: string, known: readonly string[]): Member
     return refuse(`${name} is not an object`)
   }
   for (const member of Object.keys(value)) {
-    if (!known.includes(member)) refuse(`${name}: unknown member ${JSON.stringify(member)}`)
+    if (known.includes(member)) continue
+    refuse(
+      `${name}: unknown member ${JSON.stringify(member.slice(0, 64))}; ${describeKnown(member, known)}`,
+    )
   }
   return value as Members
 }
@@ -53,9 +68,14 @@ function command(value: unknown, name: string): string[] {
   const fits =
     Array.isArray(value) &&
     value.length >= 1 &&
-    value.length <= 256 &&
-    value.every((item) => typeof item === 'string' && item.length <= 8192 && !item.includes('\0'))
-  if (!fits) return refuse(`${name}: expected 1 to 256 texts`)
+    value.length <= commandItemsMax &&
+    value.every(
+      (item) =>
+        typeof item === 'string' && item.length <= commandItemLengthMax && !item.includes('\0'),
+    )
+  if (!fits) {
+    return refuse(`${name}: expected 1 to ${commandItemsMax} texts, such as ["./bin/app"]`)
+  }
   const [program] = value as string[]
   if (program === '' || program!.includes('=')) return refuse(`${name}: not a program`)
   return value as string[]
@@ -63,8 +83,8 @@ function command(value: unknown, name: string): string[] {
 
 function seconds(value: unknown, name: string, preset: number): number {
   if (value === undefined) return preset
-  if (typeof value !== 'number' || !(value > 0) || value > 86_400) {
-    return refuse(`${name}: expected seconds, more than 0 and at most 86400`)
+  if (typeof value !== 'number' || !(value > 0) || value > secondsMax) {
+    return refuse(`${name}: expected seconds, more than 0 and at most ${secondsMax}`)
   }
   return value
 }
@@ -124,7 +144,7 @@ function parseHealth(value: unknown, environment: Environment) {
   if (value === undefined) {
     return { check: { kind: 'alive' } as const, windowSeconds: windowSecondsDefault }
   }
-  const { http, exec, windowSeconds } = members(value, 'health', ['http', 'exec', 'windowSeconds'])
+  const { http, exec, windowSeconds } = members(value, 'health', bundleManifestMembers.health)
   const window = seconds(windowSeconds, 'health.windowSeconds', windowSecondsDefault)
   if (http !== undefined && exec !== undefined) return refuse('health: http or exec, not both')
   if (exec !== undefined) {
@@ -157,14 +177,10 @@ export function parseBundleManifest(bytes: Uint8Array, environment: Environment)
   } catch (cause) {
     return refuse('not JSON', cause)
   }
-  const root = members(value, 'the file', [
-    'start',
-    'health',
-    'stopSeconds',
-    'sandbox',
-    'variables',
-  ])
-  if (root['sandbox'] !== undefined) members(root['sandbox'], 'sandbox', [])
+  const root = members(value, 'the file', bundleManifestMembers.root)
+  if (root['sandbox'] !== undefined) {
+    members(root['sandbox'], 'sandbox', bundleManifestMembers.sandbox)
+  }
   const { check, windowSeconds } = parseHealth(root['health'], environment)
   return {
     start: command(root['start'], 'start').map((item) => substitute(item, environment)),
@@ -177,20 +193,18 @@ export function parseBundleManifest(bytes: Uint8Array, environment: Environment)
 
 function parseVariables(value: unknown): Pick<BundleManifest, 'onChange' | 'defaults'> {
   if (value === undefined) return { onChange: 'restart', defaults: new Map() }
-  const { onChange = 'restart', defaults = {} } = members(value, 'variables', [
-    'onChange',
-    'defaults',
-  ])
+  const { onChange = 'restart', defaults = {} } = members(
+    value,
+    'variables',
+    bundleManifestMembers.variables,
+  )
   if (onChange !== 'restart' && onChange !== 'signal') {
     return refuse('variables.onChange: expected "restart" or "signal"')
   }
   return { onChange, defaults: parseDefaults(defaults) }
 }
 
-const variableName = /^[A-Z][A-Z0-9_]{0,63}$/
-/** What a fleet may set of variables, too. */
-const defaultsMax = 50
-const defaultLengthMax = 4096
+const variableName = new RegExp(variableNameForm)
 
 function parseDefaults(value: unknown): BundleManifest['defaults'] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -210,6 +224,11 @@ function parseDefaults(value: unknown): BundleManifest['defaults'] {
   return new Map(entries as [string, string][])
 }
 
+const missingFile = (name: string, path: string) => `${name}: the bundle has no ${path}`
+const noFile = (name: string, path: string) => `${name}: ${path} is no file of the bundle`
+const notExecutable = (name: string, path: string) =>
+  `${name}: ${path} is not executable (chmod +x), and no interpreter is named`
+
 /** Programs that read the file that they are given. */
 const interpreter = /^(?:.*\/)?(?:sh|bash|dash|node|perl|php|python[0-9.]*|ruby)$/
 
@@ -218,8 +237,8 @@ const interpreter = /^(?:.*\/)?(?:sh|bash|dash|node|perl|php|python[0-9.]*|ruby)
  * interpreter reads.
  */
 function listNeeded([program = '', first = '']: readonly string[]): {
-  path: string
-  isProgram: boolean
+  readonly path: string
+  readonly isProgram: boolean
 }[] {
   return [
     { path: program, isProgram: true },
@@ -234,6 +253,23 @@ function listNeeded([program = '', first = '']: readonly string[]): {
 }
 
 /**
+ * The commands of a `seaworthy.json` that `parseBundleManifest` has accepted, as they are written:
+ * only the device knows which names its values make of them.
+ */
+function listCommands(
+  bytes: Uint8Array,
+): readonly { readonly name: string; readonly command: readonly string[] }[] {
+  const { start, health } = parseAnyJson(bytes) as {
+    start: string[]
+    health?: { exec?: string[] }
+  }
+  return [
+    { name: 'start', command: start },
+    ...(health?.exec === undefined ? [] : [{ name: 'health.exec', command: health.exec }]),
+  ]
+}
+
+/**
  * Throws `Refusal<'bundle_manifest_malformed'>` for a command that ends at once on every device.
  */
 async function requireRunnable(folder: string, name: string, command: readonly string[]) {
@@ -245,13 +281,34 @@ async function requireRunnable(folder: string, name: string, command: readonly s
       real = await realpath(join(root, path))
       stats = await stat(real)
     } catch (cause) {
-      return refuse(`${name}: the bundle has no ${path}`, cause)
+      return refuse(missingFile(name, path), cause)
     }
     if (!real.startsWith(`${root}/`) || !stats.isFile()) {
-      return refuse(`${name}: ${path} is no file of the bundle`)
+      return refuse(noFile(name, path))
     }
     if (isProgram && (stats.mode & 0o111) === 0) {
-      return refuse(`${name}: ${path} is not executable (chmod +x), and no interpreter is named`)
+      return refuse(notExecutable(name, path))
+    }
+  }
+}
+
+/**
+ * `requireRunnable` for a bundle that was packed elsewhere, by the entries of its layer. What lies
+ * behind a link is left to the device. Throws `Refusal<'bundle_manifest_malformed'>`.
+ */
+export function requireRunnableEntries(
+  manifest: Uint8Array,
+  entries: ReadonlyMap<string, FileEntry>,
+): void {
+  for (const { name, command: needed } of listCommands(manifest)) {
+    for (const { path, isProgram } of listNeeded(needed)) {
+      const real = normalize(path)
+      const above = real.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'))
+      if (above.some((one) => entries.get(one)?.type === 'symlink')) continue
+      const entry = entries.get(real)
+      if (entry === undefined) refuse(missingFile(name, path))
+      else if (entry.type !== 'file') refuse(noFile(name, path))
+      else if (isProgram && entry.mode !== '0755') refuse(notExecutable(name, path))
     }
   }
 }
@@ -280,13 +337,9 @@ export async function checkFolderManifest(folder: string): Promise<void> {
     if (stats.size > bundleManifestBytesMax) refuse(`longer than ${bundleManifestBytesMax} bytes`)
     const bytes = await file.readFile()
     parseBundleManifest(bytes, undefined)
-    // The commands are taken as written: only the device knows which names its values make of them.
-    const { start, health } = parseAnyJson(bytes) as {
-      start: string[]
-      health?: { exec?: string[] }
+    for (const { name, command: needed } of listCommands(bytes)) {
+      await requireRunnable(folder, name, needed)
     }
-    await requireRunnable(folder, 'start', start)
-    if (health?.exec !== undefined) await requireRunnable(folder, 'health.exec', health.exec)
   } finally {
     await file.close()
   }
