@@ -3,7 +3,6 @@
  * as users.
  */
 import { Command } from 'commander'
-import type { CommanderError } from 'commander'
 import { addAccountCommands } from './commands/account-keys.ts'
 import { addApprovalCommands } from './commands/approvals.ts'
 import { addServerCommands } from './commands/certificates.ts'
@@ -40,6 +39,7 @@ import { addUpCommand } from './commands/up.ts'
 import { addHelpBelow, FittingHelp } from './help.ts'
 import { createOptionUse } from './option-use.ts'
 import type { OptionUse } from './option-use.ts'
+import { ParseEnd } from './parse-end.ts'
 import type { CliPorts } from './ports.ts'
 
 /** Each of these adds its commands to the program, in the order of `--help`. */
@@ -82,32 +82,6 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
 
 const exitText = `Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.
 With --json, the last line of the error stream is an object with command, exitCode, code, message and wayOut.`
-
-/**
- * What ends the parsing of a command: help, the version, or a usage error, which the caller
- * reports.
- */
-export class ParseEnd extends Error {
-  override readonly name = 'ParseEnd'
-  readonly command: string
-  override readonly cause: CommanderError
-  /** The options of the command that take a value. */
-  readonly options: readonly string[]
-
-  constructor(command: Command, cause: CommanderError) {
-    super(cause.message, { cause })
-    this.command = commandPath(command)
-    this.cause = cause
-    this.options = command.options.filter((one) => one.required).map(({ flags }) => flags)
-  }
-}
-
-/** `proposal sign`, without the name of the program. */
-export function commandPath(command: Command): string {
-  const names: string[] = []
-  for (let at: Command | null = command; at?.parent; at = at.parent) names.unshift(at.name())
-  return names.join(' ')
-}
 
 export function createProgram(ports: CliPorts): Command {
   const program = new Command('seaworthy')

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Command } from 'commander'
+import { bundleManifestSchema } from '@seaworthy/oci/bundle/manifest-schema'
 import { createProgram } from './command-tree.ts'
+import { runCli } from './program.ts'
 import { recordScreen, testPorts } from './testing/ports.ts'
 
 /**
@@ -39,4 +41,11 @@ test('help names a default as people write it: no bare count of milliseconds', (
   assert.match(text, /lifetime, for example 30d \(default: 90d\)/)
   assert.match(text, /lifetime, for example 7d \(default: 7d\)/)
   assert.match(text.replaceAll(/\s+/g, ' '), /default: ~\/\.config\/seaworthy/)
+})
+
+test('B10 release create --json-schema prints the schema that devices go by, and asks for nothing else', async () => {
+  const out = recordScreen()
+  const ports = { ...testPorts(), out }
+  assert.equal(await runCli(['release', 'create', '--json-schema'], ports), 0)
+  assert.deepEqual(JSON.parse(out.text), bundleManifestSchema)
 })

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { TransportError } from '@seaworthy/std/http'
 import { describeError } from '@seaworthy/std/log'
-import { commandPath, createProgram, ParseEnd } from './command-tree.ts'
+import { createProgram } from './command-tree.ts'
 import type { Failure } from './failure.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { describeFailure, ExitCodeError } from './failure.ts'
@@ -11,6 +11,7 @@ import { harmless } from './output/format.ts'
 import { printableJson } from '@seaworthy/std/printable'
 import { harmlessLine } from './output/harmless.ts'
 import { createPaint } from './output/paint.ts'
+import { commandPath, ParseEnd } from './parse-end.ts'
 import type { CliPorts } from './ports.ts'
 
 /** Runs the command line to its end. It never throws or exits; it returns the exit code. */

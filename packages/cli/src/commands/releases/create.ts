@@ -138,7 +138,11 @@ async function groupFiles(
   sources: readonly string[],
 ): Promise<{ platform: string; source: PlatformSource }[]> {
   for (const path of sources) {
-    if (!isReference(path) && (await stat(path)).isFile()) continue
+    const stats = isReference(path) ? undefined : await stat(path)
+    if (stats?.isFile() === true) {
+      requireBytes(path, stats.size)
+      continue
+    }
     throw new CliError('usage', `${path} is no file, but the files of an image stay as they are`, {
       wayOut: 'Give one --from for each file, with its --platform before it.',
     })
@@ -170,12 +174,20 @@ async function openSource(
     return { kind: 'folder', path: text }
   }
   if (!stats.isFile()) throw new CliError('usage', `${text} is neither a file nor a folder`)
+  requireBytes(text, stats.size)
   // A single file is a bundle that holds this file.
   await mkdir(work)
   await copyFile(text, join(work, basename(text)))
   await requireStart(work, text, start)
   await checkManifest(work, text)
   return { kind: 'folder', path: work }
+}
+
+function requireBytes(path: string, size: number): void {
+  if (size > 0) return
+  throw new CliError('refused', `${path} is an empty file`, {
+    wayOut: 'Build it again: a version that is registered never changes.',
+  })
 }
 
 async function requireContent(folder: string): Promise<void> {

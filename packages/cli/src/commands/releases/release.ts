@@ -1,6 +1,7 @@
 /** `seaworthy release …` */
 import type { Command } from 'commander'
-import { Option } from 'commander'
+import { CommanderError, Option } from 'commander'
+import { bundleManifestSchema } from '@seaworthy/oci/bundle/manifest-schema'
 import { documentKinds } from '@seaworthy/sbom/documents'
 import type { ReleaseView } from '@seaworthy/api/releases'
 import { listReleases, showRelease } from '@seaworthy/api/releases'
@@ -8,6 +9,7 @@ import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
 import { formatAgo, formatBytes, shortDigest } from '../../output/format.ts'
 import { collect, collectPlatforms } from '../../options.ts'
+import { ParseEnd } from '../../parse-end.ts'
 import type { CliPorts } from '../../ports.ts'
 import { collectPages, withSession } from '../../session.ts'
 import type { CreateReleaseOptions } from './create.ts'
@@ -22,8 +24,9 @@ import { describeChannels, describeRelease } from './view.ts'
 
 export function addReleaseCommands(program: Command, ports: CliPorts): void {
   const release = program.command('release').description('versions of a product')
-  release
-    .command('create <product> <version>')
+  const create = release.command('create <product> <version>')
+  create
+
     .description('build a release, push it and register it; it runs nowhere before it is published')
     .requiredOption(
       '--platform <os/arch>',
@@ -37,6 +40,11 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
     )
     .option('--raw', 'files stay as they are: an OS image (the default for .swu and .raucb)')
     .option('--no-start', 'a bundle without seaworthy.json: devices unpack it, and start nothing')
+    .option('--json-schema', 'print the JSON Schema of seaworthy.json, and do nothing else')
+    .on('option:json-schema', () => {
+      ports.out.write(`${JSON.stringify(bundleManifestSchema, undefined, 2)}\n`)
+      throw new ParseEnd(create, new CommanderError(0, 'seaworthy.json-schema', ''))
+    })
     .action(
       async (product: string, version: string, options: CreateReleaseOptions, command: Command) =>
         createReleaseFrom(createContext(ports, command), product, version, options),
