@@ -55,6 +55,8 @@ export {
 export type { Installer, PublishedRelease } from './rollouts.ts'
 export { startTestDatabase } from './database.ts'
 export { askDatabase, countInDatabase } from './odata.ts'
+export type { DevicesWanted } from './device-lists.ts'
+export { countWantedDevices, listFirstDevices } from './device-lists.ts'
 export type { TestDatabase } from './database.ts'
 export { openDecider, readRollout } from './deciders.ts'
 export type { Decider, AskedFacts } from './deciders.ts'
