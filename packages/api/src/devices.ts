@@ -17,6 +17,7 @@ import {
   tagMap,
   tagText,
   text,
+  wholeInQuery,
 } from './fields.ts'
 import { defineRoute, nothing } from './route.ts'
 
@@ -87,6 +88,10 @@ export const deviceFilter = z.strictObject({
   seenSince: instant.optional(),
   /** Those whose clock is off by more than a minute. */
   clock: z.enum(['off']).optional(),
+  /** Those whose clock is off by more than so many seconds, ahead or behind. */
+  clockOffSeconds: wholeInQuery(60, 1_000_000_000).optional(),
+  /** Those that run a release after which their channel has at least so many newer ones. */
+  behind: wholeInQuery(1, 10_000).optional(),
   /** Those whose identity two machines seem to use. */
   identity: z.enum(['shared']).optional(),
   /**
@@ -97,13 +102,30 @@ export const deviceFilter = z.strictObject({
 })
 export type DeviceFilter = z.output<typeof deviceFilter>
 
+/**
+ * The order of a list of devices, ascending, or descending with `-` in front: `registered` is the
+ * order in which they came, `seen` that in which they were heard of last, where one that never was
+ * counts from its registration.
+ */
+export const deviceSort = z.enum([
+  'registered',
+  '-registered',
+  'name',
+  '-name',
+  'fleet',
+  '-fleet',
+  'seen',
+  '-seen',
+])
+export type DeviceSort = z.output<typeof deviceSort>
+
 export const listDevices = defineRoute({
   name: 'devices.list',
   method: 'GET',
   path: '/v1/devices',
   auth: 'actor',
   summary: 'List devices, all of them or those that a filter leaves.',
-  query: pageQuery.extend(deviceFilter.shape),
+  query: pageQuery.extend(deviceFilter.shape).extend({ sort: deviceSort.optional() }),
   reply: pageOf(deviceView),
 })
 

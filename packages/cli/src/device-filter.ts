@@ -5,7 +5,7 @@ import type { DeviceFilter } from '@seaworthy/api/devices'
 import { deviceProtocol } from '@seaworthy/api/devices'
 import { updateState } from '@seaworthy/api/device-self'
 import { formatInstant } from '@seaworthy/std/time'
-import { durationOption } from './options.ts'
+import { durationBetween, durationOption, wholeNumber } from './options.ts'
 
 export interface DeviceFilterOptions {
   fleet?: string
@@ -22,7 +22,9 @@ export interface DeviceFilterOptions {
   silentFor?: number
   /** Milliseconds. */
   seenWithin?: number
-  clockOff?: boolean
+  /** Milliseconds; true for a minute. */
+  clockOff?: number | true
+  behind?: number
   sharedIdentity?: boolean
   text?: string
 }
@@ -47,7 +49,16 @@ export function addFilterOptions(command: Command): Command {
     .option('--refused <code>', 'whose last refusal has this code')
     .option('--silent-for <duration>', 'not heard of for so long, such as 2d', durationOption)
     .option('--seen-within <duration>', 'heard of within so long, such as 10m', durationOption)
-    .option('--clock-off', 'whose clock is off by more than a minute')
+    .option(
+      '--clock-off [duration]',
+      'whose clock is off by more than this (default: a minute)',
+      durationBetween('1m', '10000d'),
+    )
+    .option(
+      '--behind <count>',
+      'that run a release after which their channel has so many newer ones',
+      wholeNumber(1, 10_000),
+    )
     .option('--shared-identity', 'whose identity two machines seem to use')
     .option('--text <text>', 'with this in id, name, fleet, platform, hardware or a tag')
 }
@@ -76,6 +87,9 @@ export function filterOf(options: DeviceFilterOptions, now: Date): DeviceFilter 
     seenBefore: before(options.silentFor),
     seenSince: before(options.seenWithin),
     clock: options.clockOff === true ? 'off' : undefined,
+    clockOffSeconds:
+      typeof options.clockOff === 'number' ? Math.floor(options.clockOff / 1000) : undefined,
+    behind: options.behind,
     identity: options.sharedIdentity === true ? 'shared' : undefined,
     q: options.text,
   }

@@ -1,8 +1,10 @@
 /** `seaworthy device …` */
 import type { Command } from 'commander'
-import type { DeviceView } from '@seaworthy/api/devices'
+import { Option } from 'commander'
+import type { DeviceSort, DeviceView } from '@seaworthy/api/devices'
 import {
   countDevices,
+  deviceSort,
   listDevices,
   removeDevice,
   setDevice,
@@ -40,6 +42,16 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     device.command('list').description('list devices with what they run; options narrow the list'),
   )
     .option('--count', 'say only how many they are')
+    .addOption(
+      new Option('--sort <order>', 'the order; with - in front the other way round')
+        .choices(deviceSort.options)
+        .conflicts('count'),
+    )
+    .addOption(
+      new Option('--limit <count>', 'at most this many, the first in the order')
+        .argParser(wholeNumber(1, 1_000_000))
+        .conflicts('count'),
+    )
     .action(async (options: ListOptions, command: Command) =>
       list(createContext(ports, command), options),
     )
@@ -93,6 +105,8 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
 
 interface ListOptions extends DeviceFilterOptions {
   count?: boolean
+  sort?: DeviceSort
+  limit?: number
 }
 
 interface SetOptions {
@@ -102,7 +116,10 @@ interface SetOptions {
   fleet?: string
 }
 
-async function list(context: Context, { count, ...options }: ListOptions): Promise<void> {
+async function list(
+  context: Context,
+  { count, sort, limit, ...options }: ListOptions,
+): Promise<void> {
   const now = context.ports.clock.now()
   const filter = filterOf(options, now)
   await withSession(context, async ({ client }) => {
@@ -111,9 +128,12 @@ async function list(context: Context, { count, ...options }: ListOptions): Promi
       context.show(counted, () => [formatCount(counted.count, 'device')])
       return
     }
-    const devices = await collectPages((query) =>
-      client.call(listDevices, { query: { ...query, ...filter } }),
+    const order = sort === undefined ? {} : { sort }
+    const found = await collectPages(
+      (query) => client.call(listDevices, { query: { ...query, ...filter, ...order } }),
+      limit,
     )
+    const devices = found.slice(0, limit)
     // An empty list for a fleet that does not exist would be misleading.
     if (devices.length === 0 && filter.fleet !== undefined) {
       await client.call(showFleet, { params: { fleet: filter.fleet } })

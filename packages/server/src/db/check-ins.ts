@@ -178,7 +178,7 @@ export async function storeReports(
       select g.device, coalesce(s.digest, g.digest) as digest, s.device is null as is_news,
         coalesce(s.reported_at, to_timestamp(reported::bigint)) as reported_at,
         case when s.device is null then to_timestamp(verified::bigint) else s.verified_at end as verified_at,
-        report::jsonb as report, d.fleet, d.hardware, d.tags
+        report::jsonb as report, d.fleet, d.hardware, d.tags, d.agent_version
       from unnest(
         ${column((c) => c.device)},
         ${column((c) => c.digest)},
@@ -191,6 +191,10 @@ export async function storeReports(
     ), reports as (
       insert into last_reports (device, report) select device, report from given where is_news
       on conflict (device) do update set report = excluded.report
+    ), agents as (
+      update devices set agent_version = given.report ->> 'agentVersion' from given
+      where devices.id = given.device and given.is_news
+        and given.agent_version <> given.report ->> 'agentVersion'
     )
     insert into device_states (device, seen_at, reported_at, verified_at, digest, fleet, hardware, tags)
     select device, ${seenAt}, reported_at, verified_at, digest, fleet, hardware, tags from given order by device

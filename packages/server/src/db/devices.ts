@@ -1,7 +1,7 @@
 /** Devices, their newest state, their signed reports, and what remains of removed ones. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import type { PendingQuery, Row } from 'postgres'
-import type { DeviceFilter, EnrolmentView } from '@seaworthy/api/devices'
+import type { DeviceFilter, DeviceSort, EnrolmentView } from '@seaworthy/api/devices'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { copyScope } from '@seaworthy/fleet/access'
 import { textsOid } from './arrays.ts'
@@ -166,8 +166,16 @@ export async function getDeviceByKey(
 }
 
 /** Which devices are meant: those of the scope for which everything holds that is given. */
-export interface DeviceSelection extends Omit<DeviceFilter, 'seenBefore' | 'seenSince' | 'tag'> {
+export interface DeviceSelection extends Omit<
+  DeviceFilter,
+  'seenBefore' | 'seenSince' | 'tag' | 'behind'
+> {
   readonly tag?: { readonly name: string; readonly value: string } | undefined
+  /**
+   * Devices that run a release with a lower counter than their channel has here, by
+   * `product.channel`; none of channels that are not here.
+   */
+  readonly behind?: Readonly<Record<string, number>> | undefined
   readonly seenBefore?: Date | undefined
   readonly seenSince?: Date | undefined
   /** The scope of whoever asks; `null` for all. */
@@ -175,16 +183,21 @@ export interface DeviceSelection extends Omit<DeviceFilter, 'seenBefore' | 'seen
   readonly products: readonly string[] | null
 }
 
-/** The joins that `listDevices` and `countDevices` share, with the condition of a selection. */
+/**
+ * The joins that `listDevices` and `countDevices` share, with the condition of a selection. Outer
+ * joins that nothing is asked of cost nothing; the inner one is there where it is needed.
+ */
 function selectedDevices({ sql }: ReadTx, wanted: DeviceSelection) {
   const { fleets, products } = copyScope(wanted)
   // Only what is asked for is in the statement, so that PostgreSQL plans by it.
   const where = (isGiven: unknown, condition: () => PendingQuery<Row[]>) =>
     isGiven === undefined || isGiven === null ? sql`` : sql` and ${condition()}`
   const { name, namePrefix: prefix, q } = wanted
+  const isByFleet = (products ?? wanted.product ?? wanted.behind) !== undefined
   return sql`
-    from devices d join fleets f on f.name = d.fleet left join device_states s on s.device = d.id
-      left join last_reports r on r.device = d.id left join identity_traces t on t.device = d.id
+    from devices d ${isByFleet ? sql`join fleets f on f.name = d.fleet` : sql``}
+      left join device_states s on s.device = d.id left join last_reports r on r.device = d.id
+      left join identity_traces t on t.device = d.id
     where true
     ${where(fleets, () => sql`d.fleet = any(${fleets}::text[])`)}
     ${where(products, () => sql`f.product = any(${products}::text[])`)}
@@ -199,7 +212,8 @@ function selectedDevices({ sql }: ReadTx, wanted: DeviceSelection) {
     ${where(
       wanted.version,
       () =>
-        sql`coalesce(r.report -> 'running' ->> 'version', r.report ->> 'unsignedVersion') = ${wanted.version!}`,
+        sql`r.device is not null
+          and coalesce(r.report -> 'running' ->> 'version', r.report ->> 'unsignedVersion') = ${wanted.version!}`,
     )}
     ${where(wanted.state, () => sql`r.report -> 'update' ->> 'state' = ${wanted.state!}`)}
     ${where(wanted.refusal, () => sql`r.report -> 'refusals' -> -1 ->> 'code' = ${wanted.refusal!}`)}
@@ -208,25 +222,101 @@ function selectedDevices({ sql }: ReadTx, wanted: DeviceSelection) {
       () => sql`coalesce(s.seen_at, d.registered_at) < ${wanted.seenBefore!}`,
     )}
     ${where(wanted.seenSince, () => sql`s.seen_at >= ${wanted.seenSince!}`)}
-    ${where(wanted.clock, () => clockIsOff(sql))}
+    ${where(wanted.clock ?? wanted.clockOffSeconds, () => clockIsOff(sql))}
+    ${where(
+      wanted.clockOffSeconds,
+      () => sql`abs(d.clock_offset_seconds) > ${wanted.clockOffSeconds!}`,
+    )}
     ${where(wanted.identity, () => sql`t.shared_since is not null`)}
     ${where(
-      q,
-      () => sql`strpos(
-        lower(concat_ws(' ', d.id, d.name, d.fleet, d.platform, d.hardware,
-          (select string_agg(tag.key || '=' || tag.value, ' ') from jsonb_each_text(d.tags) tag))),
-        lower(${q!})) > 0`,
-    )}`
+      wanted.behind,
+      () => sql`(r.report -> 'running' ->> 'counter')::bigint
+        < (${sql.json(wanted.behind!)} ->> (f.product || '.' || f.channel))::bigint`,
+    )}
+    ${where(q, () => textIsIn(sql, q!))}`
+}
+
+/**
+ * Whether the text is in a name or in a tag written `name=value`. Tags are taken apart only where
+ * their JSON has the longest part of the text that JSON writes as it is.
+ */
+function textIsIn(sql: ReadTx['sql'], q: string): PendingQuery<Row[]> {
+  const part = q
+    .split(/[=\\"\p{Cc}]/u)
+    .reduce((longest, one) => (one.length > longest.length ? one : longest), '')
+  return sql`(
+    strpos(lower(concat_ws(' ', d.id, d.name, d.fleet, d.platform, d.hardware)), lower(${q})) > 0
+    or (strpos(lower(d.tags::text), lower(${part})) > 0 and exists (
+      select 1 from jsonb_each_text(d.tags) tag
+      where strpos(lower(tag.key || '=' || tag.value), lower(${q})) > 0)))`
+}
+
+/** A page of a list in the order of `sort` goes on after the device `id` whose `key` was this. */
+export interface DeviceCursor {
+  readonly id: string
+  readonly key: string
+}
+
+/**
+ * What a list is sorted by before the ids, as the indexes have it, and how a cursor writes that.
+ * Answers `null` for the ids alone, which are in the order of registration.
+ */
+function sortKey(sql: ReadTx['sql'], sort: DeviceSort, after: string) {
+  switch (sort) {
+    case 'name':
+    case '-name': {
+      const name = sql`coalesce(d.name, '') collate "C"`
+      return { by: name, text: name, after: sql`${after}` }
+    }
+    case 'fleet':
+    case '-fleet':
+      return { by: sql`d.fleet`, text: sql`d.fleet`, after: sql`${after}` }
+    case 'seen':
+    case '-seen': {
+      const seen = sql`coalesce(s.seen_at, d.registered_at)`
+      const microseconds = /^\d{1,16}$/.test(after) ? after : '0'
+      return {
+        by: seen,
+        text: sql`(extract(epoch from ${seen}) * 1000000)::bigint::text`,
+        after: sql`timestamptz 'epoch' + ${microseconds}::text::bigint * interval '1 microsecond'`,
+      }
+    }
+    case 'registered':
+    case '-registered':
+      return null
+  }
 }
 
 export async function listDevices(
   tx: ReadTx,
-  page: DeviceSelection & { after: string; limit: number },
-): Promise<DeviceWithState[]> {
+  page: DeviceSelection & {
+    after: DeviceCursor | null
+    limit: number
+    sort?: DeviceSort | undefined
+  },
+): Promise<(DeviceWithState & { readonly key: string })[]> {
   const { sql } = tx
-  return sql<DeviceWithState[]>`
-    select ${columns(sql)}, ${state(sql)} ${selectedDevices(tx, page)} and d.id > ${page.after}
-    order by d.id limit ${page.limit}`
+  const { after, limit, sort = 'registered', ...wanted } = page
+  const key = sortKey(sql, sort, after?.key ?? '')
+  const isDown = sort.startsWith('-')
+  const direction = isDown ? sql`desc` : sql``
+  const follows = isDown ? sql`<` : sql`>`
+  const behindCursor =
+    after === null
+      ? sql``
+      : key === null
+        ? sql`and d.id ${follows} ${after.id}`
+        : sql`and (${key.by}, d.id) ${follows} (${key.after}, ${after.id})`
+  const order = sql`${key === null ? sql`` : sql`${key.by} ${direction},`} d.id ${direction}`
+  // The page is found before its rows are read, so that no more of them go through a sort.
+  return sql<(DeviceWithState & { key: string })[]>`
+    select ${columns(sql)}, ${state(sql)}, page.key
+    from (
+      select d.id, ${key?.text ?? sql`''`} as key, row_number() over (order by ${order}) as place
+      ${selectedDevices(tx, wanted)} ${behindCursor} order by ${order} limit ${limit}
+    ) page join devices d on d.id = page.id left join device_states s on s.device = d.id
+      left join last_reports r on r.device = d.id left join identity_traces t on t.device = d.id
+    order by page.place`
 }
 
 export async function countDevices(tx: ReadTx, wanted: DeviceSelection): Promise<number> {

@@ -12,10 +12,10 @@ import type { Endpoint } from './endpoint.ts'
 
 export const deviceEndpoints: readonly Endpoint[] = [
   read(listDevices, 'device:read', (app, { actor, query }) =>
-    devices.listDevices(app.db.reader, actor, query),
+    devices.listDevices(app, actor, query),
   ),
   read(countDevices, 'device:read', (app, { actor, query }) =>
-    devices.countDevices(app.db.reader, actor, query),
+    devices.countDevices(app, actor, query),
   ),
   read(showDevice, 'device:read', async (app, { actor, params }) => {
     const device = await devices.findDevice(app.db.reader, actor, params.deviceId)

@@ -16,6 +16,7 @@ import {
 import type { DeviceFilter, DeviceView } from '@seaworthy/api/devices'
 import {
   countDevices,
+  deviceSort,
   listDevices,
   listEnrolments,
   removeDevice,
@@ -23,6 +24,7 @@ import {
   showDevice,
 } from '@seaworthy/api/devices'
 import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import { listProducts } from '@seaworthy/api/products'
 import { listProvisioningKeys, revokeProvisioningKey } from '@seaworthy/api/provisioning-keys'
 import {
   listSecrets,
@@ -781,6 +783,7 @@ test('D1 D5 any filter over devices leaves exactly those for which each of its p
       refusal: one('freeze', 'wrong_hash', absent),
       seenBefore: one(...times),
       seenSince: one(...times),
+      clockOffSeconds: one(60, 100, 86_400),
       q: one('BERLIN', 'gate-1', '%', '{', 'site=BER', 'linux/', absent, all[0]!.id.slice(-9)),
     },
     { requiredKeys: [] },
@@ -798,6 +801,7 @@ test('D1 D5 any filter over devices leaves exactly those for which each of its p
     platform: (d, value) => d.platform === value,
     agentVersion: (d, value) => d.agentVersion === value,
     refusal: (d, value) => d.lastRefusal?.code === value,
+    clockOffSeconds: (d, value) => Math.abs(d.clockOffsetSeconds ?? 0) > Number(value),
     seenBefore: (d, value) => (d.lastSeenAt ?? d.registeredAt) < value,
     seenSince: (d, value) => d.lastSeenAt !== null && d.lastSeenAt >= value,
     q: (d, value) =>
@@ -808,7 +812,7 @@ test('D1 D5 any filter over devices leaves exactly those for which each of its p
   await fc.assert(
     fc.asyncProperty(filters, async (filter: DeviceFilter) => {
       const expected = all.filter((d) =>
-        Object.entries(filter).every(([part, value]) => holds[part]!(d, value as string)),
+        Object.entries(filter).every(([part, value]) => holds[part]!(d, String(value))),
       )
       const { items } = await client.api.call(listDevices, { query: { ...filter, limit: 1000 } })
       assert.deepEqual(
@@ -1180,4 +1184,71 @@ test('V8 attack: a fleet that is shown in the database as one of another product
   })
   await showAs('acme')
   assert.deepEqual(await damaged(), [false])
+})
+
+test('D1 devices are found by how many releases they are behind, and by the agent that they reported last', async () => {
+  const key = await makeProvisioningKey(client, 3)
+  const versions = ['7.0.0', '7.1.0', '7.2.0']
+  const found: string[] = []
+  for (const version of versions) {
+    const release = await pushRelease(client, server.adminToken, version)
+    await publishRelease(client, release, signers)
+    const { items } = await client.api.call(listProducts, { query: {} })
+    const { counter } = items.find(({ name }) => name === 'acme')!.channels[0]!.newest!
+    const device = await addDevice(client, server.url, key)
+    const running = { product: 'acme', version, sha256: release.sha256, counter }
+    const claim = { sequence: 1, running, committedCounter: counter, agentVersion: `8.${version}` }
+    await report(client, device, claim, true)
+    found.push(device.id)
+  }
+  const [oldest, middle, newest] = found
+  const listBy = async (filter: DeviceFilter) => {
+    const { items } = await other.api.call(listDevices, { query: { ...filter, limit: 1000 } })
+    const { count } = await other.api.call(countDevices, { query: filter })
+    assert.equal(count, items.length)
+    return items.map(({ id }) => id)
+  }
+  const ofThese = async (behind: number) =>
+    (await listBy({ behind })).filter((id) => found.includes(id))
+  assert.deepEqual(await ofThese(1), [oldest, middle])
+  assert.deepEqual(await ofThese(2), [oldest])
+  assert.deepEqual(await ofThese(3), [])
+  assert.ok((await listBy({ behind: 3 })).length > 0, 'others run the first release')
+  assert.deepEqual(await listBy({ behind: 10_000 }), [])
+  assert.deepEqual(await listBy({ agentVersion: '8.7.2.0' }), [newest])
+})
+
+test('D1 a list of devices in any order, read in pages, has each device once, also where what it is sorted by is alike or missing', async () => {
+  const { items: all } = await client.api.call(listDevices, { query: { limit: 1000 } })
+  const bytes = (text: string) => Buffer.from(text)
+  const orders: Record<string, (d: DeviceView) => string> = {
+    registered: () => '',
+    name: (d) => d.name ?? '',
+    fleet: (d) => d.fleet,
+    seen: (d) => d.lastSeenAt ?? d.registeredAt,
+  }
+  assert.ok(all.some(({ name }) => name === null) && all.some(({ name }) => name !== null))
+  for (const sort of deviceSort.options) {
+    const listed: DeviceView[] = []
+    for (let after: string | undefined; ;) {
+      const query = { sort, limit: 3, ...(after === undefined ? {} : { after }) }
+      const page = await other.api.call(listDevices, { query })
+      listed.push(...page.items)
+      if (page.next === null) break
+      after = page.next
+    }
+    assert.equal(new Set(listed.map(({ id }) => id)).size, all.length, sort)
+    assert.equal(listed.length, all.length, sort)
+    const ascending = sort.startsWith('-') ? listed.toReversed() : listed
+    const keys = ascending.map((d) => orders[sort.replace('-', '')]!(d))
+    assert.deepEqual(
+      keys,
+      keys.toSorted((x, y) => Buffer.compare(bytes(x), bytes(y))),
+      sort,
+    )
+  }
+  for (const sort of deviceSort.options) {
+    const query = { sort, after: 'neither an id nor a time' }
+    await client.api.call(listDevices, { query })
+  }
 })

@@ -1,7 +1,7 @@
 /** What people see of devices and change about them. */
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { reportField } from '@seaworthy/api/device-self'
-import type { DeviceFilter, DeviceView, EnrolmentView } from '@seaworthy/api/devices'
+import type { DeviceFilter, DeviceSort, DeviceView, EnrolmentView } from '@seaworthy/api/devices'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import { base64Encode } from '@seaworthy/std/bytes'
@@ -11,7 +11,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/devices.ts'
-import type { DeviceSelection, DeviceWithState } from '../../db/devices.ts'
+import type { DeviceCursor, DeviceSelection, DeviceWithState } from '../../db/devices.ts'
 import { getDevice, removeDevice, updateDevice } from '../../db/devices.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet } from '../../db/fleets.ts'
@@ -19,11 +19,12 @@ import { rememberRemoved } from '../../db/foreign-devices.ts'
 import { notifyStoppedDevices, settleSharedIdentity } from '../../db/identity-sharing.ts'
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
+import type { App, TrustState } from '../app.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
 import { tellMovedDevice } from '../fleets/index.ts'
 import type { Page, PageQuery } from '../paging.ts'
 import { instantOrNull } from '../views.ts'
-import { listById } from '../paging.ts'
+import { listById, readPage, viewPage } from '../paging.ts'
 import { isAsBefore } from './device-metadata.ts'
 import { leaveFleet } from './leave-fleet.ts'
 
@@ -219,33 +220,47 @@ function ageSeconds(at: string, since: string): number {
   )
 }
 
-/** Lists the devices within the actor's scope that the filter leaves, by id. */
+/** Lists the devices within the actor's scope that the filter leaves, in the order of `sort`. */
 export async function listDevices(
-  tx: ReadTx,
+  app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
-  { after, limit, ...filter }: PageQuery & DeviceFilter,
+  {
+    after,
+    limit,
+    sort = 'registered',
+    ...filter
+  }: PageQuery & DeviceFilter & { readonly sort?: DeviceSort | undefined },
 ): Promise<Page<DeviceView>> {
-  const selection = selectionOf(actor, filter)
-  return listById(
-    { after, limit },
-    (part) => db.listDevices(tx, { ...selection, ...part }),
-    viewDevice,
+  const selection = await selectionOf(app, actor, filter)
+  const cursor = after === undefined ? null : parseCursor(after)
+  const page = await readPage(
+    { limit },
+    (count) => db.listDevices(app.db.reader, { ...selection, after: cursor, limit: count, sort }),
+    ({ id, key }) => (key === '' ? id : `${id} ${key}`),
   )
+  return viewPage(page, viewDevice)
+}
+
+/** The id of the last device and, after a space, what the list is sorted by. */
+function parseCursor(text: string): DeviceCursor {
+  const [id = '', ...key] = text.split(' ')
+  return { id, key: key.join(' ') }
 }
 
 /** Counts what `listDevices` lists. */
 export async function countDevices(
-  tx: ReadTx,
+  app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
   filter: DeviceFilter,
 ): Promise<{ count: number }> {
-  return { count: await db.countDevices(tx, selectionOf(actor, filter)) }
+  return { count: await db.countDevices(app.db.reader, await selectionOf(app, actor, filter)) }
 }
 
-function selectionOf(
+async function selectionOf(
+  app: Pick<App, 'trust'>,
   actor: Actor,
-  { tag, seenBefore, seenSince, ...rest }: DeviceFilter,
-): DeviceSelection {
+  { tag, seenBefore, seenSince, behind, ...rest }: DeviceFilter,
+): Promise<DeviceSelection> {
   const { fleets, products } = grantOf(actor)
   const at = tag?.indexOf('=') ?? 0
   return {
@@ -253,9 +268,22 @@ function selectionOf(
     tag: tag === undefined ? undefined : { name: tag.slice(0, at), value: tag.slice(at + 1) },
     seenBefore: seenBefore === undefined ? undefined : parseInstant(seenBefore),
     seenSince: seenSince === undefined ? undefined : parseInstant(seenSince),
+    behind: behind === undefined ? undefined : listCounters(await app.trust.freshState(), behind),
     fleets,
     products,
   }
+}
+
+/**
+ * The counter of the release that is the `count`th newest of its channel, by `product.channel`: a
+ * device that runs a lower one is behind by at least `count`.
+ */
+function listCounters(state: TrustState | undefined, count: number): Record<string, number> {
+  const channels = [...(state?.releases ?? [])].flatMap(([role, releases]) => {
+    const release = releases[count - 1]
+    return release === undefined ? [] : [[role, release.counter] as const]
+  })
+  return Object.fromEntries(channels)
 }
 
 /** Lists what the devices of a fleet showed of their enrolment. Throws `fleet_not_found`. */
