@@ -15,7 +15,7 @@ export type ConfigRefusal =
 export type StateFault = 'state_unreadable'
 
 /** Why what a server sent as variables and secrets is not taken over. */
-export type ConfigurationFault =
+export type AppSettingsFault =
   /** A secret that is older than one that was here. */
   | 'secret_rollback'
   /** A secret with a version that nobody can have given it by now. */

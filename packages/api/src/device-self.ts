@@ -103,7 +103,7 @@ export const runningField = z.strictObject({
 })
 
 /** Which variables and secrets the application of a device has, by the version of its fleet's. */
-export const reportedConfiguration = z.strictObject({
+export const reportedSettings = z.strictObject({
   /** Those that it got well with; null before the first. */
   version: configVersionField.nullable(),
   /** Those that it did not get well with last, and was given back the others for. */
@@ -131,7 +131,7 @@ export const reportField = z.strictObject({
   timestampVerifiedAt: instant.nullable(),
   refusals: z.array(refusalField).max(32),
   /** Absent where the device never had variables or secrets. */
-  configuration: reportedConfiguration.optional(),
+  configuration: reportedSettings.optional(),
   agentVersion: text(64),
   platform: platformField,
   bootId: text(64).optional(),
@@ -205,7 +205,7 @@ export const readOwnApplication = defineRoute({
   }),
 })
 
-export const readOwnConfiguration = defineRoute({
+export const readOwnSettings = defineRoute({
   name: 'device.configuration',
   method: 'GET',
   path: '/v1/device/configuration',

@@ -1,6 +1,6 @@
 /** Devices as people see them. */
 import { z } from 'zod'
-import { reportedConfiguration, reportField, runningField, updateState } from './device-self.ts'
+import { reportedSettings, reportField, runningField, updateState } from './device-self.ts'
 import {
   configVersionField,
   enrolmentField,
@@ -60,7 +60,7 @@ export const deviceView = z.object({
    */
   identitySharedSince: instant.nullable(),
   /** Which variables and secrets its application has, as it signed it; null where it has none. */
-  configuration: reportedConfiguration.nullable(),
+  configuration: reportedSettings.nullable(),
   lastRefusal: z.object({ code: z.string(), at: instant }).nullable(),
 })
 export type DeviceView = z.output<typeof deviceView>

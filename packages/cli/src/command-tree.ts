@@ -14,7 +14,7 @@ import { addFleetCommands } from './commands/fleets.ts'
 import { addGatewayTokenCommands } from './commands/gateway-tokens.ts'
 import { addAccessCommands } from './commands/grants.ts'
 import { addKeyCommands } from './commands/keys.ts'
-import { addLogCommands } from './commands/log.ts'
+import { addLogCommands } from './commands/audit-log.ts'
 import { addLoginCommands } from './commands/login.ts'
 import { addPersonCommands } from './commands/people.ts'
 import { addProductCommands } from './commands/products.ts'
@@ -104,7 +104,7 @@ export function createProgram(ports: CliPorts): Command {
   addHelpBelow(program, exitText)
   for (const add of additions) add(program, ports)
   const use = createOptionUse()
-  settle(program, { ports, use })
+  shape(program, { ports, use })
   program.hook('postAction', (_program, action) => use.requireRead(action))
   return program
 }
@@ -113,7 +113,7 @@ export function createProgram(ports: CliPorts): Command {
  * Every command below behaves alike: it does not exit or print by itself, and keeps to the width of
  * the terminal.
  */
-function settle(command: Command, { ports, use }: { ports: CliPorts; use: OptionUse }): void {
+function shape(command: Command, { ports, use }: { ports: CliPorts; use: OptionUse }): void {
   use.watch(command)
   command
     .exitOverride((error) => {
@@ -129,5 +129,5 @@ function settle(command: Command, { ports, use }: { ports: CliPorts; use: Option
       outputError: () => {},
     })
   command.createHelp = () => new FittingHelp()
-  for (const child of command.commands) settle(child, { ports, use })
+  for (const child of command.commands) shape(child, { ports, use })
 }

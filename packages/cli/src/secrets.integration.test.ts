@@ -496,7 +496,7 @@ test('V8 attack: a server shows an earlier, a removed or a made-up copy of a sec
   const envelope = await createSecretEnvelope()
   const recipient = base64Decode(current.holderKey)
   const { name, version } = current
-  const binding = { place: { fleet: 'pools' }, name, version, deviceKeyId: undefined }
+  const binding = { scope: { fleet: 'pools' }, name, version, deviceKeyId: undefined }
   const made = base64Encode(await envelope.seal(recipient, binding, utf8Encode('of a thief')))
   const seal = ['secret', 'seal', ...inFleet]
   const accept = () => ann.ok('reader', 'accept', ...inFleet, '--accept-new', '1')

@@ -21,7 +21,7 @@ import { migrate } from './db/migrate.ts'
 import { loadWebFiles } from './http/web.ts'
 import type { PostgresCluster } from './postgres/index.ts'
 import { checkPort, openDataDir, StartError, useFolder } from './start-checks.ts'
-import { logMemoryFile, sweepLogMemory } from './tasks/log-memory.ts'
+import { logMemoryFile, sweepLogMemory } from './tasks/audit-log-memory.ts'
 import { startWorkers } from './workers.ts'
 
 export interface PrimaryOptions {

@@ -62,25 +62,10 @@ import { connectionLimits } from './http/limits.ts'
 import { createPlainServer } from './http/plain.ts'
 import { endProofs, proveNames } from './http/name-proofs.ts'
 import { loadWebFiles } from './http/web.ts'
-import { createAcmeRenewal } from './tasks/acme-renewal.ts'
-import { createContentCheck } from './tasks/check-content.ts'
-import { createGarbageCollection, createStorageCount } from './tasks/collect-garbage.ts'
-import { createAssertionExpiry } from './tasks/assertion-expiry.ts'
-import { createDeviceCounts } from './tasks/device-counts.ts'
-import { createFleetHistory, createHistoryThinning } from './tasks/history.ts'
-import { startLeaderTasks } from './tasks/leader.ts'
-import { createLeaseSweep } from './tasks/leases.ts'
-import { createLogMemory, logMemoryFile, watchLog } from './tasks/log-memory.ts'
-import { createLogSequencer } from './tasks/log-sequencer.ts'
-import { createMetadataRenewal } from './tasks/metadata-renewal.ts'
-import { createLifetimeAlarms } from './tasks/lifetime-alarms.ts'
-import { createRebootLockWatch } from './tasks/reboot-locks.ts'
+import { createLogMemory, logMemoryFile, watchLog } from './tasks/audit-log-memory.ts'
+import { startTasks } from './tasks/index.ts'
 import { keepHearing } from './tasks/hearing.ts'
 import { watchRemovedDevices } from './tasks/removed-devices.ts'
-import { observeTasks } from './tasks/observed.ts'
-import { createRetention } from './tasks/retention.ts'
-import { createRolloutReconciler } from './tasks/rollout-reconciler.ts'
-import { createMemberCounts } from './tasks/rollout-members.ts'
 
 export interface ServerOptions {
   readonly config: Config
@@ -123,25 +108,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const memory = createLogMemory(app, keeper, logMemoryFile(config.dataDir))
   const stopWatching = watchLog(app, memory)
   const opened = Promise.withResolvers<void>()
-  const listed = [
-    createLogSequencer(app, keeper, memory),
-    createMetadataRenewal(app),
-    createLifetimeAlarms(app),
-    createContentCheck(app),
-    createGarbageCollection(app),
-    createStorageCount(app),
-    createAssertionExpiry(app),
-    createDeviceCounts(app),
-    createRolloutReconciler(app),
-    createMemberCounts(app),
-    createFleetHistory(app),
-    createHistoryThinning(app),
-    createRebootLockWatch(app),
-    createLeaseSweep(app),
-    createRetention(app),
-    ...(config.acme === null ? [] : [createAcmeRenewal(app, config.acme, opened.promise)]),
-  ]
-  const tasks = startLeaderTasks(app, observeTasks(app, listed))
+  const tasks = startTasks(app, { keeper, memory, acme: config.acme, opened: opened.promise })
   const challenges =
     config.acme?.challenge === 'tls-alpn-01' ? createChallengeCertificates(app) : undefined
   await subscribe(app, {

@@ -8,7 +8,7 @@ import {
   checkIn,
   confirmNextPin,
   createDeviceToken,
-  readOwnConfiguration,
+  readOwnSettings,
   registerDevice,
 } from '@seaworthy/api/device-self'
 import { ProblemError } from '@seaworthy/api/problems'
@@ -232,7 +232,7 @@ export function createFetcher(
       }
       case 'configuration': {
         if (token === undefined) throw new FetchError('token_needed')
-        return serverWith(token).call(readOwnConfiguration, {})
+        return serverWith(token).call(readOwnSettings, {})
       }
       default:
         throw new FetchError('malformed_reply')

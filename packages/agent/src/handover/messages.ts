@@ -101,11 +101,11 @@ export interface FetcherReplies {
     heardPins?: HeardPins
   }
   /** Variables and secrets of the application, the secrets sealed. */
-  configuration: { version: number; fleet: string; entries: ConfigurationEntry[] }
+  configuration: { version: number; fleet: string; entries: SettingEntry[] }
   pins: Record<never, never>
 }
 
-export interface ConfigurationEntry {
+export interface SettingEntry {
   name: string
   kind: 'variable' | 'secret'
   isOfFleet: boolean
@@ -203,7 +203,7 @@ const entriesMax = 100
 /** The longest sealed secret, in Base64. */
 const contentMax = 21_924
 
-function parseEntry(value: unknown): ConfigurationEntry {
+function parseEntry(value: unknown): SettingEntry {
   const members = asMembers(value)
   const { kind } = members
   if (kind !== 'variable' && kind !== 'secret') return refuseForm('kind')
@@ -221,7 +221,7 @@ function contentOf(members: Members): string {
   return content.length <= contentMax ? content : refuseForm('content')
 }
 
-function parseEntries(value: unknown): ConfigurationEntry[] {
+function parseEntries(value: unknown): SettingEntry[] {
   if (!Array.isArray(value) || value.length > entriesMax) return refuseForm('entries')
   return value.map(parseEntry)
 }

@@ -3,12 +3,9 @@
  * and updates. It works the same with a server, only with mirrors, and with nobody to talk to.
  */
 import { dirname } from 'node:path'
-import { backOffMs } from '@seaworthy/std/retry'
-import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { createAppRunner } from './app-runner.ts'
 import { createClockCheck } from './clock-check.ts'
 import type { InstallerPorts } from '../ports.ts'
-import { FetchError } from '../refusals.ts'
 import { readSlots, removeStaging } from './stored-releases.ts'
 import { openDeviceKey } from '../state/device-key.ts'
 import type { DeviceState } from '../state/device-state.ts'
@@ -16,10 +13,10 @@ import { openState } from '../state/device-state.ts'
 import { readIdentity, writeIdentity } from '../state/identity.ts'
 import type { UpdateActivity } from '../state/reports.ts'
 import { waitingActivity } from '../state/reports.ts'
-import { jitteredMs } from './poller.ts'
 import type { InstallerSettings } from './context.ts'
-import { createConfiguration } from './configuration.ts'
+import { createAppSettings } from './app-settings.ts'
 import { createContext, describeStatus, publishStatus } from './context.ts'
+import { isExpectedFault, pollForever } from './poll-loop.ts'
 import { createPoller } from './poller.ts'
 import { createReconciler } from './reconciler.ts'
 import { openTrust } from './trust.ts'
@@ -38,14 +35,6 @@ export interface Installer {
 }
 
 /**
- * The longest random wait before the first poll: somebody waits for a new device; a fleet that
- * starts again after a power failure must not come at once.
- */
-const firstPollMaxSeconds = { new: 10, known: 300 } as const
-const backOffFirstMs = 5000
-const backOffMaxMs = 15 * 60_000
-
-/**
  * Throws `TrustError<'state_unreadable'>` when the device has lost what it must never forget: it
  * then does nothing at all.
  */
@@ -54,7 +43,7 @@ export async function openInstaller(
   settings: InstallerSettings,
 ): Promise<Installer> {
   const { disk } = ports
-  const { layout, config } = settings
+  const { layout } = settings
   for (const folder of [layout.trust, layout.incoming]) await disk.makeFolder(folder, 0o700)
   for (const folder of [layout.releases, layout.appData]) await disk.makeFolder(folder, 0o755)
   // The names of the folders themselves must be durable: otherwise all that is made durable inside
@@ -113,63 +102,17 @@ export async function openInstaller(
     },
     { signer, activity: firstActivity(store.state) },
   )
-  const configuration = createConfiguration(context)
-  const reconciler = createReconciler(context, configuration)
-  const poller = createPoller(context, configuration)
-  await configuration.restore()
+  const appSettings = createAppSettings(context)
+  const reconciler = createReconciler(context, appSettings)
+  const poller = createPoller(context, appSettings)
+  await appSettings.restore()
   if (store.generationLost) ports.log.error('state-generation-lost')
 
   const reconcileForever = async () => {
     while (!end.signal.aborted) {
-      await reconciler.settle()
+      await reconciler.reconcile()
       await reconcilerWakeUp.awaited(end.signal)
     }
-  }
-
-  const pollForever = async () => {
-    const isNew = store.state.deviceId === null
-    const first = Math.min(
-      isNew ? firstPollMaxSeconds.new : firstPollMaxSeconds.known,
-      config.pollSeconds / 10,
-    )
-    await pause(first * 1000 * ports.random.fraction())
-    let failures = 0
-    while (!end.signal.aborted) {
-      let waitMs: number
-      try {
-        waitMs = jitteredMs(await poller.poll(), ports.random)
-        failures = 0
-      } catch (error) {
-        if (!isExpectedFault(error)) throw error
-        failures++
-        context.setLastError(error instanceof FetchError ? error.word : error.code)
-        // An answer is no fault of the network, and the log must not send its reader there.
-        const isAnswer = error instanceof FetchError && error.problem !== undefined
-        ports.log.warn(isAnswer ? 'server-refused' : 'server-not-reached', { error })
-        waitMs = waitAfterFailure(failures, error)
-      }
-      publishStatus(context)
-      await pause(waitMs)
-    }
-  }
-
-  const waitAfterFailure = (failures: number, error: ExpectedFault): number => {
-    const firstMs = Math.min(backOffFirstMs, config.pollSeconds * 1000)
-    const maxMs = Math.max(firstMs, Math.min(backOffMaxMs, config.pollSeconds * 1000))
-    const ownMs = backOffMs(failures, { firstMs, maxMs, random: ports.random })
-    const wantedSeconds = error instanceof FetchError ? (error.retryAfterSeconds ?? 0) : 0
-    // Devices that were told the same time come back spread over a fifth of it.
-    const wantedMs = Math.min(wantedSeconds, 24 * 3600) * 1000 * (1 + 0.2 * ports.random.fraction())
-    return Math.max(ownMs, wantedMs)
-  }
-
-  const pause = async (ms: number) => {
-    const early = new AbortController()
-    await Promise.race([
-      ports.sleep(ms, AbortSignal.any([end.signal, early.signal])).catch(() => {}),
-      pollerWakeUp.awaited(AbortSignal.any([end.signal, early.signal])).catch(() => {}),
-    ])
-    early.abort(new Error('over'))
   }
 
   /**
@@ -198,7 +141,11 @@ export async function openInstaller(
   return {
     async run() {
       publishStatus(context)
-      const endless = [reconcileForever(), pollForever(), reportForever()]
+      const endless = [
+        reconcileForever(),
+        pollForever(poller, context, pollerWakeUp),
+        reportForever(),
+      ]
       try {
         await Promise.race(endless)
       } catch (error) {
@@ -222,11 +169,4 @@ export async function openInstaller(
 
 function firstActivity({ staged, outcome }: DeviceState): UpdateActivity {
   return staged === null ? (outcome ?? { state: 'idle' }) : waitingActivity(staged)
-}
-
-type ExpectedFault = FetchError | Refusal | TrustError
-
-/** Whether an error is neither a bug nor a broken disk: the next poll may go better. */
-function isExpectedFault(error: unknown): error is ExpectedFault {
-  return error instanceof FetchError || error instanceof Refusal || error instanceof TrustError
 }

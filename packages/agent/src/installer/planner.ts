@@ -52,7 +52,7 @@ const trialStartsMax = 3
 
 export function planStep(state: DeviceState, facts: Facts): InstallStep {
   const { update, committed } = state
-  if (update === null) return planSettled(state, facts)
+  if (update === null) return planWithoutUpdate(state, facts)
   switch (update.phase) {
     case 'trial':
       return planTrial(state, facts, update.release, update.starts)
@@ -72,7 +72,7 @@ export function planStep(state: DeviceState, facts: Facts): InstallStep {
   }
 }
 
-function planSettled(state: DeviceState, facts: Facts): InstallStep {
+function planWithoutUpdate(state: DeviceState, facts: Facts): InstallStep {
   const { committed, fallback } = state
   if (committed !== null && !facts.stored.includes(committed.sha256)) {
     return { do: 'report-missing', release: committed }

@@ -3,16 +3,15 @@
  * the signed rules, fetch, verify and store. The reconciler does the rest with what is stored. A
  * server that is silent, wrong or hostile costs nothing but time.
  */
-import type { Random } from '@seaworthy/std/random'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { FetcherReplies } from '../handover/messages.ts'
 import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
 import { createChoice } from './choice.ts'
-import type { Configuration } from './configuration.ts'
+import type { AppSettings } from './app-settings.ts'
 import type { InstallerContext } from './context.ts'
 import { publishStatus, recordRefusals } from './context.ts'
 import { createReporter } from './reporter.ts'
-import { createUpdater } from './updater.ts'
+import { createUpdateStarter } from './start-update.ts'
 import { isContentRefusal } from './verified.ts'
 
 export interface Poller {
@@ -30,7 +29,7 @@ const pollSecondsMax = 24 * 3600
 
 export function createPoller(
   context: InstallerContext,
-  configuration: Pick<Configuration, 'follow'>,
+  appSettings: Pick<AppSettings, 'follow'>,
 ): Poller {
   const { ports, settings, store, trust } = context
   const { config } = settings
@@ -57,11 +56,11 @@ export function createPoller(
       const assignment = config.server === undefined ? 'by-itself' : (reply?.assignment ?? null)
       const release = await choice.decide(assignment)
       if (release === undefined) {
-        if (reply !== undefined) updater.waitForNothing()
+        if (reply !== undefined) starter.waitForNothing()
         return reply
       }
       const terms = typeof assignment === 'object' && assignment !== null ? assignment : {}
-      if ((await updater.take(release, terms)) === 'taken' || hasAsked) return reply
+      if ((await starter.start(release, terms)) === 'taken' || hasAsked) return reply
       reply = await checkIn()
     }
   }
@@ -70,7 +69,7 @@ export function createPoller(
     if (config.server !== undefined) await checkIn()
   }
 
-  const updater = createUpdater(context, report)
+  const starter = createUpdateStarter(context, report)
 
   return {
     report,
@@ -89,7 +88,7 @@ export function createPoller(
       }
       if (reply !== undefined) {
         try {
-          await configuration.follow(reply.configVersion)
+          await appSettings.follow(reply.configVersion)
         } catch (error) {
           if (!isExpected(error)) throw error
           if (error instanceof TrustError) found.push({ code: error.code })
@@ -134,9 +133,4 @@ function expectedCode(error: unknown): string {
   if (error instanceof FetchError) return error.word
   if (error instanceof LocalFault || isContentRefusal(error)) return error.code
   return refusalCode(error) ?? 'failed'
-}
-
-/** A pause of about `seconds`, drawn so that a fleet never polls at once. */
-export function jitteredMs(seconds: number, random: Random): number {
-  return Math.round(seconds * 1000 * (0.9 + 0.2 * random.fraction()))
 }

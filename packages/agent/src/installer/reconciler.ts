@@ -9,9 +9,9 @@ import { isLocalFailure, LocalFault } from '../refusals.ts'
 import type { StoredRelease } from '../state/device-state.ts'
 import { rememberFailure } from '../state/failed-releases.ts'
 import { createApplication } from './application.ts'
-import type { Configuration } from './configuration.ts'
-import type { ConfigurationStep } from './configuration-plan.ts'
-import { isUrgent, planConfiguration } from './configuration-plan.ts'
+import type { AppSettings } from './app-settings.ts'
+import type { AppSettingsStep } from './app-settings-plan.ts'
+import { isUrgent, planAppSettings } from './app-settings-plan.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
 import type { Facts, InstallStep, Verdict } from './planner.ts'
@@ -25,21 +25,21 @@ const pending = { state: 'pending' } as const
 
 export interface Reconciler {
   /** Carries out steps until nothing is left to do, or the agent stops. */
-  settle(): Promise<void>
+  reconcile(): Promise<void>
   /** How long the application that is kept running may take to end. */
   stopMs(): Promise<number>
 }
 
 export function createReconciler(
   context: InstallerContext,
-  configuration: Omit<Configuration, 'restore' | 'follow'>,
+  appSettings: Omit<AppSettings, 'restore' | 'follow'>,
 ): Reconciler {
   const { ports, settings, store, runner, signal } = context
   const { layout } = settings
   const application = createApplication(context)
   let verdict: { sha256: string; verdict: Verdict } | undefined
   /** The verdict on variables and secrets. */
-  let configurationVerdict: Verdict = pending
+  let appSettingsVerdict: Verdict = pending
   let isRestored = false
   /** Whether the application may have read what is on trial. */
   let isTold = true
@@ -62,7 +62,7 @@ export function createReconciler(
 
   const useDefaultsOf = async (sha256: string | undefined) => {
     const manifest = sha256 === undefined ? undefined : await application.manifestOf(sha256)
-    await configuration.useDefaults(manifest?.defaults ?? new Map())
+    await appSettings.useDefaults(manifest?.defaults ?? new Map())
   }
 
   /** An application that was taken over has the defaults of its release already. */
@@ -92,7 +92,7 @@ export function createReconciler(
       if (code === undefined) throw error
       ports.log.error('application-not-started', { sha256: release.sha256, error })
       if (isTrial) fail(release, code)
-      else if (configuration.given === 'trial') configurationVerdict = { state: 'failed', code }
+      else if (appSettings.given === 'trial') appSettingsVerdict = { state: 'failed', code }
       else {
         context.setLastError(code)
         await ports.sleep(5000, signal)
@@ -167,14 +167,14 @@ export function createReconciler(
     }
   }
 
-  const planForConfiguration = () =>
-    planConfiguration(store.state.configuration.trial, {
-      given: configuration.given,
+  const planForAppSettings = () =>
+    planAppSettings(store.state.configuration.trial, {
+      given: appSettings.given,
       isWatchable: runner.kept !== undefined,
-      verdict: configurationVerdict,
+      verdict: appSettingsVerdict,
     })
 
-  const watchConfiguration = async (): Promise<Verdict> => {
+  const watchAppSettings = async (): Promise<Verdict> => {
     const sha256 = runner.kept?.sha256
     if (sha256 === undefined) return { state: 'failed', code: 'start_failed' }
     try {
@@ -186,21 +186,21 @@ export function createReconciler(
     }
   }
 
-  const tryConfiguration = async () => {
+  const tryAppSettings = async () => {
     isTold = false
     try {
-      await configuration.giveTrial()
+      await appSettings.giveTrial()
     } catch (error) {
-      configurationVerdict = failureOf(error)
+      appSettingsVerdict = failureOf(error)
       return
     }
     isTold = true
     await application.tellOfChange()
   }
 
-  const putConfigurationBack = async () => {
+  const putAppSettingsBack = async () => {
     try {
-      await configuration.giveConfirmed()
+      await appSettings.giveConfirmed()
     } catch (error) {
       if (!(error instanceof LocalFault)) throw error
       context.setLastError(error.code)
@@ -210,27 +210,27 @@ export function createReconciler(
     isTold = true
   }
 
-  const executeForConfiguration = async (
-    step: Exclude<ConfigurationStep, { do: 'rest' }>,
+  const executeForAppSettings = async (
+    step: Exclude<AppSettingsStep, { do: 'rest' }>,
   ): Promise<void> => {
     switch (step.do) {
       case 'try':
-        return tryConfiguration()
+        return tryAppSettings()
       case 'watch':
-        configurationVerdict = await watchConfiguration()
+        appSettingsVerdict = await watchAppSettings()
         return
       case 'confirm':
-        await configuration.confirm()
-        configurationVerdict = pending
+        await appSettings.confirm()
+        appSettingsVerdict = pending
         context.pollSoon()
         return
       case 'begin-undo':
-        return configuration.beginUndo(step.code)
+        return appSettings.beginUndo(step.code)
       case 'put-back':
-        return putConfigurationBack()
+        return putAppSettingsBack()
       case 'finish-undo':
-        await configuration.finishUndo(step.code)
-        configurationVerdict = pending
+        await appSettings.finishUndo(step.code)
+        appSettingsVerdict = pending
         // What this machine lacks, it lacks still: the next poll is early enough.
         if (!isLocalFailure(step.code)) context.pollSoon()
         return
@@ -266,7 +266,7 @@ export function createReconciler(
 
   return {
     stopMs: application.stopMs,
-    async settle() {
+    async reconcile() {
       await application.adopt()
       if (!isRestored) await restoreDefaults()
       isRestored = true
@@ -274,11 +274,11 @@ export function createReconciler(
         const step = planStep(store.state, await lookAround())
         // A release on trial is not disturbed.
         const isFree = store.state.update === null
-        const own: ConfigurationStep = isFree ? planForConfiguration() : { do: 'rest' }
+        const own: AppSettingsStep = isFree ? planForAppSettings() : { do: 'rest' }
         const isOwn = own.do !== 'rest' && (step.do === 'rest' || isUrgent(own))
         if (isOwn) {
           ports.log.debug('configuration-step', { ...own })
-          await executeForConfiguration(own)
+          await executeForAppSettings(own)
         } else if (step.do === 'rest') break
         else {
           ports.log.debug('step', { ...step })

@@ -4,11 +4,14 @@ import type { Clock, Sleep } from '@seaworthy/std/time'
 /** The least time between polls that the agent begins because of what it has done itself. */
 const ownPollMs = 5000
 
+export interface WakeUp {
+  readonly wake: () => void
+  /** Resolves with the next call of `wake`, or with one that nobody has awaited yet. */
+  readonly awaited: (signal: AbortSignal) => Promise<void>
+}
+
 /** A wake-up that remembers one call while nobody waits for it. */
-export function createWakeUp(): {
-  wake: () => void
-  awaited: (signal: AbortSignal) => Promise<void>
-} {
+export function createWakeUp(): WakeUp {
   let isCalled = false
   let resume: (() => void) | undefined
   return {

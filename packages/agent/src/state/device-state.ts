@@ -37,14 +37,14 @@ export interface UnfinishedUpdate {
 }
 
 /** The files that hold variables and secrets in turn: what is confirmed, and what is tried. */
-export type ConfigurationFile = 'configuration.json' | 'configuration-2.json'
+export type AppSettingsFile = 'configuration.json' | 'configuration-2.json'
 
 /**
  * Variables and secrets that were fetched and are not confirmed yet. `trial`: the application has
  * them, or is about to, and is watched. `undo`: it did not get well with them, for `code`; those
  * that were confirmed are being put back.
  */
-export interface ConfigurationTrial {
+export interface AppSettingsTrial {
   phase: 'trial' | 'undo'
   version: number
   /** What tells them from others, whatever their version. */
@@ -54,7 +54,7 @@ export interface ConfigurationTrial {
   code?: string
 }
 
-export interface FailedConfiguration {
+export interface FailedAppSettings {
   version: number
   digest: string
   /** Digest of the release that did not get well with them; `null` where none was installed. */
@@ -62,13 +62,13 @@ export interface FailedConfiguration {
   code: string
 }
 
-interface StoredConfiguration {
+interface StoredAppSettings {
   /** Where what is confirmed lies; the other file holds what is on trial. */
-  file: ConfigurationFile
+  file: AppSettingsFile
   /** Version of what is confirmed; `null` where nothing is. */
   version: number | null
-  trial: ConfigurationTrial | null
-  failed: FailedConfiguration | null
+  trial: AppSettingsTrial | null
+  failed: FailedAppSettings | null
 }
 
 export interface RefusalRecord {
@@ -127,7 +127,7 @@ export interface DeviceState {
   metadata: Readonly<Record<string, number>>
   timestampVerifiedAt: string | null
   /** How far the variables and secrets of the application have come. */
-  configuration: StoredConfiguration
+  configuration: StoredAppSettings
   /** Versions of secrets that were confirmed, by `<fleet>/<name>`; the device's own by `<name>`. */
   secretVersions: Readonly<Record<string, number>>
   /** Sequence of the last signed report. */

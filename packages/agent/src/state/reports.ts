@@ -67,7 +67,7 @@ export function buildReport(
     metadata: state.metadata,
     timestampVerifiedAt: state.timestampVerifiedAt,
     refusals: state.refusals,
-    ...describeConfiguration(state),
+    ...describeAppSettings(state),
     agentVersion: facts.agentVersion,
     platform: facts.platform,
     bootId: facts.bootId,
@@ -75,7 +75,7 @@ export function buildReport(
 }
 
 /** Nothing for a device that never had variables or secrets. */
-function describeConfiguration({
+function describeAppSettings({
   configuration: { version, failed },
 }: DeviceState): Pick<DeviceReport, 'configuration'> {
   if (version === null && failed === null) return {}

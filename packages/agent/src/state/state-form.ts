@@ -35,10 +35,10 @@ const isUpdate: Form = (value) =>
   isRelease(value['release']) &&
   isCounter(value['starts'])
 
-const isConfigurationFile: Form = (value) =>
+const isAppSettingsFile: Form = (value) =>
   value === 'configuration.json' || value === 'configuration-2.json'
 
-const isConfigurationTrial: Form = (value) =>
+const isAppSettingsTrial: Form = (value) =>
   isObject(value) &&
   (value['phase'] === 'trial' || value['phase'] === 'undo') &&
   isCounter(value['version']) &&
@@ -46,19 +46,19 @@ const isConfigurationTrial: Form = (value) =>
   isCounter(value['starts']) &&
   (value['code'] === undefined || isText(value['code']))
 
-const isFailedConfiguration: Form = (value) =>
+const isFailedAppSettings: Form = (value) =>
   isObject(value) &&
   isCounter(value['version']) &&
   isDigest(value['digest']) &&
   isNullOr(isDigest)(value['release']) &&
   isText(value['code'])
 
-const isConfiguration: Form = (value) =>
+const isAppSettings: Form = (value) =>
   isObject(value) &&
-  isConfigurationFile(value['file']) &&
+  isAppSettingsFile(value['file']) &&
   isNullOr(isCounter)(value['version']) &&
-  isNullOr(isConfigurationTrial)(value['trial']) &&
-  isNullOr(isFailedConfiguration)(value['failed'])
+  isNullOr(isAppSettingsTrial)(value['trial']) &&
+  isNullOr(isFailedAppSettings)(value['failed'])
 
 const forms = {
   deviceId: isNullOr(isText),
@@ -87,7 +87,7 @@ const forms = {
   refusals: isListOf((item) => isObject(item) && isText(item['code'])),
   metadata: isCounters,
   timestampVerifiedAt: isNullOr(isText),
-  configuration: isConfiguration,
+  configuration: isAppSettings,
   secretVersions: isCounters,
   sequence: isCounter,
   outbox: isListOf(

@@ -5,7 +5,7 @@ import { createClient } from '@seaworthy/api/client'
 import {
   checkIn,
   createDeviceToken,
-  readOwnConfiguration,
+  readOwnSettings,
   registerDevice,
 } from '@seaworthy/api/device-self'
 import type { DeviceReport } from '@seaworthy/api/device-self'
@@ -28,7 +28,7 @@ export interface RegisteredDevice {
   /** The id of its signing key. */
   readonly keyId: string
   /** Fetches variables and secrets as its server gives them. */
-  readConfiguration(): Promise<ReplyOf<typeof readOwnConfiguration>>
+  readConfiguration(): Promise<ReplyOf<typeof readOwnSettings>>
   /** The version that the device says it runs. */
   running: Running | null
   /** Which variables and secrets the device says that its application has. */
@@ -148,7 +148,7 @@ function createDevice(
   const device: RegisteredDevice = {
     id,
     keyId: signer.keyId,
-    readConfiguration: () => client.call(readOwnConfiguration, {}),
+    readConfiguration: () => client.call(readOwnSettings, {}),
     running: null,
     ask: () => send({ state: 'idle' }),
     async work(state) {

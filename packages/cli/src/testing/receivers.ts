@@ -48,8 +48,8 @@ export async function readSettings({ device, key }: Receiver): Promise<Record<st
   const opened: Record<string, string> = {}
   for (const { name, kind, isOfFleet, version, content } of entries) {
     const bytes = base64Decode(content)
-    const place = isOfFleet ? { fleet } : ('device' as const)
-    const binding = { place, name, version, deviceKeyId: device.keyId }
+    const scope = isOfFleet ? { fleet } : ('device' as const)
+    const binding = { scope, name, version, deviceKeyId: device.keyId }
     opened[name] = utf8Decode(
       kind === 'variable' ? bytes : await envelope.open(key, binding, bytes),
     )

@@ -5,7 +5,7 @@
 import type { SecretView } from '@seaworthy/api/secrets'
 import { sealSecret } from '@seaworthy/api/secrets'
 import { base64Decode, base64Encode } from '@seaworthy/std/bytes'
-import type { SecretEnvelope, SecretPlace } from '@seaworthy/trust/secrets'
+import type { SecretEnvelope, SecretScope } from '@seaworthy/trust/secrets'
 import type { Session } from '../session.ts'
 import type { SettingTarget } from '../setting-scope.ts'
 import type { EnrolledDevice } from '../readers/verdicts.ts'
@@ -13,7 +13,7 @@ import type { EnrolledDevice } from '../readers/verdicts.ts'
 /** So many go to the server at once: fewer for long secrets, whose bodies would be too large. */
 const batchMax = 100
 
-function placeOf({ fleet, deviceId }: SettingTarget): SecretPlace {
+function scopeOf({ fleet, deviceId }: SettingTarget): SecretScope {
   return deviceId === undefined ? { fleet } : 'device'
 }
 
@@ -21,7 +21,7 @@ function placeOf({ fleet, deviceId }: SettingTarget): SecretPlace {
 export async function sealToDevices(
   { client }: Session,
   envelope: SecretEnvelope,
-  scope: SettingTarget,
+  target: SettingTarget,
   secret: Pick<SecretView, 'name' | 'version'> & { readonly value: Uint8Array<ArrayBuffer> },
   devices: readonly EnrolledDevice[],
 ): Promise<void> {
@@ -29,24 +29,24 @@ export async function sealToDevices(
   for (let i = 0; i < devices.length; i += batchMax) {
     const seals = await Promise.all(
       devices.slice(i, i + batchMax).map(async ({ deviceId, keyId, enrolled }) => {
-        const binding = { place: placeOf(scope), name, version, deviceKeyId: keyId }
+        const binding = { scope: scopeOf(target), name, version, deviceKeyId: keyId }
         const sealed = await envelope.seal(enrolled.receivingKey, binding, value)
         return { deviceId, sealed: base64Encode(sealed) }
       }),
     )
     await client.call(sealSecret, {
-      params: { fleet: scope.fleet, secret: name },
-      body: { ...scope.ofDevice, version, seals },
+      params: { fleet: target.fleet, secret: name },
+      body: { ...target.ofDevice, version, seals },
     })
   }
 }
 
 /** The binding of the copy for whoever set the secret. */
 export function copyBinding(
-  scope: SettingTarget,
+  target: SettingTarget,
   { name, version }: { name: string; version: number },
 ) {
-  return { place: placeOf(scope), name, version, deviceKeyId: undefined }
+  return { scope: scopeOf(target), name, version, deviceKeyId: undefined }
 }
 
 /** A secret that whoever set it can open, and not the server. */

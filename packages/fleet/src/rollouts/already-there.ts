@@ -1,7 +1,7 @@
 /** Devices that run a rollout's release without having been offered it. */
 import { waveOf } from './waves.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
-import { rolloutTime, updateIn } from './rollout-time.ts'
+import { rolloutTime, updateIn } from './rollout.ts'
 import { isUnderWay } from './update-states.ts'
 import { hasReached } from './updates.ts'
 

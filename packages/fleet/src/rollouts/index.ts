@@ -26,7 +26,7 @@ export { describeMembers, describePolicy, describeWindows } from './policy-words
 export { checkRebootPolicy, mayRestart } from './reboot.ts'
 export type { RebootPolicy, RestartReason } from './reboot.ts'
 export type { RolloutRefusal } from './refusals.ts'
-export { isOver, isSettled, updateStates, weekdays } from './rollout.ts'
+export { isOver, isDone, updateStates, weekdays, rolloutTime } from './rollout.ts'
 export type {
   CheckInFacts,
   Gate,
@@ -46,7 +46,6 @@ export type {
   Windows,
   WindowSpan,
 } from './rollout.ts'
-export { rolloutTime } from './rollout-time.ts'
 export { endUpdates, settleRollouts } from './settle.ts'
 export type { End, Settled, UpdateChange } from './settle.ts'
 export type { FleetRollout, Situation } from './situation.ts'

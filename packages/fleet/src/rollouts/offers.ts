@@ -1,7 +1,7 @@
 /** Offering a rollout's release to a device that was admitted. */
 import { periodIndexAt, rateAfterOffer } from './pace.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
-import { rolloutTime, updateIn } from './rollout-time.ts'
+import { rolloutTime, updateIn } from './rollout.ts'
 import { moveCounters } from './updates.ts'
 
 /** The next attempt, and the rollout with its counters, period and rate as they are then. */

@@ -4,7 +4,7 @@
  */
 import { bakedMs, isApproved, successOf } from './planner.ts'
 import type { Gate, Rollout } from './rollout.ts'
-import { rolloutTime } from './rollout-time.ts'
+import { rolloutTime } from './rollout.ts'
 import { contradictionOf, countsOf, isUntried, verdictsOf } from './wave-counts.ts'
 import { formatDevices, formatPercent, formatSeconds, formatWhen } from './words.ts'
 

@@ -3,7 +3,7 @@
  * GCRA.
  */
 import type { Rate, Rollout } from './rollout.ts'
-import { sumWaves } from './rollout-time.ts'
+import { sumWaves } from './wave-counts.ts'
 
 /** Whole periods since the rollout's start. */
 export function periodIndexAt(rollout: Rollout, at: Date): number {

@@ -3,9 +3,9 @@
  * nothing.
  */
 import { unreachable } from '@seaworthy/std/refusal'
-import { judgeFailures } from './failures.ts'
+import { judgeFailures } from './error-budget.ts'
 import type { Rollout } from './rollout.ts'
-import { rolloutTime } from './rollout-time.ts'
+import { rolloutTime } from './rollout.ts'
 import { withdraw } from './transitions.ts'
 import { contradictionOf, countsOf, membersMaxOf, needsPerson, verdictsOf } from './wave-counts.ts'
 

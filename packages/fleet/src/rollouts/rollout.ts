@@ -229,13 +229,29 @@ export interface Rollout {
   readonly firstPlace: number | null
 }
 
+/**
+ * The later of `now` and the latest instant that any write has seen: it never runs backwards,
+ * whatever a replica's clock does.
+ */
+export function rolloutTime(rollout: Rollout, now: Date): Date {
+  return now.getTime() > rollout.clockAt.getTime() ? now : rollout.clockAt
+}
+
+/** The device's update in that rollout, under way or ended. */
+export function updateIn(rollout: Rollout, facts: CheckInFacts): Update | null {
+  for (const update of facts.updates) {
+    if (update.rolloutId === rollout.id) return update
+  }
+  return null
+}
+
 /** Whether it has ended, by itself or by a person's word. */
 export function isOver({ state }: Pick<Rollout, 'state'>): boolean {
   return state === 'finished' || state === 'aborted'
 }
 
 /** Whether it is over and no update of it is under way: nothing changes it any more. */
-export function isSettled(rollout: Rollout): boolean {
+export function isDone(rollout: Rollout): boolean {
   return isOver(rollout) && rollout.waves.every(({ inFlightCount }) => inFlightCount === 0)
 }
 

@@ -4,8 +4,7 @@ import type { ReleaseFacts } from '../releases/index.ts'
 import { checkRelease } from './release-checks.ts'
 import type { RolloutRefusal } from './refusals.ts'
 import type { Rollout, RolloutPolicy, StopCode, WaveProgress } from './rollout.ts'
-import { isOver } from './rollout.ts'
-import { rolloutTime } from './rollout-time.ts'
+import { isOver, rolloutTime } from './rollout.ts'
 import { needsPerson } from './wave-counts.ts'
 
 export interface NewRollout {

@@ -2,7 +2,7 @@
 import { invariant } from '@seaworthy/std/refusal'
 import { isNewer, isSameRelease, standingOf } from '../releases/order.ts'
 import type { CheckInFacts, Rollout, Update } from './rollout.ts'
-import { rolloutTime } from './rollout-time.ts'
+import { rolloutTime } from './rollout.ts'
 import type { UpdateEnd } from './update-ends.ts'
 import { isToldFailure } from './update-ends.ts'
 import {

@@ -1,7 +1,7 @@
 /**
- * The one set of devices over which a wave's gates are judged: those with an update in it, whether
- * or not they are still in the fleet, and those that wait for their offer. A device that left after
- * its update ended without a verdict is in neither.
+ * Counts of a rollout's waves. A wave's gates are judged over one set of devices: those with an
+ * update in it, whether or not they are still in the fleet, and those that wait for their offer. A
+ * device that left after its update ended without a verdict is in neither.
  */
 import type { Rollout, WaveProgress } from './rollout.ts'
 
@@ -73,6 +73,22 @@ export function membersOf(rollout: Rollout, wave: number): number | null {
   const counts = countsOf(rollout, wave)
   const { waiting, underWay, silent } = counts
   return waiting && verdictsOf(counts) + underWay + waiting.min + silent
+}
+
+/** Failed devices, over all waves, whose failure nobody has accepted. */
+export function newFailuresCount(rollout: Rollout): number {
+  let sum = 0
+  for (const wave of rollout.waves) sum += wave.failedCount - wave.failuresAcceptedCount
+  return sum
+}
+
+export function sumWaves(
+  rollout: Rollout,
+  member: 'offeredCount' | 'inFlightCount' | 'healthyCount' | 'failedCount' | 'supersededCount',
+): number {
+  let sum = 0
+  for (const wave of rollout.waves) sum += wave[member]
+  return sum
 }
 
 /**

@@ -4,7 +4,7 @@ import type { FleetPolicy } from '../fleets/index.ts'
 import type { ReleaseFacts } from '../releases/index.ts'
 import { admissionReasons } from './admission.ts'
 import { rankRollouts } from './decision.ts'
-import { judgeFailures } from './failures.ts'
+import { judgeFailures } from './error-budget.ts'
 import { describeNext } from './outlook.ts'
 import type { WaveChanges } from './rollout.fixture.ts'
 import {

@@ -320,7 +320,7 @@ export interface HearingNotes {
 
 export interface RolloutTable {
   /**
-   * The unsettled rollouts of a fleet (active, paused, or ended with updates under way), in the
+   * The live rollouts of a fleet (active, paused, or ended with updates under way), in the
    * order of decision. The same array until something changes.
    */
   of(fleet: FleetPolicy): readonly FleetRollout[]

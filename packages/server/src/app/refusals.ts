@@ -139,7 +139,7 @@ export type LeaseRefusal =
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
 /** Why people are refused who set variables and secrets. */
-export type ConfigurationRefusal =
+export type SettingRefusal =
   | 'variable_not_found'
   | 'secret_not_found'
   | 'setting_of_other_kind'

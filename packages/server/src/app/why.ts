@@ -26,7 +26,7 @@ import type { FleetRow } from '../db/fleets.ts'
 import { getFleet } from '../db/fleets.ts'
 import { getHearing } from '../db/hearing.ts'
 import { countHolders, listLocksOfDevice } from '../db/reboot-locks.ts'
-import { getRollout, listUnsettledRolloutsOf } from '../db/rollouts.ts'
+import { getRollout, listLiveRolloutsOf } from '../db/rollouts.ts'
 import { listUpdates } from '../db/updates.ts'
 import type { Actor } from './access/index.ts'
 import { requireFleet } from './access/index.ts'
@@ -49,7 +49,7 @@ export async function explainDevice(
   const { zones } = app
   return app.db.readSnapshot(async (tx) => {
     const { device, fleet, heldBack } = await readDevice(app, tx, actor, asked.deviceId, now)
-    const rollouts = await listUnsettledRolloutsOf(tx, fleet.name)
+    const rollouts = await listLiveRolloutsOf(tx, fleet.name)
     const updates = await listUpdates(tx, {
       rollouts: rollouts.map(({ id }) => id),
       devices: [device.id],

@@ -11,7 +11,7 @@ import type { LogLevel } from '@seaworthy/std/log'
 import { parseDatabaseUrl } from './database-url.ts'
 import type { Env } from './env.ts'
 import { UsageError } from './env.ts'
-import { findNameFault } from './server-names.ts'
+import { findNameFault } from './name-fault.ts'
 
 const challengeKinds = ['http-01', 'tls-alpn-01'] as const
 /** How an ACME authority is shown that a name is ours: without TLS, or in a handshake. */

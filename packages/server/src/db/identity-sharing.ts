@@ -49,7 +49,7 @@ export async function writeTrace(
  * Records that a person has decided: the trace of the device starts afresh. Answers false when the
  * identity did not count as shared.
  */
-export async function settleSharedIdentity({ sql }: WriteTx, device: string): Promise<boolean> {
+export async function endIdentitySharing({ sql }: WriteTx, device: string): Promise<boolean> {
   const rows = await sql`
     delete from identity_traces where device = ${device} and shared_since is not null`
   return rows.count === 1

@@ -4,7 +4,7 @@
  * changes the rollout, its waves or its updates.
  */
 import type { Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
-import { isSettled } from '@seaworthy/fleet/rollouts'
+import { isDone } from '@seaworthy/fleet/rollouts'
 import { copyScope } from '@seaworthy/fleet/access'
 import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
@@ -64,15 +64,15 @@ export async function getRollouts(tx: ReadTx, ids: readonly string[]): Promise<R
  * Rollouts that may still change: active, paused, or ended with updates under way. At most as many
  * as people have begun and not ended.
  */
-export async function listUnsettledRollouts(tx: ReadTx): Promise<Rollout[]> {
+export async function listLiveRollouts(tx: ReadTx): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
     select ${columns(sql)} from rollouts r where not r.is_settled order by r.id`
   return withWaves(tx, rows)
 }
 
-/** The unsettled rollouts of one fleet. At most as many as people have begun and not ended. */
-export async function listUnsettledRolloutsOf(tx: ReadTx, fleet: string): Promise<Rollout[]> {
+/** The live rollouts of one fleet. At most as many as people have begun and not ended. */
+export async function listLiveRolloutsOf(tx: ReadTx, fleet: string): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`
     select ${columns(sql)} from rollouts r where r.fleet = ${fleet} and not r.is_settled order by r.id`
@@ -80,7 +80,7 @@ export async function listUnsettledRolloutsOf(tx: ReadTx, fleet: string): Promis
 }
 
 /**
- * The unsettled rollouts, and those that ended at or after `since`. At most as many as people have
+ * The live rollouts, and those that ended at or after `since`. At most as many as people have
  * begun since, or not ended.
  */
 export async function listRecentRollouts(tx: ReadTx, since: Date): Promise<Rollout[]> {
@@ -129,7 +129,7 @@ export async function lockRollouts(tx: WriteTx, ids: readonly string[]): Promise
 }
 
 /**
- * Locks the unsettled rollouts of a fleet, and the given rollout if it is one of the others of the
+ * Locks the live rollouts of a fleet, and the given rollout if it is one of the others of the
  * fleet. At most as many as people have begun and not ended, and the given one.
  */
 export async function lockFleetRollouts(
@@ -154,7 +154,7 @@ export async function insertRollout({ sql }: WriteTx, rollout: Rollout): Promise
       ${sql.json(storable(row.policy))}, ${row.fromSha256}, ${row.wayBackOf}, ${row.state}, ${row.stopCode},
       ${row.stopValues && sql.json(row.stopValues)}, ${row.stopReason}, ${row.revision}, ${row.createdAt}, ${row.createdBy}, ${row.startAt}, ${row.endedAt},
       ${row.clockAt}, ${row.wavesOpenCount}, ${row.periodIndex}, ${row.periodOfferedCount}, ${row.rateNextMs},
-      ${row.failuresAcceptedAt}, ${row.firstPlace}, ${isSettled(rollout)})`
+      ${row.failuresAcceptedAt}, ${row.firstPlace}, ${isDone(rollout)})`
   for (const [index, wave] of waves.entries()) await writeWave(sql, row.id, index, wave)
 }
 
@@ -186,7 +186,7 @@ export async function writeRollout(
       revision = ${after.revision}, start_at = ${after.startAt}, ended_at = ${after.endedAt},
       clock_at = ${after.clockAt}, waves_open_count = ${after.wavesOpenCount}, period_index = ${after.periodIndex},
       period_offered_count = ${after.periodOfferedCount}, rate_next_ms = ${after.rateNextMs},
-      failures_accepted_at = ${after.failuresAcceptedAt}, first_place = ${after.firstPlace}, is_settled = ${isSettled(after)}
+      failures_accepted_at = ${after.failuresAcceptedAt}, first_place = ${after.firstPlace}, is_settled = ${isDone(after)}
     where id = ${after.id}`
   for (const [index, wave] of after.waves.entries()) {
     if (!isSameWave(before.waves[index], wave)) await writeWave(sql, after.id, index, wave)

@@ -113,7 +113,7 @@ test('A9 no sender keeps a reader for longer than the grace and what its bytes h
           // The reader's own timer ends a longer wait.
           waitedMs += Math.min(ms, credit.leftMs())
           bytes += size
-          credit.settle(ms, size)
+          credit.spend(ms, size)
           assert.ok(credit.leftMs() > 0 && credit.leftMs() <= pace.graceMs)
         }
       } catch (error) {

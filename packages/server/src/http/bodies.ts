@@ -64,7 +64,7 @@ export async function* readPieces(
       if (next.done === true) return
       length += next.value.length
       if (length > bytesMax) throw tooLarge(bytesMax)
-      credit.settle(ports.clock.monotonicMs() - startedMs, next.value.length)
+      credit.spend(ports.clock.monotonicMs() - startedMs, next.value.length)
       yield next.value
     }
   } finally {

@@ -9,7 +9,7 @@ export function createCredit({ graceMs, bytesPerSecondMin }: Pace) {
   return {
     /** How long the next piece may take. */
     leftMs: () => leftMs,
-    settle(waitedMs: number, bytes: number): void {
+    spend(waitedMs: number, bytes: number): void {
       leftMs = Math.min(graceMs, leftMs - waitedMs + (bytes / bytesPerSecondMin) * secondMs)
       if (leftMs <= 0) throw timedOut()
     },

@@ -3,14 +3,14 @@ import {
   confirmNextPin,
   createDeviceToken,
   readOwnApplication,
-  readOwnConfiguration,
+  readOwnSettings,
   registerDevice,
   setOwnMetadata,
 } from '@seaworthy/api/device-self'
 import { formatInstant } from '@seaworthy/std/time'
 import { createOriginCheck } from '../app/access/index.ts'
 import type { ServedCertificate } from '../app/app.ts'
-import { readDeviceConfiguration } from '../app/configuration/index.ts'
+import { readDeviceSettings } from '../app/settings/index.ts'
 import { changeOwnMetadata, checkIn as takeCheckIn } from '../app/devices/index.ts'
 import * as devices from '../app/devices/index.ts'
 import { slowedPollSeconds } from '../app/worker/index.ts'
@@ -95,8 +95,8 @@ export function createOwnEndpoints(
         return { reply: undefined, detail: { pin: body.pin }, isUnchanged: !isChanged }
       },
     ),
-    read(readOwnConfiguration, 'device-self:configuration', (app, { actor }) =>
-      readDeviceConfiguration(app, actor.id),
+    read(readOwnSettings, 'device-self:configuration', (app, { actor }) =>
+      readDeviceSettings(app, actor.id),
     ),
     read(readOwnApplication, 'device-self:application', async (app, { actor }) => {
       const fleet = await devices.findOwnFleet(app, actor.id)

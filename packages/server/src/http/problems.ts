@@ -17,7 +17,7 @@ import type { ProposalRefusal, TrustCode } from '@seaworthy/trust/tuf'
 import type { ContentCheckRefusal, StorageRefusal } from '../app/content/index.ts'
 import type {
   CertificateRefusal,
-  ConfigurationRefusal,
+  SettingRefusal,
   PersonRefusal,
   LeaseRefusal,
   RebootLockRefusal,
@@ -332,7 +332,7 @@ const rebootLockTable = {
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
 } satisfies Record<RebootLockRefusal, Mapped>
 
-const configurationTable = {
+const settingTable = {
   variable_not_found: no(404, 'No such variable'),
   secret_not_found: no(404, 'No such secret'),
   setting_of_other_kind: no(409, 'The name belongs to a setting of the other kind'),
@@ -340,7 +340,7 @@ const configurationTable = {
   configuration_too_large: no(413, 'Too many or too long variables and secrets'),
   device_elsewhere: no(409, 'The device is in another fleet'),
   seal_unusable: no(422, 'A sealed secret cannot be used'),
-} satisfies Record<ConfigurationRefusal, Mapped>
+} satisfies Record<SettingRefusal, Mapped>
 
 const proposalTable = {
   proposal_malformed: notGenuine('Not a proposal'),
@@ -416,7 +416,7 @@ const knownCodes = {
   ...serverTable,
   ...certificateTable,
   ...personTable,
-  ...configurationTable,
+  ...settingTable,
   ...leaseTable,
   ...rebootLockTable,
   ...odataTable,

@@ -5,20 +5,20 @@ import {
   setHeldSecret,
   setSecret,
 } from '@seaworthy/api/secrets'
-import * as configuration from '../app/configuration/index.ts'
+import * as settings from '../app/settings/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const secretEndpoints: readonly Endpoint[] = [
   read(listSecrets, 'secret:read', (app, { actor, params, query, now }) =>
-    configuration.listSecrets(app.db.reader, app, actor, { ...params, ...query }, now),
+    settings.listSecrets(app.db.reader, app, actor, { ...params, ...query }, now),
   ),
   audited(
     setSecret,
     { permission: 'secret:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, body }) => {
       const asked = { fleet: params.fleet, name: params.secret, ...body }
-      const view = await configuration.setSecret(tx, app, actor, asked)
+      const view = await settings.setSecret(tx, app, actor, asked)
       return {
         reply: view,
         detail: { name: view.name, device: view.deviceId, version: view.version },
@@ -31,7 +31,7 @@ export const secretEndpoints: readonly Endpoint[] = [
     { permission: 'secret:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, body }) => {
       const asked = { fleet: params.fleet, name: params.secret, ...body }
-      const view = await configuration.setHeldSecret(tx, app, actor, asked)
+      const view = await settings.setHeldSecret(tx, app, actor, asked)
       const { name, deviceId: device, version } = view
       return {
         reply: view,
@@ -45,7 +45,7 @@ export const secretEndpoints: readonly Endpoint[] = [
     { permission: 'secret:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, body }) => {
       const asked = { fleet: params.fleet, name: params.secret, ...body }
-      const count = await configuration.sealSecret(tx, actor, asked)
+      const count = await settings.sealSecret(tx, actor, asked)
       return {
         reply: { count },
         detail: { name: asked.name, device: body.deviceId ?? null, version: body.version, count },
@@ -58,7 +58,7 @@ export const secretEndpoints: readonly Endpoint[] = [
     { permission: 'secret:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, query }) => {
       const asked = { fleet: params.fleet, name: params.secret, ...query }
-      await configuration.removeSetting(tx, actor, 'secret', asked)
+      await settings.removeSetting(tx, actor, 'secret', asked)
       return {
         reply: undefined,
         detail: { name: asked.name, device: query.deviceId ?? null },

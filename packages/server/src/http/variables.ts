@@ -1,18 +1,18 @@
 import { listVariables, removeVariable, setVariable } from '@seaworthy/api/variables'
-import * as configuration from '../app/configuration/index.ts'
+import * as settings from '../app/settings/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const variableEndpoints: readonly Endpoint[] = [
   read(listVariables, 'variable:read', (app, { actor, params, query }) =>
-    configuration.listVariables(app.db.reader, actor, { ...params, ...query }),
+    settings.listVariables(app.db.reader, actor, { ...params, ...query }),
   ),
   audited(
     setVariable,
     { permission: 'variable:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, body }) => {
       const asked = { fleet: params.fleet, name: params.variable, ...body }
-      const { view, isUnchanged } = await configuration.setVariable(tx, actor, asked)
+      const { view, isUnchanged } = await settings.setVariable(tx, actor, asked)
       return {
         reply: view,
         detail: { name: view.name, device: view.deviceId, version: view.version },
@@ -26,7 +26,7 @@ export const variableEndpoints: readonly Endpoint[] = [
     { permission: 'variable:write', subject: (call) => call.params.fleet },
     async (app, tx, { actor, params, query }) => {
       const asked = { fleet: params.fleet, name: params.variable, ...query }
-      await configuration.removeSetting(tx, actor, 'variable', asked)
+      await settings.removeSetting(tx, actor, 'variable', asked)
       return {
         reply: undefined,
         detail: { name: asked.name, device: query.deviceId ?? null },

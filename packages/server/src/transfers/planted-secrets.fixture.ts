@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addServerName, removeServerName, showCertificate } from '@seaworthy/api/certificates'
 import { readCredential } from '@seaworthy/api/credentials'
-import { createDeviceToken, readOwnConfiguration } from '@seaworthy/api/device-self'
+import { createDeviceToken, readOwnSettings } from '@seaworthy/api/device-self'
 import { createGatewayToken } from '@seaworthy/api/foreign-devices'
 import {
   askProviderSignIn,
@@ -98,7 +98,7 @@ export async function plantSecrets(
   planted["device's assertion"] = assertion.slice(-60)
   const { accessToken } = await client.api.call(createDeviceToken, { body: { assertion } })
   planted["device's access token"] = accessToken.slice(-60)
-  const { entries } = await client.as(accessToken).call(readOwnConfiguration, {})
+  const { entries } = await client.as(accessToken).call(readOwnSettings, {})
   assert.ok(
     entries.some(({ name }) => name === 'HELD'),
     'the server has opened what it holds',

@@ -7,13 +7,13 @@ import type { SecretBinding } from './index.ts'
 import { createSecretEnvelope } from './index.ts'
 
 const binding = fc.record<SecretBinding>({
-  place: fc.constantFrom('device' as const, { fleet: 'lab' }, { fleet: 'shops' }),
+  scope: fc.constantFrom('device' as const, { fleet: 'lab' }, { fleet: 'shops' }),
   name: fc.constantFrom('TOKEN', 'PASSWORD'),
   version: fc.integer({ min: 1, max: 3 }),
   deviceKeyId: fc.constantFrom('a'.repeat(64), 'b'.repeat(64), undefined),
 })
 
-test('V8 attack: a secret moved to another device, place, name or version does not open (property)', async () => {
+test('V8 attack: a secret moved to another device, scope, name or version does not open (property)', async () => {
   const key = await openReceivingKey((await generateReceivingKey()).pkcs8)
   const envelope = await createSecretEnvelope()
   const secret = utf8Encode('open sesame')

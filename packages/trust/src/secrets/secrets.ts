@@ -1,6 +1,6 @@
 /**
  * Secrets of applications: sealed to one device, and to the person who set them, who can then seal
- * them to further devices. Each is bound to who may open it, to its place, name and version.
+ * them to further devices. Each is bound to who may open it, to its scope, name and version.
  */
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import type { ReceivingKey } from '../hpke/index.ts'
@@ -13,10 +13,10 @@ export const secretBytesMax = 16_384
 export const secretOverhead = sealedOverhead
 
 /** The whole fleet of that name, or the device alone. */
-export type SecretPlace = { readonly fleet: string } | 'device'
+export type SecretScope = { readonly fleet: string } | 'device'
 
 export interface SecretBinding {
-  readonly place: SecretPlace
+  readonly scope: SecretScope
   readonly name: string
   readonly version: number
   /** The id of the device's signing key; `undefined` for the copy of whoever set the secret. */
@@ -50,12 +50,12 @@ export async function createSecretEnvelope(): Promise<SecretEnvelope> {
 
 function bind(
   recipient: Uint8Array,
-  { place, name, version, deviceKeyId }: SecretBinding,
+  { scope, name, version, deviceKeyId }: SecretBinding,
 ): Uint8Array<ArrayBuffer> {
   return canonicalJson({
     recipient: base64Encode(recipient),
     device: deviceKeyId ?? null,
-    fleet: place === 'device' ? null : place.fleet,
+    fleet: scope === 'device' ? null : scope.fleet,
     name,
     version,
   })

@@ -30,7 +30,7 @@ export interface DeviceStatus {
   readonly timeFloor?: string
 }
 
-export interface AppSettings {
+export interface GivenSettings {
   readonly version?: string
   /** The stand-in reports the digest of the secret that it read. */
   readonly tokenSha256?: string
@@ -46,7 +46,7 @@ export interface DemoDevice {
   /** Asks the application for its version, over HTTP; `undefined` while it does not answer. */
   askVersion(): Promise<string | undefined>
   /** What the application says of itself, over HTTP; nothing while it does not answer. */
-  askSettings(): Promise<AppSettings>
+  askSettings(): Promise<GivenSettings>
   /** Reads a secret where the application reads it. */
   readSecret(product: string, name: string): Promise<string | undefined>
   /** Reads what the agent says about itself; `undefined` before it says anything. */
@@ -109,10 +109,10 @@ export async function startDevice(options: {
   }
   const url = `http://127.0.0.1:${port}/`
   const { transport } = ports.createTransport({ allowPlain: true })
-  const askSettings = async (): Promise<AppSettings> => {
+  const askSettings = async (): Promise<GivenSettings> => {
     try {
       const response = await transport({ method: 'GET', url: `${url}settings` })
-      return parseAnyJson(await readBody(response, 1024 * 1024)) as AppSettings
+      return parseAnyJson(await readBody(response, 1024 * 1024)) as GivenSettings
     } catch {
       // The application does not answer, or answers something else, which makes no difference to
       // the caller.

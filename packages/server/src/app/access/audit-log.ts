@@ -21,16 +21,18 @@ import {
   tileWidth,
   verifyCheckpoint,
 } from '@seaworthy/trust/tlog'
-import { listPendingEntries, placeEntries, readEntries } from '../../db/audit.ts'
-import type { Db, ReadTx, WriteTx } from '../../db/connection.ts'
-import type { LogState } from '../../db/log.ts'
+import type { LogState } from '../../db/audit-log.ts'
 import {
+  listPendingEntries,
   lockLogState,
+  placeEntries,
+  readEntries,
   readLogState,
   readTileHashes,
   writeLogState,
   writeTileHashes,
-} from '../../db/log.ts'
+} from '../../db/audit-log.ts'
+import type { Db, ReadTx, WriteTx } from '../../db/connection.ts'
 import type { ServerRefusal } from '../refusals.ts'
 
 const hashBytes = 32

@@ -2,7 +2,7 @@
 import { isWithinNetworks } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
 import { minuteMs } from '@seaworthy/std/time'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import { getProvisioningKey } from '../../db/provisioning-keys.ts'
 import { getSession, touchSession } from '../../db/sessions.ts'
 import type { TokenRow } from '../../db/tokens.ts'

@@ -3,7 +3,7 @@
  * the log file.
  */
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import type { Actor } from './actors.ts'
 import { anonymous } from './actors.ts'
 import type { App } from '../app.ts'

@@ -5,7 +5,7 @@
 import { permissionsOf, reachesProduct, reachesWholeProduct } from '@seaworthy/fleet/access'
 import type { Spending } from '@seaworthy/std/allowance'
 import { minuteMs } from '@seaworthy/std/time'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import { getDevice } from '../../db/devices.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { deleteRecordedPushes, isRecordedPush, setRecordedPush } from '../../db/recorded-pushes.ts'

@@ -10,7 +10,7 @@ import { base64Decode, base64UrlDecode, utf8Decode, utf8Encode } from '@seaworth
 import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
 import type { Config } from '../../config/config.ts'
 import { deleteChallenges, findChallenge, storeChallenge } from '../../db/acme-challenges.ts'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import { deleteSecret, insertSecret, readSecret } from '../../db/online-secrets.ts'
 import { lockFirstStart, readFact, setFact } from '../../db/server-facts.ts'
 import type { App } from '../app.ts'

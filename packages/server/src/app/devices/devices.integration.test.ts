@@ -10,7 +10,7 @@ import {
   checkIn,
   createDeviceToken,
   readOwnApplication,
-  readOwnConfiguration,
+  readOwnSettings,
   setOwnMetadata,
 } from '@seaworthy/api/device-self'
 import type { DeviceFilter, DeviceView } from '@seaworthy/api/devices'
@@ -552,14 +552,14 @@ test('V8 fault: a device moved to a fleet whose configuration has the same versi
       (await report(other, device, { sequence: 0 })).configVersion === row!.version,
   )
   const own = client.as(device.accessToken)
-  assert.equal((await own.call(readOwnConfiguration, {})).fleet, 'shops')
+  assert.equal((await own.call(readOwnSettings, {})).fleet, 'shops')
   const body = { fleet: 'bays' }
   await client.api.call(setDevice, { params: { deviceId: device.id }, body })
   await waitUntil(
     'another version is told',
     async () => (await report(client, device)).configVersion > row!.version,
   )
-  const taken = await own.call(readOwnConfiguration, {})
+  const taken = await own.call(readOwnSettings, {})
   assert.equal(taken.fleet, 'bays')
   assert.equal(taken.version, row!.version + 1)
   assert.deepEqual(
@@ -604,7 +604,7 @@ test('V8 fault: secrets that were shortened and not yet sealed anew fit into one
     }
   }
   assert.equal(refusals, 4)
-  const { entries } = await client.as(device.accessToken).call(readOwnConfiguration, {})
+  const { entries } = await client.as(device.accessToken).call(readOwnSettings, {})
   assert.equal(entries.length, 4)
   assert.ok(JSON.stringify(entries).length < 100_000)
   const { items } = await client.api.call(listSecrets, { params: fleet })
@@ -908,12 +908,12 @@ async function readHeld(
   fleet: string,
 ): Promise<Record<string, string>> {
   const envelope = await createSecretEnvelope()
-  const { entries } = await client.as(accessToken).call(readOwnConfiguration, {})
+  const { entries } = await client.as(accessToken).call(readOwnSettings, {})
   const opened: Record<string, string> = {}
   for (const { name, kind, version, content, isOfFleet } of entries) {
     if (kind === 'variable') continue
-    const place = isOfFleet ? { fleet } : ('device' as const)
-    const binding = { place, name, version, deviceKeyId }
+    const scope = isOfFleet ? { fleet } : ('device' as const)
+    const binding = { scope, name, version, deviceKeyId }
     opened[name] = utf8Decode(await envelope.open(key, binding, base64Decode(content)))
   }
   return opened

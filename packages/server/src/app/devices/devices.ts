@@ -16,7 +16,7 @@ import { getDevice, removeDevice, updateDevice } from '../../db/devices.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { rememberRemoved } from '../../db/foreign-devices.ts'
-import { notifyStoppedDevices, settleSharedIdentity } from '../../db/identity-sharing.ts'
+import { notifyStoppedDevices, endIdentitySharing } from '../../db/identity-sharing.ts'
 import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
@@ -76,7 +76,7 @@ export async function changeDevice(
     if (left !== undefined) await tellMovedDevice(tx, { from: left, to: fleet.name })
   }
   await updateDevice(tx, deviceId, change)
-  if (change.identityShared === false) await settleSharedIdentity(tx, deviceId)
+  if (change.identityShared === false) await endIdentitySharing(tx, deviceId)
   // This is also for a device that only moved: its new fleet may have another policy.
   if (device.sharedSince !== null) await notifyStoppedDevices(tx)
   return { device: await findDevice(tx, actor, deviceId), isUnchanged }
@@ -106,7 +106,7 @@ export async function deviceEffect(
 ): Promise<GuardedEffect<'release'> | null> {
   const device = await findDevice(tx, actor, deviceId)
   if (change.fleet === undefined || change.fleet === device.fleet) {
-    return change.identityShared === undefined ? null : settledEffect(tx, device)
+    return change.identityShared === undefined ? null : identityEffect(tx, device)
   }
   const fleet = await findTarget(tx, actor, device.fleet, change.fleet)
   const { name, product, follow, pinnedVersion, updatesEnabled, baseline } = fleet
@@ -125,7 +125,7 @@ export async function deviceEffect(
 }
 
 /** What a device gets again whose fleet stops it as long as two machines use its identity. */
-async function settledEffect(
+async function identityEffect(
   tx: ReadTx,
   device: DeviceWithState,
 ): Promise<GuardedEffect<'release'> | null> {

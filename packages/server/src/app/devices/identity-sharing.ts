@@ -5,7 +5,7 @@
 import type { IdentityTrace, ReportPosition } from '@seaworthy/fleet/devices'
 import { mayMatter, noTrace, traceIdentity } from '@seaworthy/fleet/devices'
 import type { Log } from '@seaworthy/std/log'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import {
   listStoppedDevices,

@@ -33,7 +33,7 @@ export function createCollector<Source>(options: {
   let ended: Snapshot = []
   let lastId = 0
 
-  const settle = (id: number, source: Source) => {
+  const finishFor = (id: number, source: Source) => {
     const question = questions.get(id)
     if (question === undefined || !question.open.delete(source) || question.open.size > 0) return
     question.finish()
@@ -45,12 +45,12 @@ export function createCollector<Source>(options: {
     remove(source) {
       ended = mergeSnapshots([ended, keepTotals(latest.get(source) ?? [])])
       latest.delete(source)
-      for (const id of questions.keys()) settle(id, source)
+      for (const id of questions.keys()) finishFor(id, source)
     },
     receive(source, id, snapshot) {
       if (!latest.has(source) || !questions.has(id)) return
       latest.set(source, snapshot)
-      settle(id, source)
+      finishFor(id, source)
     },
     async gather() {
       const id = ++lastId

@@ -17,12 +17,7 @@ import {
   listMembersWithUpdates,
   writeMembersCounted,
 } from '../../db/rollout-members.ts'
-import {
-  listUnsettledRollouts,
-  lockRollouts,
-  notifyRollouts,
-  writeRollout,
-} from '../../db/rollouts.ts'
+import { listLiveRollouts, lockRollouts, notifyRollouts, writeRollout } from '../../db/rollouts.ts'
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app.ts'
 
@@ -55,7 +50,7 @@ export async function countDueMembers(deps: Deps, restUntilMs: CountingTimes): P
     hearing: await getHearing(tx),
     now: await tx.now(),
   }))
-  const all = await db.readSnapshot((tx) => listUnsettledRollouts(tx))
+  const all = await db.readSnapshot((tx) => listLiveRollouts(tx))
   const active = all.filter(({ state }) => state === 'active' || state === 'paused')
   const countedAt = await listMembersCounted(
     db.reader,

@@ -15,17 +15,12 @@ import {
   silenceOf,
   successOf,
 } from '@seaworthy/fleet/rollouts'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import type { WriteTx } from '../../db/connection.ts'
 import { getHearing } from '../../db/hearing.ts'
 import { listMembersCounted } from '../../db/rollout-members.ts'
 import { lockFleet, notifyFleets, setBaseline } from '../../db/fleets.ts'
-import {
-  listUnsettledRollouts,
-  lockRollouts,
-  notifyRollouts,
-  writeRollout,
-} from '../../db/rollouts.ts'
+import { listLiveRollouts, lockRollouts, notifyRollouts, writeRollout } from '../../db/rollouts.ts'
 import { listOverdueUpdates, listUpdates, lockDeviceUpdates } from '../../db/updates.ts'
 import type { App } from '../app.ts'
 import { countEnded } from '../metrics/index.ts'
@@ -45,7 +40,7 @@ const overduePageMax = 1000
 /** Does one round; it is idempotent, and safe to stop anywhere. */
 export async function moveRollouts(app: Deps): Promise<void> {
   await timeOutUpdates(app)
-  const rollouts = await app.db.readSnapshot((tx) => listUnsettledRollouts(tx))
+  const rollouts = await app.db.readSnapshot((tx) => listLiveRollouts(tx))
   if (rollouts.length === 0) return
   // A release that was published a moment ago must not be mistaken for a withdrawn one.
   const isUnsigned = (rollout: Rollout) => findRelease(rollout, app.releases.of(rollout)) === null

@@ -6,12 +6,12 @@
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import { isBelowFloor } from '@seaworthy/fleet/releases'
 import type { FleetRollout, Rollout } from '@seaworthy/fleet/rollouts'
-import { isSettled, rankRollouts } from '@seaworthy/fleet/rollouts'
+import { isDone, rankRollouts } from '@seaworthy/fleet/rollouts'
 import type { Sleep } from '@seaworthy/std/time'
 import type { Release } from '@seaworthy/trust/tuf'
 import { channelMarks, channelRole } from '@seaworthy/trust/tuf'
 import type { Db } from '../../db/connection.ts'
-import { getRollouts, listUnsettledRollouts } from '../../db/rollouts.ts'
+import { getRollouts, listLiveRollouts } from '../../db/rollouts.ts'
 import type { TrustState, RolloutTable, ReleaseTable } from '../app.ts'
 import { createSingleflight } from '../worker/index.ts'
 
@@ -54,7 +54,7 @@ export function createRolloutTable(deps: {
     const known = byId.get(rollout.id)
     if (known !== undefined && known.revision > rollout.revision) return
     learnt?.add(rollout.id)
-    if (isSettled(rollout)) byId.delete(rollout.id)
+    if (isDone(rollout)) byId.delete(rollout.id)
     else byId.set(rollout.id, rollout)
   }
   const readChanged = async () => {
@@ -99,7 +99,7 @@ export function createRolloutTable(deps: {
     reload: createSingleflight(async () => {
       const newer = new Set<string>()
       learnt = newer
-      const rollouts = await db.readSnapshot((tx) => listUnsettledRollouts(tx))
+      const rollouts = await db.readSnapshot((tx) => listLiveRollouts(tx))
       const known = byId
       byId = new Map()
       for (const rollout of rollouts) {

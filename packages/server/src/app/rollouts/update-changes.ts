@@ -4,7 +4,7 @@
  */
 import type { Rollout, Update, UpdateChange } from '@seaworthy/fleet/rollouts'
 import { isOver, isUnderWay } from '@seaworthy/fleet/rollouts'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import type { WriteTx } from '../../db/connection.ts'
 import { notifyRollouts, writeRollout } from '../../db/rollouts.ts'
 import { insertUpdateEvents, writeDeviceUpdates, writeUpdates } from '../../db/updates.ts'

@@ -1,7 +1,7 @@
 /** A whole server as files, from one snapshot of its database. */
 import { join } from 'node:path'
 import { formatInstant } from '@seaworthy/std/time'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import type { Db, ReadTx } from '../../db/connection.ts'
 import { readClock } from '../../db/connection.ts'
 import { compareMigrations, listApplied } from '../../db/migrate.ts'

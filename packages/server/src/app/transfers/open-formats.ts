@@ -16,7 +16,7 @@ import {
 } from '@seaworthy/trust/tlog'
 import { listReleases, parseMetadata, roleKindOf } from '@seaworthy/trust/tuf'
 import type { ReadTx } from '../../db/connection.ts'
-import { readLogState } from '../../db/log.ts'
+import { readLogState } from '../../db/audit-log.ts'
 import { getMetadata, listMetadataVersions } from '../../db/metadata.ts'
 import { readLogTile } from '../access/index.ts'
 import { writePieces } from './files.ts'

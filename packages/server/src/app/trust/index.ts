@@ -17,7 +17,7 @@ export {
   removeServerName,
   requestCertificateFor,
   viewCertificate,
-} from './server-names.ts'
+} from './certificates.ts'
 export type { AcmeTrouble } from './acme-trouble.ts'
 export { readAcmeTrouble, setAcmeTrouble } from './acme-trouble.ts'
 export { readOperatorFile } from './operator-files.ts'

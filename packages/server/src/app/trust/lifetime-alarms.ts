@@ -1,5 +1,5 @@
 /** Tells people in time before a role of the metadata expires. */
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import { insertLifetimeAlarm } from '../../db/metadata.ts'
 import type { App } from '../app.ts'
 import { viewRoles } from './trust-status.ts'

@@ -13,7 +13,7 @@ import {
   signMetadata,
 } from '@seaworthy/trust/tuf'
 import type { MasterKey } from '../../config/master-key.ts'
-import { appendAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit-log.ts'
 import type { WriteTx } from '../../db/connection.ts'
 import { insertMetadata, lockPublication, notifyMetadata } from '../../db/metadata.ts'
 import type { App, TrustPlane, TrustState } from '../app.ts'

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { unreachable } from '@seaworthy/std/refusal'
-import type { ConfigurationTrial } from '../state/device-state.ts'
-import type { ConfigurationFacts } from './configuration-plan.ts'
-import { planConfiguration } from './configuration-plan.ts'
+import type { AppSettingsTrial } from '../state/device-state.ts'
+import type { AppSettingsFacts } from './app-settings-plan.ts'
+import { planAppSettings } from './app-settings-plan.ts'
 
 const digest = 'a'.repeat(64)
 
@@ -15,9 +15,9 @@ test('V8 however often its power fails, a device ends with values that were conf
       fc.boolean(),
       fc.array(fc.boolean(), { maxLength: 40 }),
       (isWell, isWatchable, cuts) => {
-        let trial: ConfigurationTrial | null = { phase: 'trial', version: 2, digest, starts: 0 }
-        let given: ConfigurationFacts['given'] = 'confirmed'
-        let verdict: ConfigurationFacts['verdict'] = { state: 'pending' }
+        let trial: AppSettingsTrial | null = { phase: 'trial', version: 2, digest, starts: 0 }
+        let given: AppSettingsFacts['given'] = 'confirmed'
+        let verdict: AppSettingsFacts['verdict'] = { state: 'pending' }
         let end: 'confirmed' | 'put back' | undefined
         let tries = 0
         for (let i = 0; end === undefined; i++) {
@@ -26,7 +26,7 @@ test('V8 however often its power fails, a device ends with values that were conf
             given = undefined
             verdict = { state: 'pending' }
           }
-          const step = planConfiguration(trial, { given, isWatchable, verdict })
+          const step = planAppSettings(trial, { given, isWatchable, verdict })
           switch (step.do) {
             case 'try':
               tries++

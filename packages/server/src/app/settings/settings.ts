@@ -1,5 +1,5 @@
 /** Setting, removing and reading variables and secrets. */
-import type { readOwnConfiguration } from '@seaworthy/api/device-self'
+import type { readOwnSettings } from '@seaworthy/api/device-self'
 import type { ReplyOf } from '@seaworthy/api/route'
 import type { SecretView } from '@seaworthy/api/secrets'
 import type { VariableView } from '@seaworthy/api/variables'
@@ -16,8 +16,8 @@ import type { Actor } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { findDevice } from '../devices/index.ts'
 import { findFleet, nextConfigVersion, policyOf } from '../fleets/index.ts'
-import type { ConfigurationRefusal } from '../refusals.ts'
-import type { HeldPlace } from './held-secrets.ts'
+import type { SettingRefusal } from '../refusals.ts'
+import type { HeldScope } from './held-secrets.ts'
 import { openHeld, sealHeld, sealHeldSecrets } from './held-secrets.ts'
 import { instantOrNull } from '../views.ts'
 
@@ -38,13 +38,13 @@ const scopeBytesMax = 65_536
 const scopeCountMax = 50
 
 /** Throws `fleet_not_found`, `device_not_found`, `out_of_scope`. */
-async function scopeOf(tx: ReadTx, actor: Actor, asked: Asked): Promise<SettingScope & HeldPlace> {
+async function scopeOf(tx: ReadTx, actor: Actor, asked: Asked): Promise<SettingScope & HeldScope> {
   const fleet = await findFleet(tx, actor, asked.fleet)
   const at = { fleet: fleet.name, product: fleet.product }
   if (asked.deviceId === undefined) return { ...at, device: null }
   const device = await findDevice(tx, actor, asked.deviceId)
   if (device.fleet !== fleet.name) {
-    throw new Refusal<ConfigurationRefusal>(
+    throw new Refusal<SettingRefusal>(
       'device_elsewhere',
       `the device is in the fleet ${device.fleet}`,
     )
@@ -61,7 +61,7 @@ async function raiseVersion(tx: WriteTx, fleet: string, wanted?: number): Promis
   // It must be the version that was next when it was asked for, and nothing may have been set
   // since.
   if (version <= before || version > newest) {
-    throw new Refusal<ConfigurationRefusal>(
+    throw new Refusal<SettingRefusal>(
       'configuration_changed',
       'something else of this fleet was set at the same time',
     )
@@ -74,7 +74,7 @@ async function raiseVersion(tx: WriteTx, fleet: string, wanted?: number): Promis
 async function requireRoom(tx: ReadTx, scope: SettingScope): Promise<void> {
   const { bytes, count } = await db.measureSettings(tx, scope)
   if (bytes <= scopeBytesMax && count <= scopeCountMax) return
-  throw new Refusal<ConfigurationRefusal>(
+  throw new Refusal<SettingRefusal>(
     'configuration_too_large',
     `variables and secrets of one fleet or device have at most ${scopeBytesMax} bytes together, and are at most ${scopeCountMax}; a longer secret from before counts until the new one is sealed to all that have it`,
   )
@@ -92,7 +92,7 @@ async function findSetting(
 ): Promise<SettingRow | undefined> {
   const row = (await db.listSettings(tx, scope)).find((one) => isOf(one, scope, name))
   if (row === undefined || (row.value === null) === (kind === 'secret')) return row
-  throw new Refusal<ConfigurationRefusal>(
+  throw new Refusal<SettingRefusal>(
     'setting_of_other_kind',
     `${name} is a ${kind === 'secret' ? 'variable' : 'secret'} there`,
   )
@@ -176,7 +176,7 @@ export async function setHeldSecret(
   const scope = await scopeOf(tx, actor, asked)
   // Whoever gives the value has said whose holders enrol those that get it.
   if (scope.product !== asked.product) {
-    throw new Refusal<ConfigurationRefusal>(
+    throw new Refusal<SettingRefusal>(
       'configuration_changed',
       'the fleet runs another product than the one that was named',
     )
@@ -205,10 +205,10 @@ export async function sealSecret(
   const row = await findSetting(tx, scope, asked.name, 'secret')
   if (row === undefined) throw notFound('secret', asked.name)
   if (row.version !== asked.version) {
-    throw new Refusal<ConfigurationRefusal>('configuration_changed', 'the secret was set anew')
+    throw new Refusal<SettingRefusal>('configuration_changed', 'the secret was set anew')
   }
   if (row.serverCopy !== null) {
-    throw new Refusal<ConfigurationRefusal>(
+    throw new Refusal<SettingRefusal>(
       'seal_unusable',
       'the server holds the secret, and seals it itself',
     )
@@ -221,7 +221,7 @@ export async function sealSecret(
     ids.every((id) => known.includes(id) && (scope.device === null || id === scope.device)) &&
     seals.every(({ sealed }) => sealed.length === row.holderCopy?.length)
   if (!isSound) {
-    throw new Refusal<ConfigurationRefusal>(
+    throw new Refusal<SettingRefusal>(
       'seal_unusable',
       'a seal is for a device that is not there, or of another length',
     )
@@ -230,8 +230,8 @@ export async function sealSecret(
   return seals.length
 }
 
-function notFound(kind: 'variable' | 'secret', name: string): Refusal<ConfigurationRefusal> {
-  return new Refusal<ConfigurationRefusal>(`${kind}_not_found`, `there is no ${kind} ${name}`)
+function notFound(kind: 'variable' | 'secret', name: string): Refusal<SettingRefusal> {
+  return new Refusal<SettingRefusal>(`${kind}_not_found`, `there is no ${kind} ${name}`)
 }
 
 /** Throws also `variable_not_found`, `secret_not_found`. */
@@ -295,7 +295,7 @@ function viewVariable(row: SettingRow): VariableView {
   return { ...viewOf(row), value: row.value ?? '' }
 }
 
-function viewSecret(keeper: Keeper, at: HeldPlace, row: SettingRow): SecretView {
+function viewSecret(keeper: Keeper, at: HeldScope, row: SettingRow): SecretView {
   const { holderKey, holderCopy, serverCopy } = row
   const isHeld = serverCopy !== null
   return {
@@ -310,7 +310,7 @@ function viewSecret(keeper: Keeper, at: HeldPlace, row: SettingRow): SecretView 
 }
 
 /** Whether what the server holds does not open as what it is stored as. */
-function isDamaged({ masterKey }: Keeper, at: HeldPlace, row: SettingRow): boolean {
+function isDamaged({ masterKey }: Keeper, at: HeldScope, row: SettingRow): boolean {
   try {
     openHeld(masterKey, at, row).fill(0)
     return false
@@ -321,10 +321,10 @@ function isDamaged({ masterKey }: Keeper, at: HeldPlace, row: SettingRow): boole
 }
 
 /** What the device's application gets. Throws `device_removed`. */
-export async function readDeviceConfiguration(
+export async function readDeviceSettings(
   app: Pick<App, 'callerLog' | 'db' | 'fleets' | 'masterKey' | 'trust'>,
   deviceId: string,
-): Promise<ReplyOf<typeof readOwnConfiguration>> {
+): Promise<ReplyOf<typeof readOwnSettings>> {
   const device = await getDevice(app.db.reader, deviceId)
   if (device === undefined)
     throw new Refusal<'device_removed'>('device_removed', 'the device was removed')

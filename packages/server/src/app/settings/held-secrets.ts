@@ -24,20 +24,20 @@ import { findHolders } from '../trust/index.ts'
 type Deps = Pick<App, 'callerLog' | 'db' | 'fleets' | 'masterKey' | 'trust'>
 
 /** A fleet with the product that it runs, whose holders say which devices are enrolled. */
-export interface HeldPlace {
+export interface HeldScope {
   readonly fleet: string
   readonly product: string
 }
 
-/** What a value is bound to: its product, place, name and version. */
-type Bound = SettingScope & HeldPlace & { readonly name: string; readonly version: number }
+/** What a value is bound to: its product, scope, name and version. */
+type Bound = SettingScope & HeldScope & { readonly name: string; readonly version: number }
 
 /** The version of this form of binding, as the seal names it. */
 const sealVersion = 2
 
 function bindingOf({ product, fleet, device, name, version }: Bound): Uint8Array<ArrayBuffer> {
-  const place = device === null ? { fleet } : { device }
-  return joinBytes([canonicalJson({ product, ...place, name, version }), utf8Encode('\n')])
+  const scope = device === null ? { fleet } : { device }
+  return joinBytes([canonicalJson({ product, ...scope, name, version }), utf8Encode('\n')])
 }
 
 /** `value` is Base64. */
@@ -54,7 +54,7 @@ export function sealHeld(masterKey: MasterKey, bound: Bound, value: string): Uin
  */
 export function openHeld(
   masterKey: MasterKey,
-  { fleet, product }: HeldPlace,
+  { fleet, product }: HeldScope,
   { name, device, version, serverCopy, isPutBack }: HeldSetting,
 ): Uint8Array<ArrayBuffer> {
   if (isPutBack) throw new SealError('an earlier version of the secret was put back')
@@ -85,8 +85,8 @@ export async function sealHeldSecrets(app: Deps, device: DeviceRow): Promise<voi
     const value = openRow(app, device.id, { at, row })
     if (value === undefined) continue
     const { id, name, version } = row
-    const place = row.device === null ? { fleet: device.fleet } : ('device' as const)
-    const binding = { place, name, version, deviceKeyId: device.keyId }
+    const scope = row.device === null ? { fleet: device.fleet } : ('device' as const)
+    const binding = { scope, name, version, deviceKeyId: device.keyId }
     seals.push({ id, version, sealed: await envelope.seal(receivingKey, binding, value) })
     value.fill(0)
   }
@@ -96,7 +96,7 @@ export async function sealHeldSecrets(app: Deps, device: DeviceRow): Promise<voi
 function openRow(
   app: Deps,
   id: string,
-  { at, row }: { readonly at: HeldPlace; readonly row: HeldSetting },
+  { at, row }: { readonly at: HeldScope; readonly row: HeldSetting },
 ) {
   try {
     return openHeld(app.masterKey, at, row)

@@ -8,38 +8,38 @@ import { parseAnyJson } from '@seaworthy/std/json'
 import type { FetcherReplies } from '../handover/messages.ts'
 import { messageBytesMax, parseReply } from '../handover/messages.ts'
 import type { Disk } from '../ports.ts'
-import type { ConfigurationFile } from './device-state.ts'
+import type { AppSettingsFile } from './device-state.ts'
 import type { Layout } from './layout.ts'
 import { replaceFile } from './replace-file.ts'
 
 type Received = FetcherReplies['configuration']
 
-export interface KeptConfiguration {
+export interface KeptAppSettings {
   /** The identity that it was sent to. */
   readonly deviceId: string
   readonly received: Received
 }
 
 /** The file that is not this one. */
-export function otherFile(file: ConfigurationFile): ConfigurationFile {
+export function otherFile(file: AppSettingsFile): AppSettingsFile {
   return file === 'configuration.json' ? 'configuration-2.json' : 'configuration.json'
 }
 
-export async function keepConfiguration(
+export async function keepAppSettings(
   disk: Disk,
   layout: Pick<Layout, 'trust'>,
-  file: ConfigurationFile,
-  kept: KeptConfiguration,
+  file: AppSettingsFile,
+  kept: KeptAppSettings,
 ): Promise<void> {
   await replaceFile(disk, `${layout.trust}/${file}`, utf8Encode(JSON.stringify(kept)), 0o600)
 }
 
 /** `undefined` where there is none, or none that can be read: it is then fetched again. */
-export async function findConfiguration(
+export async function findAppSettings(
   disk: Disk,
   layout: Pick<Layout, 'trust'>,
-  file: ConfigurationFile,
-): Promise<KeptConfiguration | undefined> {
+  file: AppSettingsFile,
+): Promise<KeptAppSettings | undefined> {
   try {
     const bytes = await disk.read(`${layout.trust}/${file}`, 2 * messageBytesMax)
     if (bytes === undefined) return undefined

@@ -7,10 +7,10 @@
 export {
   listSecrets,
   listVariables,
-  readDeviceConfiguration,
+  readDeviceSettings,
   removeSetting,
   sealSecret,
   setHeldSecret,
   setSecret,
   setVariable,
-} from './configuration.ts'
+} from './settings.ts'

@@ -1,7 +1,7 @@
 /**
  * Variables and secrets of the application: fetched when the server names another version, opened
  * and judged here, and written where the application reads them, on trial until it gets well with
- * them (`configuration-plan.ts`). What is refused changes nothing.
+ * them (`app-settings-plan.ts`). What is refused changes nothing.
  */
 import { digestOf } from '@seaworthy/oci/digests'
 import { base64Decode, utf8Encode } from '@seaworthy/std/bytes'
@@ -10,18 +10,18 @@ import { dayMs } from '@seaworthy/std/time'
 import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
 import { canonicalJson } from '@seaworthy/trust/tuf'
 import type { FetcherReplies } from '../handover/messages.ts'
-import type { ConfigurationFault } from '../refusals.ts'
+import type { AppSettingsFault } from '../refusals.ts'
 import { isLocalFailure } from '../refusals.ts'
-import { findConfiguration, keepConfiguration, otherFile } from '../state/configuration-file.ts'
-import type { ConfigurationFile, ConfigurationTrial } from '../state/device-state.ts'
+import { findAppSettings, keepAppSettings, otherFile } from '../state/app-settings-file.ts'
+import type { AppSettingsFile, AppSettingsTrial } from '../state/device-state.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
-import type { ConfigurationFacts } from './configuration-plan.ts'
+import type { AppSettingsFacts } from './app-settings-plan.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndTell } from './context.ts'
 
 type Received = FetcherReplies['configuration']
 
-export interface Configuration {
+export interface AppSettings {
   /** Opens what was confirmed before; it is written with the defaults of the release. */
   restore(): Promise<void>
   /**
@@ -35,7 +35,7 @@ export interface Configuration {
    */
   follow(version: number): Promise<void>
   /** Which of them the application was given last, as far as this process knows. */
-  readonly given: ConfigurationFacts['given']
+  readonly given: AppSettingsFacts['given']
   /** Counts the trial, and writes what is on trial. Throws `TrustError`, `LocalFault`. */
   giveTrial(): Promise<void>
   /** Writes what was confirmed. Throws `LocalFault`. */
@@ -57,7 +57,7 @@ const namesMax = 2048
  */
 const aheadMaxMs = 2 * dayMs
 
-export function createConfiguration(context: InstallerContext): Configuration {
+export function createAppSettings(context: InstallerContext): AppSettings {
   const { ports, settings, store } = context
   const { disk, log } = ports
   const { layout } = settings
@@ -67,7 +67,7 @@ export function createConfiguration(context: InstallerContext): Configuration {
   let files: ReadonlyMap<string, Uint8Array> = new Map()
   let defaults: ReadonlyMap<string, string> = new Map()
   let isWritten = false
-  let given: ConfigurationFacts['given']
+  let given: AppSettingsFacts['given']
 
   const versionMax = () => {
     const { timeFloor } = context.trust.client.status()
@@ -114,8 +114,8 @@ export function createConfiguration(context: InstallerContext): Configuration {
         throw refuse('secret_rollback', `${name} has version ${version}, and ${known} was here`)
       }
       const key = await ensureReceivingKey(disk, layout)
-      const place = entry.isOfFleet ? { fleet: received.fleet } : ('device' as const)
-      const binding = { place, name, version, deviceKeyId: context.signer.keyId }
+      const scope = entry.isOfFleet ? { fleet: received.fleet } : ('device' as const)
+      const binding = { scope, name, version, deviceKeyId: context.signer.keyId }
       opened.set(name, await envelope.open(key, binding, content))
     }
     return opened
@@ -134,15 +134,15 @@ export function createConfiguration(context: InstallerContext): Configuration {
   }
 
   /** What is in a file and belongs to this identity, opened; `undefined` where there is none. */
-  const openFile = async (file: ConfigurationFile) => {
-    const kept = await findConfiguration(disk, layout, file)
+  const openFile = async (file: AppSettingsFile) => {
+    const kept = await findAppSettings(disk, layout, file)
     return kept === undefined || kept.deviceId !== store.state.deviceId
       ? undefined
       : { ...kept, opened: await open(kept.received) }
   }
 
   /** Confirms in one write, so that nothing older than this comes back. */
-  const confirmIn = async (file: ConfigurationFile, received: Received) => {
+  const confirmIn = async (file: AppSettingsFile, received: Received) => {
     await changeAndTell(context, (state) => ({
       ...state,
       configuration: { file, version: received.version, trial: null, failed: null },
@@ -218,7 +218,7 @@ export function createConfiguration(context: InstallerContext): Configuration {
         failed?.digest === digest && failed.release === release && !isLocalFailure(failed.code)
       if (!isGivenUp) {
         const file = otherFile(configuration.file)
-        await keepConfiguration(disk, layout, file, { deviceId, received })
+        await keepAppSettings(disk, layout, file, { deviceId, received })
         if (isSame(opened)) await confirmIn(file, received)
         else {
           await store.change((state) => ({
@@ -246,7 +246,7 @@ export function createConfiguration(context: InstallerContext): Configuration {
     giveConfirmed,
     async confirm() {
       const file = otherFile(store.state.configuration.file)
-      const tried = await findConfiguration(disk, layout, file)
+      const tried = await findAppSettings(disk, layout, file)
       if (tried === undefined) return await dropTrial()
       await confirmIn(file, tried.received)
       given = 'confirmed'
@@ -274,7 +274,7 @@ export function createConfiguration(context: InstallerContext): Configuration {
 
 async function changeTrial(
   { store }: Pick<InstallerContext, 'store'>,
-  edit: (trial: ConfigurationTrial) => ConfigurationTrial,
+  edit: (trial: AppSettingsTrial) => AppSettingsTrial,
 ): Promise<void> {
   await store.change((state) =>
     state.configuration.trial === null
@@ -311,4 +311,4 @@ function isEqual(a: Uint8Array, b: Uint8Array | undefined): boolean {
   return b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
-const refuse = trustErrorsOf<ConfigurationFault>()
+const refuse = trustErrorsOf<AppSettingsFault>()

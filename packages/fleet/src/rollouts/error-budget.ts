@@ -4,8 +4,8 @@
  */
 import { unreachable } from '@seaworthy/std/refusal'
 import type { Rollout } from './rollout.ts'
-import { newFailuresCount, rolloutTime } from './rollout-time.ts'
-import { countsOf } from './wave-counts.ts'
+import { rolloutTime } from './rollout.ts'
+import { countsOf, newFailuresCount } from './wave-counts.ts'
 import { formatDevices, formatPercent } from './words.ts'
 
 /**

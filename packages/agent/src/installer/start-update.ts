@@ -1,7 +1,7 @@
 /**
- * Takes a release that the signed rules allow: fetches and stores it, and hands it to the
- * reconciler, at once or when the server permits the restart. A device without permission keeps the
- * release ready; each time the rules are asked again before anything is started.
+ * Starts the update to a release that the signed rules allow: fetches and stores it, and hands it to
+ * the reconciler, at once or when the server permits the restart. A device without permission keeps
+ * the release ready; each time the rules are asked again before anything is started.
  */
 import type { Release } from '@seaworthy/trust/tuf'
 import { LocalFault } from '../refusals.ts'
@@ -22,12 +22,12 @@ import { isContentRefusal } from './verified.ts'
  */
 export type UpdateTerms = Pick<Assignment, 'mayRestart' | 'attempt'>
 
-export interface Updater {
+export interface UpdateStarter {
   /**
-   * Takes the release; `waiting`: it is ready, and needs permission to restart. Throws what
+   * Starts the update; `waiting`: it is ready, and needs permission to restart. Throws what
    * `stageRelease` throws.
    */
-  take(signed: Release, terms: UpdateTerms): Promise<'waiting' | 'taken'>
+  start(signed: Release, terms: UpdateTerms): Promise<'waiting' | 'taken'>
   /**
    * Nothing is assigned: what is ready stays ready, and the status no longer says that it waits.
    */
@@ -37,11 +37,14 @@ export interface Updater {
 /** How long a permission to restart holds. */
 const permissionLifetimeMs = 60_000
 
-export function createUpdater(context: InstallerContext, report: () => Promise<void>): Updater {
+export function createUpdateStarter(
+  context: InstallerContext,
+  report: () => Promise<void>,
+): UpdateStarter {
   const { ports, settings, store } = context
   const { config } = settings
 
-  const take = async (
+  const start = async (
     signed: Release,
     { mayRestart, attempt = 1 }: UpdateTerms,
   ): Promise<'waiting' | 'taken'> => {
@@ -178,7 +181,7 @@ export function createUpdater(context: InstallerContext, report: () => Promise<v
     }))
   }
 
-  return { take, waitForNothing }
+  return { start, waitForNothing }
 }
 
 function committedActivity({ targetPath, sha256 }: StoredRelease) {

@@ -8,7 +8,7 @@ import type { App } from '../app/app.ts'
 import type { LogKeeper } from '../app/access/index.ts'
 import { readCheckpoint, sequenceEntries } from '../app/access/index.ts'
 import type { Task } from './leader.ts'
-import type { LogMemory } from './log-memory.ts'
+import type { LogMemory } from './audit-log-memory.ts'
 
 const everyMs = 500
 /** How long entries gather before the next checkpoint is signed. */

@@ -10,7 +10,7 @@ import { generateReceivingKey } from '@seaworthy/trust/hpke'
 import type { SecretBinding } from '@seaworthy/trust/secrets'
 import { dayMs, systemClock } from '@seaworthy/std/time'
 import { createSecretEnvelope, versionAt } from '@seaworthy/trust/secrets'
-import type { ConfigurationEntry } from '../handover/messages.ts'
+import type { SettingEntry } from '../handover/messages.ts'
 import { LocalFault } from '../refusals.ts'
 import { ensureReceivingKey } from '../state/receiving-key.ts'
 import type { InlineAgent, InlineOptions } from '../testing/inline-agent.ts'
@@ -60,7 +60,7 @@ afterEach(async () => {
 })
 after(() => folder.remove())
 
-function variable(name: string, value: string, version: number): ConfigurationEntry {
+function variable(name: string, value: string, version: number): SettingEntry {
   const content = base64Encode(utf8Encode(value))
   return { name, kind: 'variable', isOfFleet: true, version, content }
 }
@@ -72,16 +72,16 @@ async function secret(
   version: number,
   changes: Partial<SecretBinding> = {},
   recipient?: Uint8Array<ArrayBuffer>,
-): Promise<ConfigurationEntry> {
+): Promise<SettingEntry> {
   const { publicKey } = await ensureReceivingKey(agent.disk, agent.layout)
-  const place = { fleet: 'test' }
+  const scope = { fleet: 'test' }
   const deviceKeyId = String(agent.status()['keyId'])
-  const binding = { place, name, version, deviceKeyId, ...changes }
+  const binding = { scope, name, version, deviceKeyId, ...changes }
   const sealed = await envelope.seal(recipient ?? publicKey, binding, utf8Encode(value))
   return { name, kind: 'secret', isOfFleet: true, version, content: base64Encode(sealed) }
 }
 
-const give = (version: number, ...entries: ConfigurationEntry[]) => {
+const give = (version: number, ...entries: SettingEntry[]) => {
   origin.configuration = { version, fleet: 'test', entries }
   agent.installer.pollNow()
 }
@@ -150,8 +150,8 @@ test('V8 attack: an older secret, a moved one or one of another device is refuse
   const other = (await generateReceivingKey()).publicKey
   for (const [version, entry] of [
     [10, await secret('TOKEN', 'x', 10, { deviceKeyId: 'f'.repeat(64) })],
-    [11, await secret('TOKEN', 'x', 11, { place: 'device' })],
-    [12, await secret('TOKEN', 'x', 12, { place: { fleet: 'other' } })],
+    [11, await secret('TOKEN', 'x', 11, { scope: 'device' })],
+    [12, await secret('TOKEN', 'x', 12, { scope: { fleet: 'other' } })],
     [13, await secret('TOKEN', 'x', 13, {}, other)],
     // The version is told higher than it was sealed as.
     [14, { ...(await secret('TOKEN', 'x', 13)), version: 14 }],

@@ -2,10 +2,10 @@
  * What to do next about variables and secrets on trial, decided from what is written down and from
  * what this process has done. Pure.
  */
-import type { ConfigurationTrial } from '../state/device-state.ts'
+import type { AppSettingsTrial } from '../state/device-state.ts'
 import type { Verdict } from './planner.ts'
 
-export interface ConfigurationFacts {
+export interface AppSettingsFacts {
   /**
    * Which of them this process has given to the application last; `undefined` after a start in the
    * middle of a trial, when nobody knows what an application that still runs has read.
@@ -16,7 +16,7 @@ export interface ConfigurationFacts {
   readonly verdict: Verdict
 }
 
-export type ConfigurationStep =
+export type AppSettingsStep =
   | { do: 'rest' }
   /** Give the application what is on trial. */
   | { do: 'try' }
@@ -31,10 +31,10 @@ export type ConfigurationStep =
 /** A trial that began this often without a verdict (power cuts) has failed. */
 const trialStartsMax = 3
 
-export function planConfiguration(
-  trial: ConfigurationTrial | null,
-  { given, isWatchable, verdict }: ConfigurationFacts,
-): ConfigurationStep {
+export function planAppSettings(
+  trial: AppSettingsTrial | null,
+  { given, isWatchable, verdict }: AppSettingsFacts,
+): AppSettingsStep {
   if (trial === null) return { do: 'rest' }
   if (trial.phase === 'undo') {
     return given === 'confirmed'
@@ -56,6 +56,6 @@ export function planConfiguration(
  * Whether the step comes before anything else: an application that does not start with what is on
  * trial is not started with it again.
  */
-export function isUrgent(step: ConfigurationStep): boolean {
+export function isUrgent(step: AppSettingsStep): boolean {
   return step.do === 'begin-undo' || step.do === 'put-back'
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { judgeFailures } from './failures.ts'
+import { judgeFailures } from './error-budget.ts'
 import type { WaveChanges } from './rollout.fixture.ts'
 import { gate, rolloutOf, secondsOn, startAt } from './rollout.fixture.ts'
 import type { Gate, RolloutPolicy } from './rollout.ts'

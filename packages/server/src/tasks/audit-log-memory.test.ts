@@ -9,7 +9,7 @@ import { generateSigner } from '@seaworthy/trust/keys'
 import { createNoteKey, signCheckpoint } from '@seaworthy/trust/tlog'
 import type { Db } from '../db/connection.ts'
 import { createHealth } from '../app/worker/index.ts'
-import { createLogMemory, logMemoryFile, sweepLogMemory } from './log-memory.ts'
+import { createLogMemory, logMemoryFile, sweepLogMemory } from './audit-log-memory.ts'
 
 const origin = 'seaworthy/1'
 
