@@ -34,7 +34,7 @@ export const upOptions = [
   },
   {
     name: 'blobs',
-    value: 'place',
+    value: 'location',
     variable: 'SEAWORTHY_BLOBS',
     text: 'where releases are stored: a folder (default: below the data folder), or s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME',
   },

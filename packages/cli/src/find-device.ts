@@ -3,7 +3,7 @@ import { listDevices } from '@seaworthy/api/devices'
 import { idField } from '@seaworthy/api/fields'
 import { quoted } from '@seaworthy/std/printable'
 import { CliError } from './failure.ts'
-import type { Session } from './session.ts'
+import type { Connection } from './connection.ts'
 
 const deviceId = idField('device')
 
@@ -28,7 +28,7 @@ const candidatesMax = 10
  * has the name.
  */
 export async function findDeviceId(
-  { client }: Pick<Session, 'client'>,
+  { client }: Pick<Connection, 'client'>,
   given: string,
 ): Promise<string> {
   if (deviceId.safeParse(given).success) return given

@@ -1,10 +1,10 @@
-/** The server's registry, with the token of the session. */
+/** The server's registry, with the token of the connection. */
 import type { ContentSource, ContentTarget } from '@seaworthy/oci/content'
 import type { RegistryClient } from '@seaworthy/oci/registry/client'
 import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/client'
-import type { Session } from './session.ts'
+import type { Connection } from './connection.ts'
 
-function sessionRegistry({ server, token, transport }: Session): RegistryClient {
+function sessionRegistry({ server, token, transport }: Connection): RegistryClient {
   return createRegistryClient({
     origin: server.url,
     transport,
@@ -13,6 +13,9 @@ function sessionRegistry({ server, token, transport }: Session): RegistryClient 
 }
 
 /** The repository of a product: releases are read from it and pushed to it by digest. */
-export function productContent(session: Session, product: string): ContentSource & ContentTarget {
-  return registryContent(sessionRegistry(session), product)
+export function productContent(
+  connection: Connection,
+  product: string,
+): ContentSource & ContentTarget {
+  return registryContent(sessionRegistry(connection), product)
 }

@@ -5,7 +5,7 @@ import { settingName } from '@seaworthy/api/fields'
 import { quoted } from '@seaworthy/std/printable'
 import { CliError, doNotTrust } from './failure.ts'
 import { requireDeviceId } from './find-device.ts'
-import type { Session } from './session.ts'
+import type { Connection } from './connection.ts'
 
 export interface SettingOptions {
   fleet?: string
@@ -34,7 +34,7 @@ export interface SettingTarget {
 }
 
 export async function findScope(
-  { client }: Pick<Session, 'client'>,
+  { client }: Pick<Connection, 'client'>,
   { fleet, device }: SettingOptions,
 ): Promise<SettingTarget> {
   if ((fleet === undefined) === (device === undefined)) {

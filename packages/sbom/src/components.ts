@@ -116,13 +116,13 @@ function encodePart(part: string): string {
 }
 
 /** A component with every path at which the tree has it. */
-export interface Placed {
+export interface FoundComponent {
   readonly component: Component
   readonly paths: readonly string[]
 }
 
 /** Gathers what has one package URL. Keeps the order of the first ones. */
-export function gatherComponents(components: readonly Component[]): Placed[] {
+export function gatherComponents(components: readonly Component[]): FoundComponent[] {
   const gathered = new Map<string, { component: Component; paths: string[] }>()
   for (const component of components) {
     const known = gathered.get(component.purl)

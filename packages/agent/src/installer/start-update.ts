@@ -1,7 +1,7 @@
 /**
- * Starts the update to a release that the signed rules allow: fetches and stores it, and hands it to
- * the reconciler, at once or when the server permits the restart. A device without permission keeps
- * the release ready; each time the rules are asked again before anything is started.
+ * Starts the update to a release that the signed rules allow: fetches and stores it, and hands it
+ * to the reconciler, at once or when the server permits the restart. A device without permission
+ * keeps the release ready; each time the rules are asked again before anything is started.
  */
 import type { Release } from '@seaworthy/trust/tuf'
 import { LocalFault } from '../refusals.ts'

@@ -10,7 +10,7 @@ import { createContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { tableOfKeys } from '../output/account-keys.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 import { readFileOrInput } from '../state/files.ts'
 
 export function addAccountCommands(program: Command, ports: CliPorts): void {
@@ -38,7 +38,7 @@ export function addAccountCommands(program: Command, ports: CliPorts): void {
 }
 
 async function list(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const { items } = await client.call(listAccountKeys, {})
     context.show(items, () => tableOfKeys(context, items))
   })
@@ -48,7 +48,7 @@ async function add(context: Context, file: string, name: string): Promise<void> 
   const text = utf8Decode(await readFileOrInput(context.ports, file, publicKeyLengthMax * 4))
   // A private key does not leave this machine.
   const { publicKey, fingerprint } = await readKey(file, text)
-  await withSession(context, async ({ client, server }) => {
+  await withConnection(context, async ({ client, server }) => {
     const made = await client.call(addAccountKey, { body: { name, publicKey } })
     if (made.fingerprint !== fingerprint) {
       throw new CliError('refused', `the server added another key: ${made.fingerprint}`, {
@@ -82,7 +82,7 @@ async function readKey(file: string, text: string): Promise<PersonKey> {
 
 async function remove(context: Context, accountKeyId: string): Promise<void> {
   await context.confirm(`Remove ${accountKeyId}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     await client.call(removeAccountKey, { params: { accountKeyId } })
     context.show({ removed: accountKeyId }, () => [`Removed ${accountKeyId}.`])
   })

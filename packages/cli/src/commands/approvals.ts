@@ -13,7 +13,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { formatAgo, formatCount, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 
 const itemsMax = 1000
 
@@ -61,7 +61,7 @@ export function addApprovalCommands(program: Command, ports: CliPorts): void {
 }
 
 async function list(context: Context, isAll: boolean): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const wanted = isAll ? {} : ({ state: 'open' } as const)
     const items = await collectPages(
       (query) => client.call(listApprovals, { query: { ...query, ...wanted } }),
@@ -91,7 +91,7 @@ async function list(context: Context, isAll: boolean): Promise<void> {
 }
 
 async function show(context: Context, approvalId: string, waits: boolean): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = waits
       ? await awaitDecision(context, client, approvalId)
       : await client.call(showApproval, { params: { approvalId } })
@@ -101,7 +101,7 @@ async function show(context: Context, approvalId: string, waits: boolean): Promi
 
 /** A token can be copied, so it cannot approve anything: only the passkey in the browser can. */
 async function approve(context: Context, approvalId: string): Promise<void> {
-  await withSession(context, async ({ client, server }) => {
+  await withConnection(context, async ({ client, server }) => {
     const before = await client.call(showApproval, { params: { approvalId } })
     for (const line of describeRequest(context, before)) context.say(line)
     context.warn(`Approve it with your passkey at ${pageOf(server.url)}`)
@@ -113,21 +113,21 @@ async function approve(context: Context, approvalId: string): Promise<void> {
 }
 
 async function reject(context: Context, approvalId: string, reason: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(rejectRequest, { params: { approvalId }, body: { reason } })
     context.show(view, () => [`Rejected ${view.id}: it is not carried out.`])
   })
 }
 
 async function withdraw(context: Context, approvalId: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(withdrawRequest, { params: { approvalId } })
     context.show(view, () => [`Withdrew ${view.id}.`])
   })
 }
 
 async function policy(context: Context): Promise<void> {
-  await withSession(context, async ({ client, server }) => {
+  await withConnection(context, async ({ client, server }) => {
     const view = await client.call(showApprovalPolicy, {})
     const { releaseDevicesAbove: above, deviceRemoval, credentialLease } = view.rules
     context.show(view, () => [

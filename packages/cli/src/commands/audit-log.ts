@@ -13,7 +13,7 @@ import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import { wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { logSettings, withPaired } from '../session.ts'
+import { logSettings, withPaired } from '../connection.ts'
 import { acceptLog, checkLog, compareLog } from '../state/audit-log.ts'
 
 export function addLogCommands(program: Command, ports: CliPorts): void {
@@ -53,8 +53,8 @@ async function verify(
   context: Context,
   { since, entries: wantsEntries }: VerifyOptions,
 ): Promise<void> {
-  await withPaired(context, async (session) => {
-    const settings = logSettings(context, session)
+  await withPaired(context, async (connection) => {
+    const settings = logSettings(context, connection)
     const { remembered, contact, outcome } = await compareLog(settings)
     if (contact === undefined) {
       if (outcome instanceof LogError) throw outcome
@@ -118,8 +118,8 @@ function describeSeen(remembered: Checkpoint | undefined, outcome: unknown): str
 }
 
 async function accept(context: Context, reason: string): Promise<void> {
-  await withPaired(context, async (session) => {
-    const settings = logSettings(context, session)
+  await withPaired(context, async (connection) => {
+    const settings = logSettings(context, connection)
     const { remembered, served, contact, outcome } = await compareLog(settings)
     if (!(outcome instanceof LogError)) {
       return context.show({ accepted: false }, () => [

@@ -11,7 +11,7 @@ import { parseInstant } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 import { addServerKeyCommands } from './server-keys.ts'
 
 export function addServerCommands(program: Command, ports: CliPorts): void {
@@ -50,7 +50,7 @@ export function addServerCommands(program: Command, ports: CliPorts): void {
 }
 
 async function show(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(showCertificate, {})
     context.show(view, () => describe(context, view))
   })
@@ -87,7 +87,7 @@ function describe(context: Context, view: CertificateView): string[] {
 }
 
 async function request(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const made = await client.call(requestCertificate, {})
     context.show(made, () => made.requestPem.trimEnd().split('\n'))
     context.warn(
@@ -101,7 +101,7 @@ const newAuthority =
   'Pins stay right. Whoever trusts the CA certificate of this server fetches /ca.crt anew.'
 
 async function addName(context: Context, name: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(addServerName, { params: { name } })
     context.show(view, () => [`The server is called ${view.names.join(', ')}.`, newAuthority])
   })
@@ -111,7 +111,7 @@ async function removeName(context: Context, name: string): Promise<void> {
   await context.confirm(
     `Remove ${name}? Command lines, devices and browsers that ask for the server by it will refuse it.`,
   )
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(removeServerName, { params: { name } })
     context.show(view, () => [`The server is called ${view.names.join(', ')}.`, newAuthority])
   })

@@ -7,7 +7,7 @@ import { readNamedKeys } from '../keys/key-files.ts'
 import { requireName } from '../names.ts'
 import { collect, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 import type { ProposalOptions } from '../trust/proposing.ts'
 import { propose } from '../trust/proposing.ts'
 import { requireRepository } from '../trust/repository-view.ts'
@@ -59,10 +59,10 @@ async function create(
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   const own = authority('--threshold', keys, options.threshold)
-  await withSession(context, async (session) => {
-    const { current } = await requireRepository(context, session, [product])
-    await requireRole(session, current, product)
-    await propose(context, session, {
+  await withConnection(context, async (connection) => {
+    const { current } = await requireRepository(context, connection, [product])
+    await requireRole(connection, current, product)
+    await propose(context, connection, {
       intent: { kind: 'channel-create', product, channel, authority: own },
       current,
       keys: signingKeys(signers, keys),
@@ -74,7 +74,7 @@ async function create(
 }
 
 async function list(context: Context, product: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(showProduct, { params: { product } })
     context.show(view.channels, () => channelTable(context, view))
   })

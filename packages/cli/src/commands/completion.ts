@@ -11,8 +11,8 @@ import { createContext } from '../context.ts'
 import { ExitCodeError } from '../failure.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { CliPorts } from '../ports.ts'
-import type { Session } from '../session.ts'
-import { withSession } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { withConnection } from '../connection.ts'
 
 export function addCompletionCommand(program: Command, ports: CliPorts): void {
   program
@@ -47,8 +47,8 @@ async function printWords(context: Context, kind: WordKind): Promise<void> {
   )
   const signal = AbortSignal.any([ports.signal, over.signal])
   try {
-    const words = await withSession({ ...context, ports: { ...ports, signal } }, (session) =>
-      askWords(session, kind),
+    const words = await withConnection({ ...context, ports: { ...ports, signal } }, (connection) =>
+      askWords(connection, kind),
     )
     for (const [word, text] of words) {
       // Shells expand what they are given, so words that could mean something to one of them are
@@ -65,7 +65,7 @@ async function printWords(context: Context, kind: WordKind): Promise<void> {
 }
 
 async function askWords(
-  { client }: Session,
+  { client }: Connection,
   kind: WordKind,
 ): Promise<(readonly [word: string, text: string])[]> {
   const query = { limit: wordsMax }

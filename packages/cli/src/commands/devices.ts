@@ -23,8 +23,8 @@ import { findDeviceId } from '../find-device.ts'
 import { formatCount, formatPast, formatMs, harmless } from '../output/format.ts'
 import { collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import type { Session } from '../session.ts'
-import { collectPages, withSession } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { collectPages, withConnection } from '../connection.ts'
 import type { KnownSecrets } from '../readers/known-secrets.ts'
 import { describeRotation, findKnownIfAllowed } from '../readers/known-secrets.ts'
 import { endAsReader, requireMemory } from '../readers/choose.ts'
@@ -122,7 +122,7 @@ async function list(
 ): Promise<void> {
   const now = context.ports.clock.now()
   const filter = filterOf(options, now)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     if (count === true) {
       const counted = await client.call(countDevices, { query: filter })
       context.show(counted, () => [formatCount(counted.count, 'device')])
@@ -166,10 +166,10 @@ async function list(
 }
 
 async function show(context: Context, given: string): Promise<void> {
-  await withSession(context, async (session) => {
-    const deviceId = await findDeviceId(session, given)
-    const view = await session.client.call(showDevice, { params: { deviceId } })
-    const reading = await describeReader(context, session, view)
+  await withConnection(context, async (connection) => {
+    const deviceId = await findDeviceId(connection, given)
+    const view = await connection.client.call(showDevice, { params: { deviceId } })
+    const reading = await describeReader(context, connection, view)
     const now = context.ports.clock.now()
     context.show({ ...view, reading }, () => [
       ...describe(context, view, now),
@@ -206,7 +206,7 @@ async function show(context: Context, given: string): Promise<void> {
 /** Whether secrets reach the device, as this machine itself verifies and remembers it. */
 async function describeReader(
   context: Context,
-  session: Session,
+  connection: Connection,
   { id: deviceId, name, fleet, publicKey, enrolment }: ReplyOf<typeof showDevice>,
 ): Promise<{ enrolment: string; secrets: string }> {
   const unreached = 'none reaches it'
@@ -219,8 +219,8 @@ async function describeReader(
   }
   try {
     const shown = { deviceId, name, publicKey, enrolment, seals: [] }
-    const checked = await checkOneDevice(context, session, fleet, shown)
-    const judged = judgeReaders(await readRecord(session), checked)
+    const checked = await checkOneDevice(context, connection, fleet, shown)
+    const judged = judgeReaders(await readRecord(connection), checked)
     const [reader] = judged.enrolled
     if (reader === undefined) {
       const why = judged.notEnrolled[0]?.refusal?.why ?? ''
@@ -239,8 +239,8 @@ async function describeReader(
 }
 
 async function showEnrolments(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async (session) => {
-    const { devices } = await checkFleet(context, session, fleet)
+  await withConnection(context, async (connection) => {
+    const { devices } = await checkFleet(context, connection, fleet)
     const list = devices.map(({ deviceId, name, keyId, refusal }) => ({
       deviceId,
       name,
@@ -270,7 +270,7 @@ async function explain(
   given: string,
   { timeZone = context.ports.timeZone }: { timeZone?: string },
 ): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const deviceId = await findDeviceId({ client }, given)
     const why = await client.call(explainDevice, { params: { deviceId }, query: { timeZone } })
     const { configuration } = await client.call(showDevice, { params: { deviceId } })
@@ -303,7 +303,7 @@ function describeValues({ configuration }: DeviceView): string | undefined {
 type DeviceUpdate = ReplyOf<typeof listDeviceUpdates>['items'][number]
 
 async function showUpdates(context: Context, given: string, limit: number): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const deviceId = await findDeviceId({ client }, given)
     const found = await collectPages(
       (query) => client.call(listDeviceUpdates, { params: { deviceId }, query }),
@@ -347,29 +347,29 @@ async function set(
       wayOut: 'See `seaworthy device set --help`.',
     })
   }
-  await withSession(context, async (session) => {
-    const deviceId = await findDeviceId(session, given)
-    if (fleet !== undefined) await requireMemory(context, session)
-    const view = await session.client.call(setDevice, { params: { deviceId }, body })
-    if (fleet !== undefined) await endAsReader(context, session, deviceId, fleet)
+  await withConnection(context, async (connection) => {
+    const deviceId = await findDeviceId(connection, given)
+    if (fleet !== undefined) await requireMemory(context, connection)
+    const view = await connection.client.call(setDevice, { params: { deviceId }, body })
+    if (fleet !== undefined) await endAsReader(context, connection, deviceId, fleet)
     context.show(view, () => describe(context, view, context.ports.clock.now()))
   })
 }
 
 async function remove(context: Context, given: readonly string[]): Promise<void> {
-  await withSession(context, async (session) => {
-    const { client } = session
+  await withConnection(context, async (connection) => {
+    const { client } = connection
     // All are found before the first is removed.
-    const ids = await Promise.all(given.map(async (one) => findDeviceId(session, one)))
+    const ids = await Promise.all(given.map(async (one) => findDeviceId(connection, one)))
     await context.confirm(
       `Remove ${formatCount(ids.length, 'device')} (${ids.join(', ')}) and end their credentials?`,
     )
-    await requireMemory(context, session)
+    await requireMemory(context, connection)
     const known: KnownSecrets[] = []
     for (const deviceId of ids) {
-      const before = await findKnownIfAllowed(session, deviceId)
+      const before = await findKnownIfAllowed(connection, deviceId)
       await client.call(removeDevice, { params: { deviceId } })
-      await endAsReader(context, session, deviceId)
+      await endAsReader(context, connection, deviceId)
       context.say(`Removed ${deviceId}.`)
       if (before === undefined) continue
       known.push(before)

@@ -14,7 +14,7 @@ import type { CliPorts } from '../ports.ts'
 import type { RebootOption } from '../reboot-policy.ts'
 import { describeReboot, parseReboot, rebootPolicyOf } from '../reboot-policy.ts'
 import { rememberFleet, requireMemory } from '../readers/choose.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 import type { ZoneOptions } from '../window-spans.ts'
 
 export function addFleetCommands(program: Command, ports: CliPorts): void {
@@ -115,18 +115,18 @@ function policyOf(options: PolicyOptions) {
 
 async function create(context: Context, name: string, options: CreateOptions): Promise<void> {
   const { product, channel } = options
-  await withSession(context, async (session) => {
-    await requireMemory(context, session)
-    const view = await session.client.call(createFleet, {
+  await withConnection(context, async (connection) => {
+    await requireMemory(context, connection)
+    const view = await connection.client.call(createFleet, {
       body: { name, product, channel, ...policyOf(options) },
     })
-    await rememberFleet(context, session, { fleet: name, product, channel })
+    await rememberFleet(context, connection, { fleet: name, product, channel })
     context.show(view, () => describe(context, view))
   })
 }
 
 async function list(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const fleets = await collectPages((query) => client.call(listFleets, { query }))
     context.show(fleets, () =>
       context.table<FleetView>(
@@ -147,7 +147,7 @@ async function list(context: Context): Promise<void> {
 }
 
 async function show(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(showFleet, { params: { fleet } })
     context.show(view, () => describe(context, view))
   })
@@ -160,7 +160,7 @@ async function set(context: Context, fleet: string, options: PolicyOptions): Pro
       wayOut: 'See `seaworthy fleet set --help`.',
     })
   }
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(setFleet, { params: { fleet }, body })
     context.show(view, () => describe(context, view))
   })
@@ -169,7 +169,7 @@ async function set(context: Context, fleet: string, options: PolicyOptions): Pro
 type Spread = ReplyOf<typeof showFleetVersions>['now']
 
 async function versions(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const reply = await client.call(showFleetVersions, { params: { fleet } })
     context.show(reply, () => describeSpread(context, reply.now, reply.history))
   })

@@ -14,7 +14,7 @@ import { findDeviceId } from '../find-device.ts'
 import { formatAgo, harmless } from '../output/format.ts'
 import { collectPairs, oneOf, platformOption } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 
 type Protocol = 'ddi' | 'omaha'
 
@@ -71,7 +71,7 @@ export function addForeignDeviceCommands(device: Command, ports: CliPorts): void
 
 async function create(context: Context, options: CreateOptions): Promise<void> {
   const { fleet, protocol, name, platform, hardware, tag } = options
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const made = await client.call(createForeignDevice, {
       params: { fleet },
       body: {
@@ -87,7 +87,7 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
 }
 
 async function rotate(context: Context, given: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const deviceId = await findDeviceId({ client }, given)
     await context.confirm(`Replace the token of ${deviceId}? The device needs the new one.`)
     showToken(context, await client.call(rotateForeignDevice, { params: { deviceId }, body: {} }))
@@ -104,7 +104,7 @@ async function cancel(
       wayOut: `Without its answer: seaworthy device cancel ${given} --force.`,
     })
   }
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const deviceId = await findDeviceId({ client }, given)
     const ended = await client.call(cancelForeignDevice, { params: { deviceId }, body: {} })
     const { id, version } = ended.action
@@ -132,7 +132,7 @@ function showToken(context: Context, made: ReplyOf<typeof createForeignDevice>):
 type Action = ReplyOf<typeof showForeignDevice>['actions'][number]
 
 async function showActions(context: Context, given: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const deviceId = await findDeviceId({ client }, given)
     const view = await client.call(showForeignDevice, { params: { deviceId } })
     const now = context.ports.clock.now()

@@ -14,7 +14,7 @@ import { createContext } from '../context.ts'
 import { formatAgo } from '../output/format.ts'
 import { wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 
 interface CreateOptions {
   fleet: string
@@ -54,7 +54,7 @@ export function addGatewayTokenCommands(program: Command, ports: CliPorts): void
 
 async function create(context: Context, { fleet, ...body }: CreateOptions): Promise<void> {
   const { uses, platform, hardware } = body
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const made = await client.call(createGatewayToken, {
       params: { fleet },
       body: { uses, platform, ...(hardware === undefined ? {} : { hardware }) },
@@ -73,7 +73,7 @@ async function create(context: Context, { fleet, ...body }: CreateOptions): Prom
 }
 
 async function list(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const tokens = await collectPages((query) =>
       client.call(listGatewayTokens, { params: { fleet }, query }),
     )
@@ -96,7 +96,7 @@ async function list(context: Context, fleet: string): Promise<void> {
 
 async function revoke(context: Context, gatewayTokenId: string): Promise<void> {
   await context.confirm(`Revoke ${gatewayTokenId}? The devices behind it will not be heard.`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     await client.call(revokeGatewayToken, { params: { gatewayTokenId } })
     context.show({ revoked: gatewayTokenId }, () => [`Revoked ${gatewayTokenId}.`])
   })

@@ -13,7 +13,7 @@ import { formatAgo, formatCount } from '../output/format.ts'
 import { describeRoles } from '../output/roles.ts'
 import type { CliPorts } from '../ports.ts'
 import { harmlessCsv } from '../output/harmless.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 
 interface ReportOptions {
   csv?: boolean
@@ -43,7 +43,7 @@ export function addAccessCommands(program: Command, ports: CliPorts): void {
 }
 
 async function report(context: Context, { csv = false }: ReportOptions): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const grants = await collectPages((query) => client.call(listGrants, { query }))
     if (csv && !context.options.json) {
       context.ports.out.write(harmlessCsv(formatGrantsCsv(grants)))
@@ -80,14 +80,14 @@ async function report(context: Context, { csv = false }: ReportOptions): Promise
 type AccessChanges = ReplyOf<typeof showAccessChanges>
 
 async function reportChanges(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const changes = await client.call(showAccessChanges, {})
     context.show(changes, () => describeChanges(changes))
   })
 }
 
 async function review(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const changes = await client.call(showAccessChanges, {})
     for (const line of describeChanges(changes)) context.say(line)
     await context.confirm('Mark all that `seaworthy access report` shows as reviewed by you?')

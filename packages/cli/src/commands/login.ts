@@ -15,7 +15,7 @@ import { rolesOfTokens } from '../output/roles.ts'
 import type { WantedToken } from '../pairing.ts'
 import { pair } from '../pairing.ts'
 import type { CliPorts } from '../ports.ts'
-import { logSettings, warnOfForgottenLog, warnOfLog, withSession } from '../session.ts'
+import { logSettings, warnOfForgottenLog, warnOfLog, withConnection } from '../connection.ts'
 import { requireTokenPlace, storeToken } from '../state/token.ts'
 import { checkLog } from '../state/audit-log.ts'
 import type { PairedServer } from '../state/servers.ts'
@@ -202,7 +202,7 @@ async function readToken(ports: CliPorts, options: LoginOptions): Promise<string
 }
 
 async function showActor(context: Context): Promise<void> {
-  await withSession(
+  await withConnection(
     context,
     async ({ name, server, client, log, logFault }) => {
       const self = await client.call(showSelf, {})

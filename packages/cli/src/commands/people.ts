@@ -20,7 +20,7 @@ import { formatAgo, harmless } from '../output/format.ts'
 import { describeRoles, rolesOfPeople } from '../output/roles.ts'
 import { describeOutcome, dryRunQuery } from '../output/rights-outcome.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 
 export function addPersonCommands(program: Command, ports: CliPorts): void {
   const person = program.command('person').description('people who sign in with a browser')
@@ -85,7 +85,7 @@ export function addPersonCommands(program: Command, ports: CliPorts): void {
 }
 
 async function list(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const people = await collectPages((query) => client.call(listPeople, { query }))
     const now = context.ports.clock.now()
     context.show(people, () =>
@@ -106,7 +106,7 @@ async function list(context: Context): Promise<void> {
 }
 
 async function show(context: Context, personId: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const params = { personId }
     const person = await client.call(showPerson, { params })
     const { items: keys } = await client.call(listPersonKeys, { params })
@@ -128,7 +128,7 @@ async function show(context: Context, personId: string): Promise<void> {
 
 async function removeKey(context: Context, personId: string, accountKeyId: string): Promise<void> {
   await context.confirm(`Remove ${accountKeyId} from the account of ${personId}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     await client.call(removePersonKey, { params: { personId, accountKeyId } })
     context.show({ removed: accountKeyId }, () => [`Removed ${accountKeyId}.`])
   })
@@ -150,7 +150,7 @@ interface InviteOptions {
 
 async function invite(context: Context, options: InviteOptions): Promise<void> {
   const { role, deniedBy, product, fleet, name, email } = options
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const made = await client.call(createInvitation, {
       body: {
         role,
@@ -166,7 +166,7 @@ async function invite(context: Context, options: InviteOptions): Promise<void> {
 }
 
 async function reinvite(context: Context, personId: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     showLink(context, await client.call(reinvitePerson, { params: { personId } }))
   })
 }
@@ -203,7 +203,7 @@ async function changeRole(
     throw new CliError('usage', '--denied-by and --denied-nothing contradict each other')
   }
   const denied = deniedNothing ? [] : deniedBy
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const body = { role, ...(denied === undefined ? {} : { deniedBy: denied }) }
     const query = dryRunQuery(dryRun)
     const person = await client.call(setPerson, { params: { personId }, query, body })
@@ -219,7 +219,7 @@ async function disable(context: Context, personId: string, { dryRun }: DryRun): 
   if (dryRun !== true) {
     await context.confirm(`Disable ${personId}, and end their sessions and tokens?`)
   }
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const query = dryRunQuery(dryRun)
     const person = await client.call(disablePerson, { params: { personId }, query })
     const name = harmless(person.name)
@@ -232,7 +232,7 @@ async function disable(context: Context, personId: string, { dryRun }: DryRun): 
 }
 
 async function enable(context: Context, personId: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const person = await client.call(enablePerson, { params: { personId } })
     context.show(person, () => [`${harmless(person.name)} can sign in again.`])
   })

@@ -13,7 +13,7 @@ import { requireName } from '../names.ts'
 import { collect, oneOf, quotaOption, wholeNumber } from '../options.ts'
 import { formatAgo, formatBytes, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 import type { ProposalOptions } from '../trust/proposing.ts'
 import { propose } from '../trust/proposing.ts'
 import { requireRepository } from '../trust/repository-view.ts'
@@ -63,7 +63,7 @@ export function addProductCommands(program: Command, ports: CliPorts): void {
 }
 
 async function setApp(context: Context, product: string, appId: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const set = await client.call(setOmahaApp, { params: { product }, body: { appId } })
     context.show(set, () => [`Omaha clients ask for ${set.product} as {${harmless(set.appId)}}.`])
   })
@@ -74,7 +74,7 @@ async function setQuota(
   product: string,
   quotaBytes: number | null,
 ): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const set = await client.call(setProductQuota, { params: { product }, body: { quotaBytes } })
     const { usedBytes } = set.storage
     const isOver = quotaBytes !== null && usedBytes > quotaBytes
@@ -108,8 +108,8 @@ async function create(context: Context, product: string, options: CreateOptions)
       wayOut: 'Say how many of these keys must sign: --threshold COUNT.',
     })
   }
-  await withSession(context, async (session) => {
-    const { current } = await requireRepository(context, session, [product])
+  await withConnection(context, async (connection) => {
+    const { current } = await requireRepository(context, connection, [product])
     const own =
       keys.length > 0
         ? authority('--threshold', keys, options.threshold!)
@@ -118,7 +118,7 @@ async function create(context: Context, product: string, options: CreateOptions)
     if (threshold > own.keys.length) {
       throw neverMet('--threshold', threshold, own.keys.length)
     }
-    await propose(context, session, {
+    await propose(context, connection, {
       intent: { kind: 'product-create', product, authority: { ...own, threshold } },
       current,
       keys: signingKeys(signers, keys),
@@ -131,7 +131,7 @@ async function create(context: Context, product: string, options: CreateOptions)
 }
 
 async function list(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const products = await collectPages((query) => client.call(listProducts, { query }))
     const now = context.ports.clock.now()
     context.show(products, () =>
@@ -155,7 +155,7 @@ async function list(context: Context): Promise<void> {
 }
 
 async function show(context: Context, product: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(showProduct, { params: { product } })
     context.show(view, () => [
       ...context.fields([

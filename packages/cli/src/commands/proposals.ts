@@ -22,8 +22,8 @@ import { takeOptions } from '../option-use.ts'
 import { collect, oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { productContent } from '../registry.ts'
-import type { Session } from '../session.ts'
-import { collectPages, requireLog, withSession } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { collectPages, requireLog, withConnection } from '../connection.ts'
 import { readBounded, requireEmptyFolder, writeDurably } from '../state/files.ts'
 import { requireRoot } from '../trust/anchor.ts'
 import type { OfflineOptions } from '../trust/offline.ts'
@@ -149,7 +149,7 @@ interface SignOptions extends OfflineOptions, ContentOptions {
 }
 
 async function list(context: Context, state: State | undefined): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const proposals = await collectPages((query) =>
       client.call(listProposals, {
         query: { ...query, ...(state === undefined ? {} : { state }) },
@@ -179,17 +179,17 @@ function describeSignatures({ roles }: ProposalView): string {
 /** A proposal of the server, with what we verified ourselves to judge it by. */
 async function judgeOnline(
   context: Context,
-  session: Session,
+  connection: Connection,
   proposalId: string,
   { all, root }: Pick<OfflineOptions, 'all' | 'root'>,
 ): Promise<JudgedProposal & { view: ProposalView; content: ShownContent }> {
-  await requireRoot(context, session, root)
-  const { view, proposal } = await fetchProposal(session, proposalId)
-  const { current } = await openForRoles(context, session, changedRoles(proposal))
+  await requireRoot(context, connection, root)
+  const { view, proposal } = await fetchProposal(connection, proposalId)
+  const { current } = await openForRoles(context, connection, changedRoles(proposal))
   const content = await describeProposedFiles(
     context,
     { proposal, current },
-    (product) => productContent(session, product),
+    (product) => productContent(connection, product),
     { all, mayMiss: false },
   )
   return { view, proposal, current, content }
@@ -200,10 +200,10 @@ async function show(context: Context, target: string, options: OfflineOptions): 
     const judged = await readOfflineProposal(context, target, options)
     return await showJudged(context, judged, judged.content)
   }
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
-      const judged = await judgeOnline(context, session, target, options)
+    async (connection) => {
+      const judged = await judgeOnline(context, connection, target, options)
       await showJudged(context, judged, judged.content, judged.view)
     },
     { mayLackLog: true },
@@ -256,18 +256,18 @@ async function sign(context: Context, target: string, options: SignOptions): Pro
       `Signatures are in ${path}. Carry it back, and run \`seaworthy proposal import ${path}\` there.`,
     ])
   }
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
-      const judged = await judgeOnline(context, session, target, options)
+    async (connection) => {
+      const judged = await judgeOnline(context, connection, target, options)
       requireOpen(judged.view)
       await showProposalText(context, judged, judged.content)
       const signed = await signWithKeys(context, judged, keys, {
         ...signing,
         content: judged.content,
-        ...onlineSigning(session),
+        ...onlineSigning(connection),
       })
-      await submitSignatures(context, session, signed, {
+      await submitSignatures(context, connection, signed, {
         view: judged.view,
         leaveOpen: !options.apply,
       })
@@ -299,20 +299,20 @@ async function exportProposal(
 ): Promise<void> {
   await requireReplaceable(output, 'proposal')
   if (contentDir !== undefined) await requireEmptyFolder(contentDir)
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
-      const { proposal } = await fetchProposal(session, id)
-      const view = await openForRoles(context, session, changedRoles(proposal))
+    async (connection) => {
+      const { proposal } = await fetchProposal(connection, id)
+      const view = await openForRoles(context, connection, changedRoles(proposal))
       const { current } = view
-      const open = (product: string) => productContent(session, product)
+      const open = (product: string) => productContent(connection, product)
       if (contentDir !== undefined) {
         await layOutContent(context, { proposal, current }, open, contentDir)
       }
       const proven =
         view.anchor === undefined
           ? proposal
-          : withChain(proposal, await fetchRootHistory(session, view), current.roles)
+          : withChain(proposal, await fetchRootHistory(connection, view), current.roles)
       const content = await packContent(proven, current, open)
       const whole = { ...proven, evidence: { ...proven.evidence, ...content.evidence } }
       const bytes = formatProposal(whole)
@@ -370,20 +370,20 @@ async function importSignatures(
       }
     }),
   )
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
+    async (connection) => {
       for (const file of parsed) {
-        const { view, proposal } = await fetchProposal(session, file.proposal)
-        const { current } = await openForRoles(context, session, changedRoles(proposal))
-        const latest = await session.client.call(addProposalSignatures, {
+        const { view, proposal } = await fetchProposal(connection, file.proposal)
+        const { current } = await openForRoles(context, connection, changedRoles(proposal))
+        const latest = await connection.client.call(addProposalSignatures, {
           params: { proposalId: file.proposal },
           body: { signatures: { ...file } },
         })
-        const merged = await fetchProposal(session, file.proposal)
+        const merged = await fetchProposal(connection, file.proposal)
         await submitSignatures(
           context,
-          session,
+          connection,
           { proposal: { ...proposal, documents: merged.proposal.documents }, current, files: [] },
           { view: { ...view, ...latest }, leaveOpen: !options.apply },
         )
@@ -401,13 +401,13 @@ async function rebase(
 ): Promise<void> {
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
-      const { view, proposal } = await fetchProposal(session, id)
-      const { current } = await openForRoles(context, session, changedRoles(proposal))
+    async (connection) => {
+      const { view, proposal } = await fetchProposal(connection, id)
+      const { current } = await openForRoles(context, connection, changedRoles(proposal))
       const renewed = await rebaseProposal(proposal, current, context.ports.clock.now())
-      await propose(context, session, {
+      await propose(context, connection, {
         intent: proposal.intent,
         current,
         keys: signers,
@@ -417,14 +417,14 @@ async function rebase(
         content: await describeProposedFiles(
           context,
           { proposal: renewed, current },
-          (product) => productContent(session, product),
+          (product) => productContent(connection, product),
           { all: options.all, mayMiss: false },
         ),
         acceptUnchecked: options.unchecked,
         leaveOpen: !options.apply,
       })
       if (view.state === 'open') {
-        await session.client.call(rejectProposal, {
+        await connection.client.call(rejectProposal, {
           params: { proposalId: id },
           body: { reason: 'made anew on newer metadata' },
         })
@@ -435,12 +435,12 @@ async function rebase(
 }
 
 async function apply(context: Context, id: string): Promise<void> {
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
-      const { proposal } = await fetchProposal(session, id)
-      if (changedRoles(proposal).some((role) => role !== 'root')) requireLog(session)
-      const view = await publishProposal(context, session, proposal)
+    async (connection) => {
+      const { proposal } = await fetchProposal(connection, id)
+      if (changedRoles(proposal).some((role) => role !== 'root')) requireLog(connection)
+      const view = await publishProposal(context, connection, proposal)
       context.show(view, () => [context.paint.green(`Published: ${proposal.title}.`)])
     },
     { mayLackLog: true },
@@ -449,7 +449,7 @@ async function apply(context: Context, id: string): Promise<void> {
 
 async function reject(context: Context, proposalId: string, reason: string): Promise<void> {
   await context.confirm(`Reject ${proposalId} for good?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(rejectProposal, { params: { proposalId }, body: { reason } })
     context.show(view, () => [`Rejected ${proposalId}.`])
   })

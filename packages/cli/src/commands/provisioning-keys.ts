@@ -21,8 +21,8 @@ import { createPassphraseSource, openSigner, readNamedKeys } from '../keys/key-f
 import { requireTogether } from '../option-use.ts'
 import { collect, durationWithDefault, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import type { Session } from '../session.ts'
-import { collectPages, withSession } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { collectPages, withConnection } from '../connection.ts'
 import { rememberFleet } from '../readers/choose.ts'
 import { readRecord } from '../readers/file.ts'
 import { requireSameFleet } from '../readers/record.ts'
@@ -102,8 +102,8 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
         "Name the file that is written for the devices: the key's private half is nowhere else.",
     })
   }
-  await withSession(context, async (session) => {
-    const anchor = options.agentConfig === undefined ? undefined : await requireAnchor(session)
+  await withConnection(context, async (connection) => {
+    const anchor = options.agentConfig === undefined ? undefined : await requireAnchor(connection)
     if (options.agentConfig !== undefined && options.force !== true) {
       await requireNew(options.agentConfig)
     }
@@ -111,12 +111,12 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
       await requireWritable(options.agentConfig, context.ports)
     }
     const target =
-      options.agentConfig === undefined ? undefined : await findTarget(context, session, options)
+      options.agentConfig === undefined ? undefined : await findTarget(context, connection, options)
     const enrolmentKey =
       target === undefined || holders.length === 0
         ? undefined
-        : await makeEnrolmentKey(context, session, options, { target, holders })
-    const made = await session.client.call(createProvisioningKey, {
+        : await makeEnrolmentKey(context, connection, options, { target, holders })
+    const made = await connection.client.call(createProvisioningKey, {
       params: { fleet: options.fleet },
       body: {
         uses: options.uses,
@@ -126,17 +126,17 @@ async function create(context: Context, options: CreateOptions): Promise<void> {
     })
     if (options.agentConfig !== undefined && anchor !== undefined && target !== undefined) {
       const config = {
-        ...describeAgent(session, target, made.key, anchor),
+        ...describeAgent(connection, target, made.key, anchor),
         ...(enrolmentKey === undefined ? {} : { enrolmentKey: enrolmentKey.text }),
       }
       await writeDurably(options.agentConfig, `${JSON.stringify(config, undefined, 2)}\n`, {
         random: context.ports.random,
       })
     }
-    if (options.agentConfig !== undefined && isLoopback(session.server.url)) {
+    if (options.agentConfig !== undefined && isLoopback(connection.server.url)) {
       context.warn(
         context.paint.yellow(
-          `WARNING: ${options.agentConfig} names the server ${session.server.url}, which on any other machine is that machine itself. Write the address under which devices reach it into "server".`,
+          `WARNING: ${options.agentConfig} names the server ${connection.server.url}, which on any other machine is that machine itself. Write the address under which devices reach it into "server".`,
         ),
       )
     }
@@ -174,13 +174,13 @@ type AgentTarget = Pick<FleetView, 'product' | 'channel' | 'pollSeconds'> & {
  */
 async function findTarget(
   context: Context,
-  session: Session,
+  connection: Connection,
   named: Pick<CreateOptions, 'fleet' | 'product' | 'channel'>,
 ): Promise<AgentTarget> {
   const { fleet } = named
-  const view = await session.client.call(showFleet, { params: { fleet } })
+  const view = await connection.client.call(showFleet, { params: { fleet } })
   const { product, channel, pollSeconds } = view
-  const record = await readRecord(session)
+  const record = await readRecord(connection)
   const shown = { fleet, product, channel }
   requireSameFleet(record, shown)
   const asked = { product: named.product ?? product, channel: named.channel ?? null, readers: [] }
@@ -189,7 +189,7 @@ async function findTarget(
   const isNamed =
     (named.product ?? known?.product) !== undefined &&
     (named.channel ?? known?.channel ?? undefined) !== undefined
-  if (isNamed) await rememberFleet(context, session, shown)
+  if (isNamed) await rememberFleet(context, connection, shown)
   else {
     context.warn(
       `WARNING: that ${fleet} runs ${product} and follows ${channel} is the server's word alone. Name both, so that no server chooses what devices run: --product ${product} --channel ${channel}`,
@@ -204,14 +204,14 @@ async function findTarget(
  */
 async function makeEnrolmentKey(
   context: Context,
-  session: Session,
+  connection: Connection,
   { passphraseFile }: CreateOptions,
   {
     target: { fleet, product },
     holders,
   }: { readonly target: AgentTarget; readonly holders: readonly NamedKey[] },
 ): Promise<{ readonly text: string; readonly id: string }> {
-  const { current } = await requireRepository(context, session, [product])
+  const { current } = await requireRepository(context, connection, [product])
   requireEnough(product, await requireHolders(product, current), holders)
   await context.confirm(
     `Let whoever gets this file enrol devices in the fleet ${fleet} of ${product}?`,
@@ -256,8 +256,8 @@ async function requireNew(path: string): Promise<void> {
   })
 }
 
-async function requireAnchor(session: Session) {
-  const anchor = await readAnchor(session)
+async function requireAnchor(connection: Connection) {
+  const anchor = await readAnchor(connection)
   if (anchor !== undefined) return anchor
   throw new CliError('refused', 'there is no trust root yet that a device could be anchored at', {
     wayOut: 'Run `seaworthy trust init` first.',
@@ -273,14 +273,14 @@ function isLoopback(url: string): boolean {
  * later.
  */
 function describeAgent(
-  session: Session,
+  connection: Connection,
   { product, channel, pollSeconds }: AgentTarget,
   provisioningKey: string,
   anchor: { digest: string; bytes: Uint8Array },
 ) {
   return {
-    server: session.server.url,
-    ...(session.server.pin === undefined ? {} : { pin: session.server.pin }),
+    server: connection.server.url,
+    ...(connection.server.pin === undefined ? {} : { pin: connection.server.pin }),
     root: anchor.digest,
     rootInline: base64Encode(anchor.bytes),
     provisioningKey,
@@ -291,7 +291,7 @@ function describeAgent(
 }
 
 async function list(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const keys = await collectPages((query) =>
       client.call(listProvisioningKeys, { params: { fleet }, query }),
     )
@@ -314,7 +314,7 @@ async function list(context: Context, fleet: string): Promise<void> {
 
 async function revoke(context: Context, provisioningKeyId: string): Promise<void> {
   await context.confirm(`Revoke ${provisioningKeyId}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     await client.call(revokeProvisioningKey, { params: { provisioningKeyId } })
     context.show({ revoked: provisioningKeyId }, () => [`Revoked ${provisioningKeyId}.`])
   })

@@ -32,7 +32,7 @@ import {
   withReaders,
 } from '../readers/record.ts'
 import type { JudgedDevice } from '../readers/verdicts.ts'
-import { withPaired, withSession } from '../session.ts'
+import { withPaired, withConnection } from '../connection.ts'
 
 interface FleetOption {
   fleet: string
@@ -97,8 +97,8 @@ interface AcceptOptions extends FleetOption {
 }
 
 async function list(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async (session) => {
-    const { product, enrolled, notEnrolled, gone } = await judgeFleet(context, session, fleet)
+  await withConnection(context, async (connection) => {
+    const { product, enrolled, notEnrolled, gone } = await judgeFleet(context, connection, fleet)
     const lines = [
       ...enrolled.map((one) => ({
         deviceId: one.device.deviceId,
@@ -155,10 +155,10 @@ async function accept(
   context: Context,
   { fleet, key: keys = [], acceptNew, product }: AcceptOptions,
 ): Promise<void> {
-  await withSession(context, async (session) => {
-    const judgement = await judgeFleet(context, session, fleet)
+  await withConnection(context, async (connection) => {
+    const judgement = await judgeFleet(context, connection, fleet)
     const named = keys.length + (acceptNew ?? 0)
-    await requireProduct(session, judgement, { acceptNew: named, product })
+    await requireProduct(connection, judgement, { acceptNew: named, product })
     const unaccepted = judgement.enrolled.filter(({ standing }) => standing !== 'accepted')
     const byKey = keys.map((key) => findByKey(unaccepted, key, fleet))
     const counted = acceptNew === undefined ? [] : takeCounted(unaccepted, acceptNew)
@@ -171,7 +171,7 @@ async function accept(
       await confirmReaders(context, judgement, unaccepted.length)
       accepted = unaccepted
     }
-    await remember(context, session, judgement, { accepted, gone: judgement.gone })
+    await remember(context, connection, judgement, { accepted, gone: judgement.gone })
     const shown = accepted.map(({ device }) => ({
       deviceId: device.deviceId,
       name: device.name,
@@ -209,17 +209,17 @@ async function remove(context: Context, keys: readonly string[], fleet: string):
   if (short !== undefined) {
     throw new CliError('usage', `${short} is not the beginning of a key: give 8 to 64 digits`)
   }
-  await withPaired(context, async (session) => {
+  await withPaired(context, async (connection) => {
     const at = formatInstant(context.ports.clock.now())
     const isMeant = (one: Reader, where: string) =>
       where === fleet && keys.some((key) => one.readerId.startsWith(key))
-    const { ended } = endReaders(await readRecord(session), isMeant, at)
+    const { ended } = endReaders(await readRecord(connection), isMeant, at)
     if (ended.length === 0) {
       throw new CliError('notFound', `no reader of ${fleet} has such a key`, {
         wayOut: `See \`seaworthy reader list --fleet ${fleet}\`.`,
       })
     }
-    await changeRecord(context, session, (record) => endReaders(record, isMeant, at).record)
+    await changeRecord(context, connection, (record) => endReaders(record, isMeant, at).record)
     context.show({ ended: ended.map(({ readerId }) => readerId) }, () => [
       ...ended.map((one) => `${one.deviceId} (key ${shortReaderId(one)}) is no longer a reader.`),
       'It keeps the secrets that it has: set those again that it must not know.',
@@ -231,15 +231,15 @@ async function forget(context: Context, fleet: string): Promise<void> {
   await context.confirm(
     `Forget the product and all readers of ${fleet}, those that were ended included?`,
   )
-  await withPaired(context, async (session) => {
-    await changeRecord(context, session, (record) => withoutFleet(record, fleet))
+  await withPaired(context, async (connection) => {
+    await changeRecord(context, connection, (record) => withoutFleet(record, fleet))
     context.show({ forgotten: fleet }, () => [`Forgot the readers of ${fleet}.`])
   })
 }
 
 async function exportTo(context: Context, file: string): Promise<void> {
-  await withPaired(context, async (session) => {
-    const { digest } = await writeExported(context, file, await readRecord(session))
+  await withPaired(context, async (connection) => {
+    const { digest } = await writeExported(context, file, await readRecord(connection))
     context.show({ file, sha256: digest }, () => [
       `Wrote ${file}, sha256 ${digest}.`,
       'It holds no secret. Send the digest by another channel than the file.',
@@ -252,14 +252,14 @@ async function importFrom(
   file: string,
   { sha256 }: { sha256?: string },
 ): Promise<void> {
-  await withPaired(context, async (session) => {
+  await withPaired(context, async (connection) => {
     const { record: other, digest } = await readExported(file)
     if (sha256 !== undefined && sha256 !== digest) {
       throw new CliError('refused', `${file} has the digest ${digest}`, {
         wayOut: 'It is not the file that was exported, or was changed: get it again.',
       })
     }
-    const { record: own, isDamaged } = await readReplaceable(session)
+    const { record: own, isDamaged } = await readReplaceable(connection)
     const differences = compareRecords(own, other)
     const changes = differences.flatMap(({ fleet, product, changed }) =>
       changed.map((one) => ({ fleet, product, ...one })),
@@ -280,12 +280,12 @@ async function importFrom(
       }
     }
     if (isDamaged) {
-      const aside = await setRecordAside(context, session)
+      const aside = await setRecordAside(context, connection)
       context.warn(
         `WARNING: the record of this machine was damaged, and is kept as ${aside}. What it said beyond the imported one is forgotten: whom it had accepted, and whom it had ended.`,
       )
     }
-    await changeRecord(context, session, (record) => {
+    await changeRecord(context, connection, (record) => {
       let merged = record
       for (const difference of compareRecords(record, other)) {
         merged = withReaders(merged, difference, difference.changed)

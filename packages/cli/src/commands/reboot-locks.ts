@@ -12,7 +12,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { formatAgo, formatMs, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 
 export function addRebootLockCommands(program: Command, ports: CliPorts): void {
   const lock = program
@@ -60,7 +60,7 @@ interface FleetOption {
 }
 
 async function list(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     let slots: number | null = null
     const locks = await collectPages(async (query) => {
       const page = await client.call(listRebootLocks, { params: { fleet }, query })
@@ -95,7 +95,7 @@ async function list(context: Context, fleet: string): Promise<void> {
 
 async function release(context: Context, rebootLockId: string, reason: string): Promise<void> {
   await context.confirm(`Take ${rebootLockId} from its holder?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(releaseRebootLock, {
       params: { rebootLockId },
       body: { reason },
@@ -105,7 +105,7 @@ async function release(context: Context, rebootLockId: string, reason: string): 
 }
 
 async function createKey(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async ({ client, server }) => {
+  await withConnection(context, async ({ client, server }) => {
     const made = await client.call(createFleetLockKey, { params: { fleet } })
     const { host } = new URL(server.url)
     context.show(made, () => [
@@ -121,7 +121,7 @@ async function createKey(context: Context, fleet: string): Promise<void> {
 }
 
 async function listKeys(context: Context, fleet: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const keys = await collectPages((query) =>
       client.call(listFleetLockKeys, { params: { fleet }, query }),
     )
@@ -142,7 +142,7 @@ async function listKeys(context: Context, fleet: string): Promise<void> {
 
 async function revokeKey(context: Context, fleetLockKeyId: string): Promise<void> {
   await context.confirm(`Revoke ${fleetLockKeyId}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     await client.call(revokeFleetLockKey, { params: { fleetLockKeyId } })
     context.show({ revoked: fleetLockKeyId }, () => [`Revoked ${fleetLockKeyId}.`])
   })

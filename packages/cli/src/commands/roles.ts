@@ -8,7 +8,7 @@ import { CliError } from '../failure.ts'
 import { collect } from '../options.ts'
 import { formatCount, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 
 export function addRoleCommands(program: Command, ports: CliPorts): void {
   const role = program.command('role').description('what roles allow and deny')
@@ -58,7 +58,7 @@ export function addRoleCommands(program: Command, ports: CliPorts): void {
 }
 
 async function list(context: Context, wantsPermissions: boolean): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const { items, permissions, always } = await client.call(listRoles, {})
     if (wantsPermissions) {
       const rows = permissions.map((name) => ({ name, isAlways: always.includes(name) }))
@@ -86,7 +86,7 @@ async function list(context: Context, wantsPermissions: boolean): Promise<void> 
 const describeCount = (count: number | null) => (count === null ? 'built in' : String(count))
 
 async function show(context: Context, name: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const role = await client.call(showRole, { params: { role: name } })
     context.show(role, () => [
       ...context.fields([
@@ -126,7 +126,7 @@ interface CreateOptions {
 
 async function create(context: Context, name: string, options: CreateOptions): Promise<void> {
   const { purpose, allow = [], deny = [] } = options
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const body = { name, purpose, allows: allow, denies: deny }
     const role = await client.call(createRole, { body })
     context.show(role, () => [
@@ -151,7 +151,7 @@ async function change(context: Context, name: string, options: ChangeOptions): P
   if (named.length === 0 && purpose === undefined) {
     throw new CliError('usage', 'say what changes: --allow, --deny, --neither or --purpose')
   }
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const before = await client.call(showRole, { params: { role: name } })
     const kept = (list: readonly string[]) => list.filter((one) => !named.includes(one))
     const body = {
@@ -205,7 +205,7 @@ function describeEffect(before: RoleFacts, after: Rules): string[] {
 
 async function remove(context: Context, name: string): Promise<void> {
   await context.confirm(`Remove the role ${name}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     await client.call(removeRole, { params: { role: name } })
     context.show({ removed: name }, () => [`Removed the role ${name}.`])
   })

@@ -30,7 +30,7 @@ import { readRecord } from '../readers/file.ts'
 import { requireSameFleet } from '../readers/record.ts'
 import { nameDevice } from '../readers/words.ts'
 import type { EnrolledDevice } from '../readers/verdicts.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 import type { SettingOptions } from '../setting-scope.ts'
 import { addScopeOptions, findScope, requireSettingName } from '../setting-scope.ts'
 import { takeOptions } from '../option-use.ts'
@@ -130,9 +130,9 @@ async function readSecret(
 async function set(context: Context, name: string, options: SetOptions): Promise<void> {
   requireSettingName('secret', name)
   const value = await readSecret(context, options)
-  await withSession(context, async (session) => {
-    const scope = await findScope(session, options)
-    const choice = await chooseReaders(context, session, scope, {
+  await withConnection(context, async (connection) => {
+    const scope = await findScope(connection, options)
+    const choice = await chooseReaders(context, connection, scope, {
       acceptNew: options.acceptNew,
       product: options.product,
       isDry: options.dryRun ?? false,
@@ -148,16 +148,16 @@ async function set(context: Context, name: string, options: SetOptions): Promise
       return
     }
     const envelope = await createSecretEnvelope()
-    const holder = await ensureHolderKey(context, session)
-    const { nextVersion: version, items } = await session.client.call(listSecrets, {
+    const holder = await ensureHolderKey(context, connection)
+    const { nextVersion: version, items } = await connection.client.call(listSecrets, {
       params: { fleet: scope.fleet },
       query: scope.ofDevice,
     })
     const earlier = items.find((one) => isOf(one, name, scope.deviceId))
     requirePlausible(version, context.ports.clock.now())
     const copy = await envelope.seal(holder.publicKey, copyBinding(scope, { name, version }), value)
-    if (scope.deviceId === undefined) await requireCopyMemory(context, session)
-    await session.client.call(setSecret, {
+    if (scope.deviceId === undefined) await requireCopyMemory(context, connection)
+    await connection.client.call(setSecret, {
       params: { fleet: scope.fleet, secret: name },
       body: {
         ...scope.ofDevice,
@@ -167,9 +167,9 @@ async function set(context: Context, name: string, options: SetOptions): Promise
       },
     })
     if (scope.deviceId === undefined) {
-      await rememberCopy(context, session, scope.fleet, { name, holderCopy: base64Encode(copy) })
+      await rememberCopy(context, connection, scope.fleet, { name, holderCopy: base64Encode(copy) })
     }
-    await sealToDevices(session, envelope, scope, { name, version, value }, choice.readers)
+    await sealToDevices(connection, envelope, scope, { name, version, value }, choice.readers)
     value.fill(0)
     showSealed(context, { name, version }, choice, earlier?.keeper === 'server')
   })
@@ -190,18 +190,18 @@ const pricesOfHolding = [
 async function giveToServer(context: Context, name: string, options: SetOptions): Promise<void> {
   requireSettingName('secret', name)
   const value = await readSecret(context, options)
-  await withSession(context, async (session) => {
-    const { fleet, deviceId, ofDevice } = await findScope(session, options)
-    const { product } = await session.client.call(showFleet, { params: { fleet } })
-    requireSameFleet(await readRecord(session), { fleet, product })
-    await requireProduct(session, { fleet, product }, { product: options.product })
+  await withConnection(context, async (connection) => {
+    const { fleet, deviceId, ofDevice } = await findScope(connection, options)
+    const { product } = await connection.client.call(showFleet, { params: { fleet } })
+    requireSameFleet(await readRecord(connection), { fleet, product })
+    await requireProduct(connection, { fleet, product }, { product: options.product })
     const whose = deviceId ?? `the fleet ${fleet}`
     await context.confirm(
-      `${pricesOfHolding.join(' ')} Give ${name} of ${whose} (product ${product}) to the server ${session.server.url}?`,
+      `${pricesOfHolding.join(' ')} Give ${name} of ${whose} (product ${product}) to the server ${connection.server.url}?`,
     )
     // The copies that this machine made of earlier versions are sealed to nobody any more.
-    if (deviceId === undefined) await forgetCopy(context, session, fleet, name)
-    const view = await session.client.call(setHeldSecret, {
+    if (deviceId === undefined) await forgetCopy(context, connection, fleet, name)
+    const view = await connection.client.call(setHeldSecret, {
       params: { fleet, secret: name },
       body: { product, value: base64Encode(value), ...ofDevice },
     })
@@ -281,13 +281,13 @@ function requirePlausible(version: number, now: Date): void {
 }
 
 async function list(context: Context, options: SettingOptions): Promise<void> {
-  await withSession(context, async (session) => {
-    const scope = await findScope(session, options)
-    const { devices } = await checkFleet(context, session, scope.fleet)
+  await withConnection(context, async (connection) => {
+    const scope = await findScope(connection, options)
+    const { devices } = await checkFleet(context, connection, scope.fleet)
     const enrolled = devices.filter(
       ({ deviceId, refusal }) => refusal === undefined && (scope.deviceId ?? deviceId) === deviceId,
     )
-    const { items } = await session.client.call(listSecrets, {
+    const { items } = await connection.client.call(listSecrets, {
       params: { fleet: scope.fleet },
       query: scope.ofDevice,
     })
@@ -348,9 +348,9 @@ const notAsked =
   'it has not asked for it yet, when the server seals it; or its provisioning key did not name its enrolment key: remove it and give it a new agent.json'
 
 async function show(context: Context, name: string, options: SettingOptions): Promise<void> {
-  await withSession(context, async (session) => {
-    const { fleet, deviceId, ofDevice } = await findScope(session, options)
-    const { client } = session
+  await withConnection(context, async (connection) => {
+    const { fleet, deviceId, ofDevice } = await findScope(connection, options)
+    const { client } = connection
     const { items, version } = await client.call(listSecrets, {
       params: { fleet },
       query: ofDevice,
@@ -361,7 +361,7 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
         wayOut: `See \`seaworthy secret list --fleet ${fleet}\`.`,
       })
     }
-    const judged = await judgeFleet(context, session, fleet)
+    const judged = await judgeFleet(context, connection, fleet)
     const seen = await collectPages((query) =>
       client.call(listDevices, { query: { ...query, fleet } }),
     )
@@ -397,8 +397,8 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
 
 /** The device is named by its id, since devices say their names themselves. */
 async function listKnownTo(context: Context, deviceId: string): Promise<void> {
-  await withSession(context, async (session) => {
-    const known = await findKnownSecrets(session, requireDeviceId(deviceId))
+  await withConnection(context, async (connection) => {
+    const known = await findKnownSecrets(connection, requireDeviceId(deviceId))
     context.show(known, () => [
       ...context.table<(typeof known.secrets)[number]>(
         [
@@ -419,12 +419,12 @@ async function seal(
   { fleet, acceptNew, product, dryRun }: SealOptions,
 ): Promise<void> {
   const isDry = dryRun ?? false
-  await withSession(context, async (session) => {
-    const scope = await findScope(session, { fleet })
-    const choice = await chooseReaders(context, session, scope, { acceptNew, product, isDry })
-    const { items } = await session.client.call(listSecrets, { params: { fleet }, query: {} })
+  await withConnection(context, async (connection) => {
+    const scope = await findScope(connection, { fleet })
+    const choice = await chooseReaders(context, connection, scope, { acceptNew, product, isDry })
+    const { items } = await connection.client.call(listSecrets, { params: { fleet }, query: {} })
     const envelope = await createSecretEnvelope()
-    const holder = await ensureHolderKey(context, session)
+    const holder = await ensureHolderKey(context, connection)
     const own = base64Encode(holder.publicKey)
     const missing = items
       .filter(isOfHolder)
@@ -434,7 +434,7 @@ async function seal(
       }))
       .filter(({ waiting }) => waiting.length > 0)
     const ofOwn = missing.map(({ secret }) => secret).filter((one) => one.holderKey === own)
-    await requireOwnCopies(session, fleet, ofOwn)
+    await requireOwnCopies(connection, fleet, ofOwn)
     const done: { name: string; sealedFor: number; devices: ReturnType<typeof keysOf>[] }[] = []
     const foreign: string[] = []
     for (const { secret, waiting } of missing) {
@@ -445,7 +445,7 @@ async function seal(
       const { name, version } = secret
       if (!isDry) {
         const value = await envelope.open(holder, copyBinding(scope, secret), copyOf(secret))
-        await sealToDevices(session, envelope, scope, { name, version, value }, waiting)
+        await sealToDevices(connection, envelope, scope, { name, version, value }, waiting)
         value.fill(0)
       }
       done.push({ name, sealedFor: waiting.length, devices: waiting.map(keysOf) })
@@ -469,11 +469,11 @@ async function seal(
 
 async function remove(context: Context, name: string, options: SettingOptions): Promise<void> {
   await context.confirm(`Remove the secret ${name}?`)
-  await withSession(context, async (session) => {
-    const { fleet, ofDevice } = await findScope(session, options)
+  await withConnection(context, async (connection) => {
+    const { fleet, ofDevice } = await findScope(connection, options)
     // It is forgotten first: whatever becomes of the call, this copy is sealed to nobody any more.
-    if (options.device === undefined) await forgetCopy(context, session, fleet, name)
-    await session.client.call(removeSecret, { params: { fleet, secret: name }, query: ofDevice })
+    if (options.device === undefined) await forgetCopy(context, connection, fleet, name)
+    await connection.client.call(removeSecret, { params: { fleet, secret: name }, query: ofDevice })
     context.show({ removed: name }, () => [`Removed ${name}.`])
   })
 }

@@ -10,7 +10,7 @@ import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import { wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 
 export function addServerKeyCommands(server: Command, ports: CliPorts): void {
   const key = server
@@ -51,7 +51,7 @@ interface UseOptions {
 }
 
 async function show(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(showServerKey, {})
     context.show(view, () => describe(context, view))
   })
@@ -106,7 +106,7 @@ async function rotate(context: Context, { another }: RotateOptions): Promise<voi
       'Make another next key? Devices that confirmed the one that is announced must confirm again.',
     )
   }
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(announceServerKey, {
       body: another === undefined ? {} : { another },
     })
@@ -118,7 +118,7 @@ async function rotate(context: Context, { another }: RotateOptions): Promise<voi
 }
 
 async function useNext(context: Context, { cutOff = 0 }: UseOptions): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const { next } = await client.call(showServerKey, {})
     if (next === null) {
       throw new CliError('refused', 'no next key is announced', {

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import { createContext } from '../context.ts'
 import { formatAgo } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 
 export function addSessionCommands(program: Command, ports: CliPorts): void {
   const session = program.command('session').description('where people are signed in')
@@ -26,7 +26,7 @@ export function addSessionCommands(program: Command, ports: CliPorts): void {
 }
 
 async function list(context: Context, person: string | undefined): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const sessions = await collectPages((query) =>
       client.call(listSessions, { query: person === undefined ? query : { ...query, person } }),
     )
@@ -50,7 +50,7 @@ async function list(context: Context, person: string | undefined): Promise<void>
 
 async function revoke(context: Context, sessionId: string): Promise<void> {
   await context.confirm(`End ${sessionId}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     await client.call(revokeSession, { params: { sessionId } })
     context.show({ revoked: sessionId }, () => [`Ended ${sessionId}.`])
   })

@@ -11,7 +11,7 @@ import { oneOf } from '../options.ts'
 import { formatCount, harmless } from '../output/format.ts'
 import { dryRunQuery } from '../output/rights-outcome.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 
 export function addSignInPolicyCommands(program: Command, ports: CliPorts): void {
   const policy = program
@@ -41,7 +41,7 @@ function collectRole(
 }
 
 async function show(context: Context): Promise<void> {
-  await withSession(context, async ({ client, server }) => {
+  await withConnection(context, async ({ client, server }) => {
     const policy = await client.call(showSignInPolicy, {})
     context.show(policy, () => [
       ...context.fields([['need a passkey', listed(policy.passkeyRoles)]]),
@@ -63,7 +63,7 @@ async function set(context: Context, options: SetOptions): Promise<void> {
   if (passkeyRoles === undefined) {
     throw new CliError('usage', 'name every role that needs a passkey: --passkey-role ROLE …')
   }
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const call = async (query: ReturnType<typeof dryRunQuery>) =>
       client.call(setSignInPolicy, { query, body: { passkeyRoles } })
     const trial = await call(dryRunQuery(true))

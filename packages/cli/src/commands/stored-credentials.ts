@@ -20,7 +20,7 @@ import { requireTogether } from '../option-use.ts'
 import { durationWithDefault } from '../options.ts'
 import { formatAgo, formatPast, formatMs, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 import { readFileOrInput, writeDurably } from '../state/files.ts'
 
 const valueBytesMax = 16_384
@@ -131,7 +131,7 @@ const partsOf = ({ about, memberOf }: ValueOptions) => ({
 async function add(context: Context, name: string, options: AddOptions): Promise<void> {
   const kind = options.postgresql === true ? 'postgresql' : 'value'
   const value = await readValue(context, options)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const body = { name, kind, value, ...partsOf(options) } as const
     const view = await client.call(addStoredCredential, { body })
     context.show(view, () => [
@@ -142,7 +142,7 @@ async function add(context: Context, name: string, options: AddOptions): Promise
 
 async function replace(context: Context, name: string, options: ValueOptions): Promise<void> {
   const value = await readValue(context, options)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(replaceStoredCredential, {
       params: { credential: name },
       body: { value, ...partsOf(options) },
@@ -152,7 +152,7 @@ async function replace(context: Context, name: string, options: ValueOptions): P
 }
 
 async function list(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const items = await collectPages((query) => client.call(listStoredCredentials, { query }))
     const now = context.ports.clock.now()
     context.show(items, () =>
@@ -173,7 +173,7 @@ async function list(context: Context): Promise<void> {
 }
 
 async function show(context: Context, name: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(showStoredCredential, { params: { credential: name } })
     const of = await collectPages(
       (query) => client.call(listLeases, { query: { ...query, credential: name } }),
@@ -194,7 +194,7 @@ async function show(context: Context, name: string): Promise<void> {
 }
 
 async function leases(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const all = await collectPages((query) => client.call(listLeases, { query }), leasesMax)
     context.show(all, () => describeLeases(context, all))
   })
@@ -227,7 +227,7 @@ function describeAccount({ account, accountGoneAt, state }: LeaseView): string {
 
 async function request(context: Context, name: string, options: RequestOptions): Promise<void> {
   const { reason, for: ms } = options
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(requestLease, {
       body: { credential: name, reason, seconds: Math.floor(ms / secondMs) },
     })
@@ -239,7 +239,7 @@ async function request(context: Context, name: string, options: RequestOptions):
 
 async function lease(context: Context, leaseId: string, output?: string): Promise<void> {
   const { ports } = context
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     // A file that cannot be written is found before the value is gone.
     if (output !== undefined) await writeDurably(output, '', { random: ports.random, isNew: true })
     const opened = await client.call(openLease, { params: { leaseId } })
@@ -275,7 +275,7 @@ function readLines(bytes: Uint8Array): string[] | undefined {
 
 async function revoke(context: Context, leaseId: string): Promise<void> {
   await context.confirm(`End ${leaseId}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(endLease, { params: { leaseId } })
     context.show(view, () => [
       `${view.id} has ended.`,
@@ -292,7 +292,7 @@ async function revoke(context: Context, leaseId: string): Promise<void> {
 
 async function remove(context: Context, name: string): Promise<void> {
   await context.confirm(`Remove the credential ${name}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     await client.call(removeStoredCredential, { params: { credential: name } })
     context.show({ removed: name }, () => [`Removed ${name}.`])
   })

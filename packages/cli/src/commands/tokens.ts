@@ -13,7 +13,7 @@ import { collect, collectRoles, durationWithDefault, roleOption } from '../optio
 import { describeRoles, rolesOfTokens } from '../output/roles.ts'
 import { describeOutcome, dryRunQuery } from '../output/rights-outcome.ts'
 import type { CliPorts } from '../ports.ts'
-import { collectPages, withSession } from '../session.ts'
+import { collectPages, withConnection } from '../connection.ts'
 import { requireTokenPlace, storeToken } from '../state/token.ts'
 import { readFileOrInput } from '../state/files.ts'
 
@@ -71,7 +71,7 @@ interface CreateOptions {
 }
 
 async function create(context: Context, name: string, options: CreateOptions): Promise<void> {
-  await withSession(context, async ({ client, server }) => {
+  await withConnection(context, async ({ client, server }) => {
     const made = await client.call(createToken, {
       body: {
         name,
@@ -100,7 +100,7 @@ async function create(context: Context, name: string, options: CreateOptions): P
 }
 
 async function list(context: Context): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const tokens = await collectPages((query) => client.call(listTokens, { query }))
     const now = context.ports.clock.now()
     context.show(tokens, () =>
@@ -130,7 +130,7 @@ function describeLimits({ products, fleets, networks }: TokenView): string {
 }
 
 async function refresh(context: Context): Promise<void> {
-  await withSession(context, async ({ client, folder }) => {
+  await withConnection(context, async ({ client, folder }) => {
     await requireTokenPlace(folder, context.ports)
     const made = await client.call(refreshToken, {})
     await storeToken(folder, made.token, context.ports)
@@ -164,7 +164,7 @@ async function identify(context: Context, file: string | undefined): Promise<voi
     ])
     return
   }
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const token = await client.call(getToken, { params: { tokenId: id } })
     const { holder, state } = token
     const now = context.ports.clock.now()
@@ -215,7 +215,7 @@ function findCredential(text: string): CredentialText {
 
 async function revoke(context: Context, tokenId: string, isDryRun = false): Promise<void> {
   if (!isDryRun) await context.confirm(`Revoke ${tokenId}?`)
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const query = dryRunQuery(isDryRun)
     const outcome = await client.call(revokeToken, { params: { tokenId }, query })
     context.show({ revoked: isDryRun ? null : tokenId, ...outcome }, () => [

@@ -21,7 +21,7 @@ import { formatAgo, formatCount, formatMs } from '../output/format.ts'
 import { takeOptions } from '../option-use.ts'
 import { collect, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 import type { Holder } from '../trust/holders.ts'
 import { describeStays, findHolders, removedKeys } from '../trust/holders.ts'
 import type { ProposalOptions } from '../trust/proposing.ts'
@@ -125,15 +125,15 @@ async function init(context: Context, options: InitOptions): Promise<void> {
       ),
     )
   }
-  await withSession(context, async (session) => {
-    const { anchor } = await openRepository(context, session, [])
+  await withConnection(context, async (connection) => {
+    const { anchor } = await openRepository(context, connection, [])
     if (anchor !== undefined) {
       throw new CliError('refused', `there is a root already, sha256:${anchor.digest}`, {
         wayOut: 'Change keys with `seaworthy trust rotate`.',
       })
     }
-    const online = await session.client.call(showOnlineKeys, {})
-    await propose(context, session, {
+    const online = await connection.client.call(showOnlineKeys, {})
+    await propose(context, connection, {
       intent: {
         kind: 'trust-init',
         roles: {
@@ -211,17 +211,17 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
         : 'Use --add, --remove or --threshold.',
     })
   }
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
+    async (connection) => {
       const { current } = requireAnchored(
         isOfRoot(role)
-          ? await openForRoot(context, session)
-          : await openRepository(context, session, productsOf([role])),
+          ? await openForRoot(context, connection)
+          : await openRepository(context, connection, productsOf([role])),
       )
       const before = currentAuthority(role, current)
       if (before === undefined) {
-        await requireRole(session, current, role)
+        await requireRole(connection, current, role)
         throw new CliError('notFound', `there is no role ${role}`, {
           wayOut: 'See `seaworthy trust status` for the roles.',
         })
@@ -231,7 +231,7 @@ async function rotate(context: Context, role: string, options: RotateOptions): P
         remove: await Promise.all((options.remove ?? []).map((text) => findKeyId(before, text))),
         ...(options.threshold === undefined ? {} : { threshold: options.threshold }),
       })
-      await propose(context, session, {
+      await propose(context, connection, {
         intent: {
           kind: 'rotate',
           role,
@@ -265,12 +265,12 @@ async function rotateOnline(context: Context, role: string, options: RotateOptio
   }
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
-      const { current } = requireAnchored(await openForRoot(context, session))
-      const online = await session.client.call(createOnlineKey, { params: { role } })
-      await propose(context, session, {
+    async (connection) => {
+      const { current } = requireAnchored(await openForRoot(context, connection))
+      const online = await connection.client.call(createOnlineKey, { params: { role } })
+      await propose(context, connection, {
         intent: { kind: 'rotate', role, authority: onlineAuthority(online[role]) },
         current,
         keys: signingKeys(signers),
@@ -303,15 +303,15 @@ async function findKeyId(before: RoleAuthority, text: string): Promise<string> {
 async function renew(context: Context, roles: string[], options: ProposalOptions): Promise<void> {
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
-  await withSession(
+  await withConnection(
     context,
-    async (session) => {
+    async (connection) => {
       const { current } = requireAnchored(
         roles.every((role) => role === 'root')
-          ? await openForRoot(context, session)
-          : await openRepository(context, session, productsOf(roles)),
+          ? await openForRoot(context, connection)
+          : await openRepository(context, connection, productsOf(roles)),
       )
-      await propose(context, session, {
+      await propose(context, connection, {
         intent: { kind: 'renew', roles },
         current,
         keys: signers,
@@ -338,9 +338,9 @@ function productsOf(roles: readonly string[]): string[] | 'all' {
 type RoleRow = TrustStatus['roles'][number]
 
 async function showStatus(context: Context): Promise<void> {
-  await withSession(context, async (session) => {
-    const view = await openRepository(context, session)
-    const status = await session.client.call(showTrustStatus, {})
+  await withConnection(context, async (connection) => {
+    const view = await openRepository(context, connection)
+    const status = await connection.client.call(showTrustStatus, {})
     for (const row of status.roles) await requireAgreement(view, row)
     const holders = await findHolders(view.current)
     const now = context.ports.clock.now()

@@ -11,8 +11,8 @@ import type { CliPorts } from '../ports.ts'
 import { describeArrivals } from '../readers/arrival-table.ts'
 import type { SettingArrival } from '../readers/arrivals.ts'
 import { followVariable } from '../readers/arrivals.ts'
-import type { Session } from '../session.ts'
-import { collectPages, withSession } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { collectPages, withConnection } from '../connection.ts'
 import type { SettingOptions } from '../setting-scope.ts'
 import { addScopeOptions, findScope, requireSettingName } from '../setting-scope.ts'
 import type { ReleaseDefaults } from '../trust/release-defaults.ts'
@@ -60,9 +60,9 @@ async function set(
   options: SetOptions,
 ): Promise<void> {
   requireSettingName('variable', name)
-  await withSession(context, async (session) => {
-    const { fleet, ofDevice } = await findScope(session, options)
-    const view = await session.client.call(setVariable, {
+  await withConnection(context, async (connection) => {
+    const { fleet, ofDevice } = await findScope(connection, options)
+    const view = await connection.client.call(setVariable, {
       params: { fleet, variable: name },
       body: { value, ...ofDevice, ...(options.again === true ? { isAgain: true as const } : {}) },
     })
@@ -74,15 +74,15 @@ async function list(
   context: Context,
   options: SettingOptions & { effective?: boolean },
 ): Promise<void> {
-  await withSession(context, async (session) => {
-    const { fleet, deviceId, ofDevice } = await findScope(session, options)
-    const { items } = await session.client.call(listVariables, {
+  await withConnection(context, async (connection) => {
+    const { fleet, deviceId, ofDevice } = await findScope(connection, options)
+    const { items } = await connection.client.call(listVariables, {
       params: { fleet },
       query: ofDevice,
     })
     const isEffective = options.effective === true
     const found =
-      isEffective && deviceId !== undefined ? await readDefaults(session, deviceId) : undefined
+      isEffective && deviceId !== undefined ? await readDefaults(connection, deviceId) : undefined
     const shown = isEffective ? effective(items, found) : items.map(rowOf)
     const now = context.ports.clock.now()
     context.show(shown, () =>
@@ -127,9 +127,9 @@ function describeOrigin(row: Row): string {
   return row.of === 'release' ? 'its release' : `the ${row.of}`
 }
 
-async function readDefaults(session: Session, deviceId: string): Promise<ReleaseDefaults> {
-  const view = await session.client.call(showDevice, { params: { deviceId } })
-  return await readReleaseDefaults(session, view)
+async function readDefaults(connection: Connection, deviceId: string): Promise<ReleaseDefaults> {
+  const view = await connection.client.call(showDevice, { params: { deviceId } })
+  return await readReleaseDefaults(connection, view)
 }
 
 /** Texts for people, in the order in which they are shown. */
@@ -142,9 +142,9 @@ const arrivals: Readonly<Record<SettingArrival, string>> = {
 }
 
 async function show(context: Context, name: string, options: SettingOptions): Promise<void> {
-  await withSession(context, async (session) => {
-    const { fleet, deviceId, ofDevice } = await findScope(session, options)
-    const { client } = session
+  await withConnection(context, async (connection) => {
+    const { fleet, deviceId, ofDevice } = await findScope(connection, options)
+    const { client } = connection
     const { items } = await client.call(listVariables, { params: { fleet }, query: ofDevice })
     const variable = items.find((one) => one.name === name && one.deviceId === (deviceId ?? null))
     if (variable === undefined) {
@@ -190,9 +190,9 @@ function effective(items: readonly VariableView[], found: ReleaseDefaults | unde
 
 async function remove(context: Context, name: string, options: SettingOptions): Promise<void> {
   await context.confirm(`Remove the variable ${name}?`)
-  await withSession(context, async (session) => {
-    const { fleet, ofDevice } = await findScope(session, options)
-    await session.client.call(removeVariable, {
+  await withConnection(context, async (connection) => {
+    const { fleet, ofDevice } = await findScope(connection, options)
+    await connection.client.call(removeVariable, {
       params: { fleet, variable: name },
       query: ofDevice,
     })

@@ -14,7 +14,7 @@ import { CliError } from '../failure.ts'
 import { formatCount } from '../output/format.ts'
 import { collect } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { withSession } from '../session.ts'
+import { withConnection } from '../connection.ts'
 import { readBounded } from '../state/files.ts'
 import { fetchSbom } from './releases/sbom.ts'
 
@@ -61,8 +61,8 @@ async function check(
       wayOut: 'Name a record, or a folder with files that end in .json.',
     })
   }
-  const { platform, bytes } = await withSession(context, (session) =>
-    fetchSbom(context, session, { product, version, ...options, format: 'cyclonedx' }),
+  const { platform, bytes } = await withConnection(context, (connection) =>
+    fetchSbom(context, connection, { product, version, ...options, format: 'cyclonedx' }),
   )
   const { components, others, isIncomplete } = readCycloneDx(bytes)
   const { findings, setAside } = await matchAll(context, components, files)

@@ -6,7 +6,7 @@ import { base64Decode, base64Encode, utf8Decode } from '@seaworthy/std/bytes'
 import type { ReceivingKey } from '@seaworthy/trust/hpke'
 import { generateReceivingKey, openReceivingKey } from '@seaworthy/trust/hpke'
 import type { Context } from '../context.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import { changeKept, keptFile, parseKept } from '../state/kept-files.ts'
 
 /**
@@ -15,7 +15,7 @@ import { changeKept, keptFile, parseKept } from '../state/kept-files.ts'
  */
 export async function ensureHolderKey(
   context: Context,
-  { folder }: Pick<Session, 'folder'>,
+  { folder }: Pick<Connection, 'folder'>,
 ): Promise<ReceivingKey> {
   const file = keptFile(folder, 'secrets.key')
   let key: ReceivingKey | undefined

@@ -6,29 +6,29 @@ import { hash } from 'node:crypto'
 import { parseJson } from '@seaworthy/std/json'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import { makePrivateFolder } from '../state/files.ts'
 import { changeKept, keptFile, parseKept, readKept, requireKeepable } from '../state/kept-files.ts'
 import type { HolderSecret } from '../trust/sealing.ts'
 
-type Place = Pick<Session, 'folder'>
+type ServerFolder = Pick<Connection, 'folder'>
 /** Digests of copies, by `<fleet>/<name>`. */
 type Copies = Readonly<Record<string, string>>
 
 const format = 'seaworthy-own-copies-v1'
-const fileOf = ({ folder }: Place) => keptFile(folder, 'own-copies.json')
+const fileOf = ({ folder }: ServerFolder) => keptFile(folder, 'own-copies.json')
 const digestOf = ({ holderCopy }: Pick<HolderSecret, 'holderCopy'>) =>
   hash('sha256', holderCopy, 'hex')
 
-async function readCopies(place: Place): Promise<Copies> {
-  return await parseBytes(place, await readKept(fileOf(place)))
+async function readCopies(at: ServerFolder): Promise<Copies> {
+  return await parseBytes(at, await readKept(fileOf(at)))
 }
 
 async function parseBytes(
-  place: Place,
+  at: ServerFolder,
   bytes: Uint8Array<ArrayBuffer> | undefined,
 ): Promise<Copies> {
-  return bytes === undefined ? {} : await parseKept(fileOf(place), bytes, parseCopies)
+  return bytes === undefined ? {} : await parseKept(fileOf(at), bytes, parseCopies)
 }
 
 function parseCopies(bytes: Uint8Array): Copies {
@@ -47,12 +47,12 @@ function parseCopies(bytes: Uint8Array): Copies {
 
 async function changeCopies(
   { ports }: Context,
-  place: Place,
+  at: ServerFolder,
   change: (copies: Copies) => Copies,
 ): Promise<void> {
-  await makePrivateFolder(place.folder)
-  await changeKept(ports, fileOf(place), async (bytes) => {
-    const copies = change(await parseBytes(place, bytes))
+  await makePrivateFolder(at.folder)
+  await changeKept(ports, fileOf(at), async (bytes) => {
+    const copies = change(await parseBytes(at, bytes))
     return `${JSON.stringify({ format, copies }, undefined, 2)}\n`
   })
 }
@@ -61,39 +61,39 @@ async function changeCopies(
  * Throws where `rememberCopy` could not remember: before the server takes what would have to be
  * remembered.
  */
-export async function requireCopyMemory({ ports }: Context, place: Place): Promise<void> {
-  await makePrivateFolder(place.folder)
-  await readCopies(place)
-  await requireKeepable(ports, fileOf(place))
+export async function requireCopyMemory({ ports }: Context, at: ServerFolder): Promise<void> {
+  await makePrivateFolder(at.folder)
+  await readCopies(at)
+  await requireKeepable(ports, fileOf(at))
 }
 
 /** Remembers the copy that was made last, in place of any before. */
 export async function rememberCopy(
   context: Context,
-  place: Place,
+  at: ServerFolder,
   fleet: string,
   secret: Pick<HolderSecret, 'name' | 'holderCopy'>,
 ): Promise<void> {
   const key = `${fleet}/${secret.name}`
-  await changeCopies(context, place, (copies) => ({ ...copies, [key]: digestOf(secret) }))
+  await changeCopies(context, at, (copies) => ({ ...copies, [key]: digestOf(secret) }))
 }
 
 export async function forgetCopy(
   context: Context,
-  place: Place,
+  at: ServerFolder,
   fleet: string,
   name: string,
 ): Promise<void> {
-  await changeCopies(context, place, ({ [`${fleet}/${name}`]: _removed, ...others }) => others)
+  await changeCopies(context, at, ({ [`${fleet}/${name}`]: _removed, ...others }) => others)
 }
 
 /** Throws `CliError` unless each is the very copy that this machine made last under its name. */
 export async function requireOwnCopies(
-  place: Place,
+  at: ServerFolder,
   fleet: string,
   secrets: readonly Pick<HolderSecret, 'name' | 'version' | 'holderCopy'>[],
 ): Promise<void> {
-  const copies = await readCopies(place)
+  const copies = await readCopies(at)
   const other = secrets.find((one) => copies[`${fleet}/${one.name}`] !== digestOf(one))
   if (other === undefined) return
   throw new CliError(

@@ -7,7 +7,7 @@ import { formatInstant } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatCount } from '../output/format.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import type { SettingTarget } from '../setting-scope.ts'
 import type { CheckedDevice } from '../trust/enrolments.ts'
 import { checkFleet } from '../trust/enrolments.ts'
@@ -21,11 +21,11 @@ import { describeOthers } from './words.ts'
 /** Verifies the enrolments of a fleet, and compares its devices with what is remembered. */
 export async function judgeFleet(
   context: Context,
-  session: Session,
+  connection: Connection,
   fleet: string,
 ): Promise<JudgedFleet> {
-  const checked = await checkFleet(context, session, fleet)
-  return judgeReaders(await readRecord(session), checked)
+  const checked = await checkFleet(context, connection, fleet)
+  return judgeReaders(await readRecord(connection), checked)
 }
 
 export interface ChoiceOptions {
@@ -52,17 +52,17 @@ export interface ReaderChoice {
  */
 export async function chooseReaders(
   context: Context,
-  session: Session,
+  connection: Connection,
   { fleet, deviceId }: Pick<SettingTarget, 'fleet' | 'deviceId'>,
   { acceptNew, product, isDry = false }: ChoiceOptions,
 ): Promise<ReaderChoice> {
-  const judgement = await judgeFleet(context, session, fleet)
+  const judgement = await judgeFleet(context, connection, fleet)
   const isMeant = (device: CheckedDevice) => deviceId === undefined || device.deviceId === deviceId
   const enrolled = judgement.enrolled.filter(({ device }) => isMeant(device))
   const notEnrolled = judgement.notEnrolled.filter(isMeant)
   const unaccepted = enrolled.filter(({ standing }) => standing !== 'accepted')
   warnOfOthers(context, { judgement, unaccepted, notEnrolled })
-  const accepted = await accept(context, session, judgement, {
+  const accepted = await accept(context, connection, judgement, {
     unaccepted,
     acceptNew,
     product,
@@ -70,7 +70,7 @@ export async function chooseReaders(
   })
   const gone = deviceId === undefined ? judgement.gone : []
   if (!isDry && accepted.length + gone.length > 0) {
-    await remember(context, session, judgement, { accepted, gone })
+    await remember(context, connection, judgement, { accepted, gone })
   }
   const waiting = unaccepted.filter((one) => !accepted.includes(one))
   const readers = enrolled.filter((one) => !waiting.includes(one)).map(({ device }) => device)
@@ -88,7 +88,7 @@ export async function chooseReaders(
 
 async function accept(
   context: Context,
-  session: Session,
+  connection: Connection,
   judgement: JudgedFleet,
   {
     unaccepted,
@@ -97,7 +97,7 @@ async function accept(
     isDry = false,
   }: ChoiceOptions & { readonly unaccepted: readonly JudgedDevice[] },
 ): Promise<readonly JudgedDevice[]> {
-  await requireProduct(session, judgement, { acceptNew, product })
+  await requireProduct(connection, judgement, { acceptNew, product })
   if (acceptNew !== undefined) return takeCounted(unaccepted, acceptNew)
   if (isDry || unaccepted.length === 0 || !context.ports.prompt.isInteractive) return []
   await confirmReaders(context, judgement, unaccepted.length)
@@ -109,7 +109,7 @@ async function accept(
  * show the fleet as one of another product. Somebody names the product before, or did so once.
  */
 export async function requireProduct(
-  session: Session,
+  connection: Connection,
   judgement: Pick<JudgedFleet, 'fleet' | 'product'>,
   { acceptNew = 0, product }: Pick<ChoiceOptions, 'acceptNew' | 'product'>,
 ): Promise<void> {
@@ -121,7 +121,7 @@ export async function requireProduct(
       `${fleet} runs ${product} as you say, and the server says ${judgement.product}`,
     )
   }
-  if (acceptNew === 0 || (await readRecord(session)).fleets.has(fleet)) return
+  if (acceptNew === 0 || (await readRecord(connection)).fleets.has(fleet)) return
   throw new CliError('usage', `which product ${fleet} runs is not remembered here`, {
     wayOut: 'Name it: --product PRODUCT. The server alone is not believed.',
   })
@@ -163,13 +163,13 @@ export async function confirmReaders(
 /** Those that are gone are ended first: one of them may have come back under another id. */
 export async function remember(
   context: Context,
-  session: Session,
+  connection: Connection,
   { fleet, product }: Pick<JudgedFleet, 'fleet' | 'product'>,
   { accepted, gone }: { accepted: readonly JudgedDevice[]; gone: readonly Reader[] },
 ): Promise<void> {
   const now = formatInstant(context.ports.clock.now())
   const goneIds = new Set(gone.map(({ readerId }) => readerId))
-  await changeRecord(context, session, (record) => {
+  await changeRecord(context, connection, (record) => {
     const isGone = (one: Reader, where: string) => where === fleet && goneIds.has(one.readerId)
     const readers = accepted.map(({ device }) => acceptedReader(device, now))
     const without = endReaders(record, isGone, now).record
@@ -178,32 +178,32 @@ export async function remember(
 }
 
 /** Throws where `rememberFleet` and `endAsReader` could not remember: before the server acts. */
-export async function requireMemory(context: Context, session: Session): Promise<void> {
-  if (session.server.rootDigest === undefined) return
-  await requireChangeable(context, session)
+export async function requireMemory(context: Context, connection: Connection): Promise<void> {
+  if (connection.server.rootDigest === undefined) return
+  await requireChangeable(context, connection)
 }
 
 /** A person named what this fleet runs: no server says another from now on. */
 export async function rememberFleet(
   context: Context,
-  session: Session,
+  connection: Connection,
   named: FleetTarget,
 ): Promise<void> {
-  if (session.server.rootDigest === undefined) return
-  await changeRecord(context, session, (record) => withFleet(record, named))
+  if (connection.server.rootDigest === undefined) return
+  await changeRecord(context, connection, (record) => withFleet(record, named))
 }
 
 /** Whoever takes a device out of a fleet seals nothing more to it, whatever the server says. */
 export async function endAsReader(
   context: Context,
-  session: Session,
+  connection: Connection,
   deviceId: string,
   staysIn?: string,
 ): Promise<void> {
-  if (session.server.rootDigest === undefined) return
+  if (connection.server.rootDigest === undefined) return
   const now = formatInstant(context.ports.clock.now())
   const isMeant = (one: Reader, fleet: string) => one.deviceId === deviceId && fleet !== staysIn
-  await changeRecord(context, session, (record) => endReaders(record, isMeant, now).record)
+  await changeRecord(context, connection, (record) => endReaders(record, isMeant, now).record)
 }
 
 function warnOfOthers(

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import { makePrivateFolder, readBounded, writeDurably } from '../state/files.ts'
 import type { KeptFile } from '../state/kept-files.ts'
 import {
@@ -18,25 +18,25 @@ import {
 import type { ReaderFault, ReaderRecord } from './record.ts'
 import { formatRecord, parseRecord, recordBytesMax } from './record.ts'
 
-type Place = Pick<Session, 'folder' | 'server'>
+type ServerFolder = Pick<Connection, 'folder' | 'server'>
 
-const fileOf = ({ folder }: Pick<Place, 'folder'>) => keptFile(folder, 'readers.json')
+const fileOf = ({ folder }: Pick<ServerFolder, 'folder'>) => keptFile(folder, 'readers.json')
 
 /**
  * What is remembered, which is nothing at first. A damaged record is an error, never a fresh start.
  * Throws `readers_of_other_root`.
  */
-export async function readRecord(place: Place): Promise<ReaderRecord> {
-  return await parseOwn(place, await readKept(fileOf(place)))
+export async function readRecord(at: ServerFolder): Promise<ReaderRecord> {
+  return await parseOwn(at, await readKept(fileOf(at)))
 }
 
 async function parseOwn(
-  place: Place,
+  at: ServerFolder,
   bytes: Uint8Array<ArrayBuffer> | undefined,
 ): Promise<ReaderRecord> {
-  const root = requireRoot(place)
+  const root = requireRoot(at)
   if (bytes === undefined) return { root, fleets: new Map() }
-  const file = fileOf(place)
+  const file = fileOf(at)
   const record = await parseKept(file, bytes, parseRecord)
   if (record.root === root) return record
   throw new TrustError<ReaderFault>(
@@ -45,7 +45,7 @@ async function parseOwn(
   )
 }
 
-function requireRoot({ server }: Pick<Place, 'server'>): string {
+function requireRoot({ server }: Pick<ServerFolder, 'server'>): string {
   if (server.rootDigest !== undefined) return server.rootDigest
   throw new CliError('refused', 'the server has no trust root yet', {
     wayOut: 'Make keys with `seaworthy key create`, then run `seaworthy trust init`.',
@@ -55,12 +55,12 @@ function requireRoot({ server }: Pick<Place, 'server'>): string {
 /** Reads again what is remembered, and writes it changed, one command after the other. */
 export async function changeRecord(
   { ports }: Context,
-  place: Place,
+  at: ServerFolder,
   change: (record: ReaderRecord) => ReaderRecord,
 ): Promise<void> {
-  await makePrivateFolder(place.folder)
-  await changeKept(ports, fileOf(place), async (bytes) => {
-    const before = await parseOwn(place, bytes)
+  await makePrivateFolder(at.folder)
+  await changeKept(ports, fileOf(at), async (bytes) => {
+    const before = await parseOwn(at, bytes)
     const after = change(before)
     return after === before ? undefined : formatRecord(after)
   })
@@ -70,10 +70,10 @@ export async function changeRecord(
  * Throws where `changeRecord` could not remember: before a server does what would have to be
  * remembered.
  */
-export async function requireChangeable({ ports }: Context, place: Place): Promise<void> {
-  await makePrivateFolder(place.folder)
-  await readRecord(place)
-  await requireKeepable(ports, fileOf(place))
+export async function requireChangeable({ ports }: Context, at: ServerFolder): Promise<void> {
+  await makePrivateFolder(at.folder)
+  await readRecord(at)
+  await requireKeepable(ports, fileOf(at))
 }
 
 /**
@@ -81,19 +81,19 @@ export async function requireChangeable({ ports }: Context, place: Place): Promi
  * brings another.
  */
 export async function readReplaceable(
-  place: Place,
+  at: ServerFolder,
 ): Promise<{ record: ReaderRecord; isDamaged: boolean }> {
   try {
-    return { record: await readRecord(place), isDamaged: false }
+    return { record: await readRecord(at), isDamaged: false }
   } catch (error) {
     if (!(error instanceof DamagedFileError)) throw error
-    return { record: { root: requireRoot(place), fleets: new Map() }, isDamaged: true }
+    return { record: { root: requireRoot(at), fleets: new Map() }, isDamaged: true }
   }
 }
 
 /** Moves a damaged record out of the way, and keeps it. Returns its new path. */
-export async function setRecordAside({ ports }: Context, place: Place): Promise<string> {
-  return await setAside(fileOf(place), ports)
+export async function setRecordAside({ ports }: Context, at: ServerFolder): Promise<string> {
+  return await setAside(fileOf(at), ports)
 }
 
 const exportAgain =

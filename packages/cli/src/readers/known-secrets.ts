@@ -6,8 +6,8 @@
 import { listEnrolments, showDevice } from '@seaworthy/api/devices'
 import type { EnrolmentView } from '@seaworthy/api/devices'
 import { ProblemError } from '@seaworthy/api/problems'
-import type { Session } from '../session.ts'
-import { collectPages } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { collectPages } from '../connection.ts'
 
 export interface KnownSecrets {
   readonly deviceId: string
@@ -17,7 +17,7 @@ export interface KnownSecrets {
 
 /** A device that has no key of its own has no secrets. */
 export async function findKnownSecrets(
-  { client }: Pick<Session, 'client'>,
+  { client }: Pick<Connection, 'client'>,
   deviceId: string,
 ): Promise<KnownSecrets> {
   const { fleet } = await client.call(showDevice, { params: { deviceId } })
@@ -30,11 +30,11 @@ export async function findKnownSecrets(
 
 /** The same; `undefined` for people who may not see it, which must keep nobody from going on. */
 export async function findKnownIfAllowed(
-  session: Pick<Session, 'client'>,
+  connection: Pick<Connection, 'client'>,
   deviceId: string,
 ): Promise<KnownSecrets | undefined> {
   try {
-    return await findKnownSecrets(session, deviceId)
+    return await findKnownSecrets(connection, deviceId)
   } catch (error) {
     if (error instanceof ProblemError && error.status === 403) return undefined
     throw error

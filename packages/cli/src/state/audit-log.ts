@@ -114,11 +114,11 @@ function isContradiction(error: unknown): error is LogError {
   )
 }
 
-type Place = Pick<LogSettings, 'folder'>
+type ServerFolder = Pick<LogSettings, 'folder'>
 
-const checkpointFile = ({ folder }: Place) => keptFile(folder, 'checkpoint')
+const checkpointFile = ({ folder }: ServerFolder) => keptFile(folder, 'checkpoint')
 
-export const checkpointPath = (place: Place): string => checkpointFile(place).path
+export const checkpointPath = (at: ServerFolder): string => checkpointFile(at).path
 
 /**
  * Compares, and remembers the new checkpoint. Throws `LogError`, and keeps a contradicting
@@ -202,9 +202,9 @@ export async function acceptLog(
 async function readRemembered(
   note: Uint8Array,
   policy: LogPolicy,
-  place: Place,
+  at: ServerFolder,
 ): Promise<Checkpoint> {
-  const file = checkpointFile(place)
+  const file = checkpointFile(at)
   try {
     return await verifyCheckpoint(note, policy)
   } catch (cause) {

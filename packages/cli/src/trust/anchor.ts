@@ -10,7 +10,7 @@ import { readBody } from '@seaworthy/std/http'
 import { createTrustState, defaultTufLimits, isTrustStateAbsent } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import type { PairedServer } from '../state/servers.ts'
 import { changeConfig, withRoot } from '../state/servers.ts'
 import { withFileLock } from '../state/file-lock.ts'
@@ -191,20 +191,20 @@ const anchorFile = (folder: string) => keptFile(folder, 'trust/anchor.json')
  * one pinned, is refused.
  */
 export async function readAnchor(
-  place: Pick<Session, 'server' | 'folder'>,
+  at: Pick<Connection, 'server' | 'folder'>,
 ): Promise<Anchor | undefined> {
-  const { rootDigest } = place.server
+  const { rootDigest } = at.server
   if (rootDigest === undefined) return undefined
-  const anchor = await readAnchorIfThere(place)
+  const anchor = await readAnchorIfThere(at)
   if (anchor !== undefined) return anchor
-  const { path, wayOut } = anchorFile(place.folder)
+  const { path, wayOut } = anchorFile(at.folder)
   throw new CliError('refused', `${path} is gone, the pinned root sha256:${rootDigest}`, { wayOut })
 }
 
 async function readAnchorIfThere({
   server: { rootDigest },
   folder,
-}: Pick<Session, 'server' | 'folder'>): Promise<Anchor | undefined> {
+}: Pick<Connection, 'server' | 'folder'>): Promise<Anchor | undefined> {
   const file = anchorFile(folder)
   const bytes = await readKept(file)
   if (bytes === undefined) return undefined
@@ -223,17 +223,17 @@ async function readAnchorIfThere({
  */
 export async function ensureAnchor(
   context: Context,
-  session: Session,
+  connection: Connection,
   expected?: string,
 ): Promise<Anchor | undefined> {
-  const digest = await anchorRoot({ context, ...session, expected })
+  const digest = await anchorRoot({ context, ...connection, expected })
   if (digest === undefined) return undefined
-  if (session.server.rootDigest === undefined) {
-    session.server = { ...session.server, rootDigest: digest }
-    const { name, server, configFolder } = session
+  if (connection.server.rootDigest === undefined) {
+    connection.server = { ...connection.server, rootDigest: digest }
+    const { name, server, configFolder } = connection
     await changeConfig(context.ports, configFolder, (config) => withRoot(config, name, server))
   }
-  return await readAnchor(session)
+  return await readAnchor(connection)
 }
 
 /**
@@ -242,8 +242,8 @@ export async function ensureAnchor(
  */
 export async function requireRoot(
   context: Context,
-  session: Session,
+  connection: Connection,
   rootOption: string | undefined,
 ): Promise<void> {
-  if (rootOption !== undefined) await ensureAnchor(context, session, parseRootOption(rootOption))
+  if (rootOption !== undefined) await ensureAnchor(context, connection, parseRootOption(rootOption))
 }

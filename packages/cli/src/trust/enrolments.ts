@@ -13,8 +13,8 @@ import type { CurrentMetadata, RoleAuthority } from '@seaworthy/trust/tuf'
 import { currentAuthority } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
-import type { Session } from '../session.ts'
-import { collectPages } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { collectPages } from '../connection.ts'
 import { requireFresh, requireRepository } from './repository-view.ts'
 
 /** Why a device has no enrolment, of which nothing could be verified. */
@@ -63,12 +63,12 @@ export interface CheckedFleet {
 /** Verifies the enrolment of each device of the fleet. */
 export async function checkFleet(
   context: Context,
-  session: Session,
+  connection: Connection,
   fleet: string,
 ): Promise<CheckedFleet> {
-  const expected = await findHolders(context, session, fleet)
+  const expected = await findHolders(context, connection, fleet)
   const shown = await collectPages((query) =>
-    session.client.call(listEnrolments, { params: { fleet }, query }),
+    connection.client.call(listEnrolments, { params: { fleet }, query }),
   )
   const devices: CheckedDevice[] = []
   for (const one of shown) devices.push(await checkDevice(one, expected))
@@ -78,17 +78,17 @@ export async function checkFleet(
 /** Verifies the enrolment of one device that has a key, as `checkFleet` does for all of a fleet. */
 export async function checkOneDevice(
   context: Context,
-  session: Session,
+  connection: Connection,
   fleet: string,
   shown: EnrolmentView,
 ): Promise<CheckedFleet> {
-  const expected = await findHolders(context, session, fleet)
+  const expected = await findHolders(context, connection, fleet)
   return { fleet, product: expected.product, devices: [await checkDevice(shown, expected)] }
 }
 
-async function findHolders(context: Context, session: Session, fleet: string) {
-  const { product } = await session.client.call(showFleet, { params: { fleet } })
-  const view = await requireRepository(context, session, [product])
+async function findHolders(context: Context, connection: Connection, fleet: string) {
+  const { product } = await connection.client.call(showFleet, { params: { fleet } })
+  const view = await requireRepository(context, connection, [product])
   requireFresh(context, view, [product])
   return { fleet, product, holders: await requireHolders(product, view.current) }
 }

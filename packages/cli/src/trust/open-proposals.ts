@@ -10,15 +10,15 @@ import type { CurrentMetadata, Proposal, ProposalIntent } from '@seaworthy/trust
 import { channelRole, delegatorOf, publicationTitle, roleKindOf } from '@seaworthy/trust/tuf'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
-import type { Session } from '../session.ts'
-import { collectPages } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { collectPages } from '../connection.ts'
 
 /**
  * Throws unless the repository has the role; says which proposal would make it, or what there is
  * instead.
  */
 export async function requireRole(
-  { client }: Pick<Session, 'client'>,
+  { client }: Pick<Connection, 'client'>,
   current: CurrentMetadata,
   role: string,
 ): Promise<void> {
@@ -68,7 +68,7 @@ const onlyOnce: readonly ProposalIntent['kind'][] = [
 
 /** Throws where an open proposal does the same: two would take signatures from each other. */
 export async function refuseSecond(
-  { client }: Pick<Session, 'client'>,
+  { client }: Pick<Connection, 'client'>,
   { kind, title }: Pick<Proposal, 'kind' | 'title'>,
 ): Promise<void> {
   if (!onlyOnce.includes(kind)) return
@@ -85,7 +85,7 @@ export async function refuseSecond(
  * one waits, else the command that makes one. A release that was never made is said to be so.
  */
 export async function notPublished(
-  { client }: Pick<Session, 'client'>,
+  { client }: Pick<Connection, 'client'>,
   release: { readonly product: string; readonly version: string; readonly channel: string },
 ): Promise<CliError> {
   const { product, version, channel } = release
@@ -107,7 +107,7 @@ export async function notPublished(
 
 /** Throws where nobody has made the release, so that nobody is told to publish it. */
 export async function requireRegistered(
-  { client }: Pick<Session, 'client'>,
+  { client }: Pick<Connection, 'client'>,
   { product, version }: { readonly product: string; readonly version: string },
 ): Promise<void> {
   try {
@@ -122,7 +122,7 @@ export async function requireRegistered(
 }
 
 /** All of them: a page may be shorter than one asks for. */
-function listOpen(client: Session['client']): Promise<ProposalView[]> {
+function listOpen(client: Connection['client']): Promise<ProposalView[]> {
   return collectPages((query) => client.call(listProposals, { query: { ...query, state: 'open' } }))
 }
 

@@ -12,7 +12,7 @@ import type { Context } from '../context.ts'
 import { CliError, doNotTrust } from '../failure.ts'
 import type { NamedKey, PassphraseSource } from '../keys/key-files.ts'
 import { createPassphraseSource } from '../keys/key-files.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import type { ShownContent } from './proposed-content.ts'
 import { noContent } from './proposed-content.ts'
 import type { SignedProposal } from './signing.ts'
@@ -52,7 +52,7 @@ export interface ContentOptions {
 /** Carries out an intent as far as the keys at hand go, and says what is left. */
 export async function propose(
   context: Context,
-  session: Session,
+  connection: Connection,
   input: ProposeInput,
 ): Promise<ProposalView> {
   const { current } = input
@@ -62,7 +62,7 @@ export async function propose(
     now,
     ...(input.evidence === undefined ? {} : { evidence: input.evidence }),
   })
-  await refuseSecond(session, proposal)
+  await refuseSecond(connection, proposal)
   const judged = { proposal, current }
   await requireSound(context, judged)
   const content = input.content ?? noContent
@@ -73,39 +73,42 @@ export async function propose(
     isStrict: input.isStrict,
     content,
     acceptUnchecked: input.acceptUnchecked,
-    ...onlineSigning(session),
+    ...onlineSigning(connection),
   })
-  const created = await session.client.call(createProposal, {
+  const created = await connection.client.call(createProposal, {
     body: { proposal: { ...proposal } },
   })
-  return submitSignatures(context, session, signed, { view: created, leaveOpen: input.leaveOpen })
+  return submitSignatures(context, connection, signed, {
+    view: created,
+    leaveOpen: input.leaveOpen,
+  })
 }
 
 /**
  * What is signed beside a server is remembered, and held to what was verified of it at this contact
  * rather than to what was signed before: a rejected proposal is often made anew.
  */
-export function onlineSigning({ server }: Session): { roots: string[]; acceptSecond: boolean } {
+export function onlineSigning({ server }: Connection): { roots: string[]; acceptSecond: boolean } {
   return { roots: server.rootDigest === undefined ? [] : [server.rootDigest], acceptSecond: true }
 }
 
 /** Sends signatures, publishes when nothing is missing any more, and reports. */
 export async function submitSignatures(
   context: Context,
-  session: Session,
+  connection: Connection,
   signed: SignedProposal,
   options: { view: ProposalView; leaveOpen?: boolean | undefined },
 ): Promise<ProposalView> {
   const { proposal, files } = signed
   let { view } = options
   for (const file of files) {
-    view = await session.client.call(addProposalSignatures, {
+    view = await connection.client.call(addProposalSignatures, {
       params: { proposalId: proposal.id },
       body: { signatures: { ...file } },
     })
   }
   if (view.complete && view.state === 'open' && options.leaveOpen !== true) {
-    view = await publishProposal(context, session, proposal)
+    view = await publishProposal(context, connection, proposal)
   }
   context.show(view, () => [])
   if (view.state === 'applied') {
@@ -120,10 +123,10 @@ export async function submitSignatures(
 
 /** A proposal as the server holds it; nothing in it is believed before it has been checked. */
 export async function fetchProposal(
-  session: Session,
+  connection: Connection,
   proposalId: string,
 ): Promise<{ view: ProposalView; proposal: Proposal }> {
-  const reply = await session.client.call(showProposal, { params: { proposalId } })
+  const reply = await connection.client.call(showProposal, { params: { proposalId } })
   const proposal = await parseProposal(utf8Encode(JSON.stringify(reply.proposal)))
   if (proposal.id !== proposalId) {
     throw new CliError('refused', `the server answered with another proposal, ${proposal.id}`, {

@@ -7,7 +7,7 @@ import type { Proposal } from '@seaworthy/trust/tuf'
 import { canonicalJson, defaultTufLimits, parseMetadata } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { CliError, doNotTrust } from '../failure.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import { ensureAnchor, rootDigestOf } from './anchor.ts'
 import { createMetadataFetch, openForRoles } from './repository-view.ts'
 
@@ -20,16 +20,16 @@ const visiblePollMs = 200
  */
 export async function publishProposal(
   context: Context,
-  session: Session,
+  connection: Connection,
   proposal: Proposal,
 ): Promise<ProposalView> {
-  const view = await session.client.call(applyProposal, { params: { proposalId: proposal.id } })
+  const view = await connection.client.call(applyProposal, { params: { proposalId: proposal.id } })
   if (view.state !== 'applied') return view
   const { clock, sleep, signal } = context.ports
   const startedMs = clock.monotonicMs()
   const isOver = () => clock.monotonicMs() - startedMs > visibleMsMax
   if (proposal.kind === 'trust-init') {
-    while (!(await anchorFirstRoot(context, session, proposal))) {
+    while (!(await anchorFirstRoot(context, connection, proposal))) {
       if (isOver())
         throw new CliError('refused', 'the server does not serve the first root', {
           wayOut: doNotTrust,
@@ -40,7 +40,7 @@ export async function publishProposal(
   for (;;) {
     let missing: string | undefined
     try {
-      missing = await findUnpublished(context, session, proposal)
+      missing = await findUnpublished(context, connection, proposal)
     } catch (error) {
       // The server may be between two states, and serve a new root beside what an older one signed.
       if (!(error instanceof TrustError) || isOver()) throw error
@@ -64,11 +64,11 @@ export async function publishProposal(
  */
 async function findUnpublished(
   context: Context,
-  session: Session,
+  connection: Connection,
   proposal: Proposal,
 ): Promise<string | undefined> {
   const { documents } = proposal
-  const { current } = await openForRoles(context, session, changedRoles(proposal))
+  const { current } = await openForRoles(context, connection, changedRoles(proposal))
   for (const { role, signed } of documents) {
     const served = role === 'root' ? current.root?.signed : current.roles.get(role)?.signed
     if (served === undefined || served.version < signed.version) return role
@@ -89,11 +89,11 @@ async function findUnpublished(
  */
 async function anchorFirstRoot(
   context: Context,
-  session: Session,
+  connection: Connection,
   proposal: Proposal,
 ): Promise<boolean> {
-  if (session.server.rootDigest !== undefined) return true
-  const bytes = await createMetadataFetch(session)('1.root.json', defaultTufLimits.rootBytesMax)
+  if (connection.server.rootDigest !== undefined) return true
+  const bytes = await createMetadataFetch(connection)('1.root.json', defaultTufLimits.rootBytesMax)
   if (bytes === undefined) return false
   const served = await parseMetadata('root', bytes, 'strict')
   const root = proposal.documents.find(({ role }) => role === 'root')
@@ -103,7 +103,7 @@ async function anchorFirstRoot(
     throw new CliError('refused', 'the first root that is served is not the one signed', {
       wayOut: doNotTrust,
     })
-  await ensureAnchor(context, session, rootDigestOf(served.bytes))
+  await ensureAnchor(context, connection, rootDigestOf(served.bytes))
   context.say(
     `Trust is anchored at root sha256:${rootDigestOf(served.bytes)}. Give this digest to the others (seaworthy login … --root).`,
   )

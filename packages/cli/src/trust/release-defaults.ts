@@ -8,7 +8,7 @@ import { computeBundleFiles, readReleaseOutline } from '@seaworthy/oci/release-c
 import { formatBytes } from '../output/format.ts'
 import { productContent } from '../registry.ts'
 import { reasonOf } from '../release-trees.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 
 /** A longer bundle is not fetched for a list of variables. */
 const layerBytesMax = 256 * 1024 * 1024
@@ -19,14 +19,14 @@ export type ReleaseDefaults =
   | { readonly unread: string; readonly version: string }
 
 export async function readReleaseDefaults(
-  session: Session,
+  connection: Connection,
   { running, platform, protocol }: Pick<DeviceView, 'running' | 'platform' | 'protocol'>,
 ): Promise<ReleaseDefaults> {
   const none = new Map<string, string>()
   if (running === null || protocol !== 'agent') return { defaults: none, version: null }
   const { product, version, sha256 } = running
   try {
-    const source = productContent(session, product)
+    const source = productContent(connection, product)
     const { platforms } = await readReleaseOutline(source, `sha256:${sha256}`)
     const bundle = platforms.find((one) => one.platform === platform)
     if (bundle?.kind !== 'bundle') return { defaults: none, version }

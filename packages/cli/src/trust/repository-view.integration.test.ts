@@ -11,12 +11,12 @@ import type { Transport } from '@seaworthy/std/http'
 import { dayMs, ManualClock } from '@seaworthy/std/time'
 import { createRepositorySimulator } from '@seaworthy/trust/testing'
 import { createContext } from '../context.ts'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import { changeConfig } from '../state/servers.ts'
 import { testPorts } from '../testing/ports.ts'
 import { openRepository, requireFresh } from './repository-view.ts'
 
-/** A session with a repository in memory, anchored at its first root. */
+/** A connection with a repository in memory, anchored at its first root. */
 async function openWorld(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-view-'))
   t.after(() => rm(folder, { recursive: true }))
@@ -39,7 +39,7 @@ async function openWorld(t: TestContext) {
   const ports = testPorts({ clock })
   const server = { url: 'https://x', logVerifierKey: '' }
   await changeConfig(ports, folder, () => ({ current: 'x', servers: { x: server } }))
-  const session: Session = {
+  const connection: Connection = {
     name: 'x',
     server,
     folder: join(folder, 'servers', 'x'),
@@ -55,12 +55,12 @@ async function openWorld(t: TestContext) {
     clock.advance(days * dayMs)
     repository.now = clock.now()
   }
-  return { repository, session, context, ports, advance }
+  return { repository, connection, context, ports, advance }
 }
 
 test('the first root seen is taken loudly, remembered, and all roles below it are verified', async (t) => {
-  const { session, context, ports, repository } = await openWorld(t)
-  const view = await openRepository(context, session)
+  const { connection, context, ports, repository } = await openWorld(t)
+  const view = await openRepository(context, connection)
   const digest = hash('sha256', repository.anchor, 'hex')
   assert.equal(view.anchor?.digest, digest)
   assert.match(
@@ -70,33 +70,33 @@ test('the first root seen is taken loudly, remembered, and all roles below it ar
   assert.deepEqual([...view.current.roles.keys()].toSorted(), ['targets', 'web', 'web.stable'])
   ports.err.text = ''
   await repository.rotateKeys('root', 3, 2)
-  assert.equal((await openRepository(context, session)).roots.length, 2)
+  assert.equal((await openRepository(context, connection)).roots.length, 2)
   assert.equal(ports.err.text, '')
 })
 
 test('T7 freeze: a repository whose timestamp has expired is refused', async (t) => {
-  const { session, context, advance } = await openWorld(t)
-  await openRepository(context, session)
+  const { connection, context, advance } = await openWorld(t)
+  await openRepository(context, connection)
   await advance(2)
-  await assert.rejects(openRepository(context, session), { code: 'freeze' })
+  await assert.rejects(openRepository(context, connection), { code: 'freeze' })
 })
 
 test('T7 rollback: a repository that went back after it was seen is refused', async (t) => {
-  const { session, context, repository } = await openWorld(t)
+  const { connection, context, repository } = await openWorld(t)
   const before = new Map(repository.files)
   await repository.addRelease('web', 'stable', '2.0')
-  await openRepository(context, session)
+  await openRepository(context, connection)
   for (const [name, bytes] of before) repository.files.set(name, bytes)
-  await assert.rejects(openRepository(context, session), { code: 'rollback' })
+  await assert.rejects(openRepository(context, connection), { code: 'rollback' })
 })
 
 test('an offline role that has expired is shown with a warning, so that it can be renewed, and vouches for nothing', async (t) => {
-  const { session, context, ports, repository, advance } = await openWorld(t)
-  await openRepository(context, session)
+  const { connection, context, ports, repository, advance } = await openWorld(t)
+  await openRepository(context, connection)
   await advance(70)
   await repository.publish()
   ports.err.text = ''
-  const view = await openRepository(context, session)
+  const view = await openRepository(context, connection)
   assert.match(
     ports.err.text,
     /WARNING: web\.stable has expired .* \(seaworthy trust renew web\.stable\)/,

@@ -27,8 +27,8 @@ import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatMs } from '../output/format.ts'
-import type { Session } from '../session.ts'
-import { requireLog } from '../session.ts'
+import type { Connection } from '../connection.ts'
+import { requireLog } from '../connection.ts'
 import type { Anchor } from './anchor.ts'
 import { builtAt, ensureAnchor } from './anchor.ts'
 import { trustStore, usingTrustState } from './state-store.ts'
@@ -54,32 +54,32 @@ export interface RepositoryView {
  */
 export async function openRepository(
   context: Context,
-  session: Session,
+  connection: Connection,
   products: readonly string[] | 'all' = 'all',
 ): Promise<RepositoryView> {
-  requireLog(session)
-  return openVerified(context, session, products)
+  requireLog(connection)
+  return openVerified(context, connection, products)
 }
 
 async function openVerified(
   context: Context,
-  session: Session,
+  connection: Connection,
   products: readonly string[] | 'all',
 ): Promise<RepositoryView> {
-  const anchor = await ensureAnchor(context, session)
+  const anchor = await ensureAnchor(context, connection)
   if (anchor === undefined) return { anchor, current: noMetadata, roots: [], files: [] }
-  return await usingTrustState(session.folder, () =>
-    refreshWhole(context, session, products, anchor),
+  return await usingTrustState(connection.folder, () =>
+    refreshWhole(context, connection, products, anchor),
   )
 }
 
 async function refreshWhole(
   context: Context,
-  session: Session,
+  connection: Connection,
   products: readonly string[] | 'all',
   anchor: Anchor,
 ): Promise<RepositoryView> {
-  const client = await openClient(context, session, anchor)
+  const client = await openClient(context, connection, anchor)
   for (const notice of await client.refresh()) context.warn(`Note: ${describeNotice(notice)}`)
   await loadRoles(client, products)
   const now = context.ports.clock.now()
@@ -94,13 +94,13 @@ async function refreshWhole(
   return await viewOf(client, anchor)
 }
 
-function openClient(context: Context, session: Session, anchor: Anchor): Promise<TufClient> {
+function openClient(context: Context, connection: Connection, anchor: Anchor): Promise<TufClient> {
   return openTufClient(
     { anchor: anchor.bytes, profile: 'strict', notBefore: builtAt, acceptExpiredOffline: true },
     {
       clock: context.ports.clock,
-      store: trustStore(session.folder, context),
-      fetchMetadata: createMetadataFetch(session),
+      store: trustStore(connection.folder, context),
+      fetchMetadata: createMetadataFetch(connection),
     },
   )
 }
@@ -116,16 +116,19 @@ async function viewOf(client: TufClient, anchor: Anchor): Promise<RepositoryView
  * nothing else can be verified, not even the audit log, because they are how stolen, lost and
  * mistaken online keys are replaced. Only the roots are seen then, and a warning says so.
  */
-export async function openForRoot(context: Context, session: Session): Promise<RepositoryView> {
+export async function openForRoot(
+  context: Context,
+  connection: Connection,
+): Promise<RepositoryView> {
   try {
-    return await openVerified(context, session, 'all')
+    return await openVerified(context, connection, 'all')
   } catch (error) {
     if (!isTrustError(error)) throw error
     if (error.code === 'state_unreadable' || error.code === 'root_chain_broken') throw error
-    const anchor = await ensureAnchor(context, session)
+    const anchor = await ensureAnchor(context, connection)
     if (anchor === undefined) throw error
-    const view = await usingTrustState(session.folder, async () => {
-      const client = await openClient(context, session, anchor)
+    const view = await usingTrustState(connection.folder, async () => {
+      const client = await openClient(context, connection, anchor)
       await client.refreshRoots()
       return await viewOf(client, anchor)
     })
@@ -141,21 +144,21 @@ export async function openForRoot(context: Context, session: Session): Promise<R
 /** Opens what is needed to judge changes of these roles. */
 export function openForRoles(
   context: Context,
-  session: Session,
+  connection: Connection,
   roles: Iterable<string>,
 ): Promise<RepositoryView> {
   return [...roles].every((role) => role === 'root')
-    ? openForRoot(context, session)
-    : openRepository(context, session)
+    ? openForRoot(context, connection)
+    : openRepository(context, connection)
 }
 
 /** Like `openRepository`, but for commands that make no sense without a root. */
 export async function requireRepository(
   context: Context,
-  session: Session,
+  connection: Connection,
   products: readonly string[] | 'all' = 'all',
 ): Promise<RepositoryView & { anchor: Anchor }> {
-  return requireAnchored(await openRepository(context, session, products))
+  return requireAnchored(await openRepository(context, connection, products))
 }
 
 /** Throws while the server has no root. */
@@ -234,10 +237,10 @@ function delegatedNames({ roles }: TrustedBytes, role: string): string[] {
  * whose anchor is older.
  */
 export async function fetchRootHistory(
-  session: Session,
+  connection: Connection,
   view: RepositoryView,
 ): Promise<Metadata<RootSigned>[]> {
-  const fetch = createMetadataFetch(session)
+  const fetch = createMetadataFetch(connection)
   const earlier: Metadata<RootSigned>[] = []
   const anchorVersion = view.roots[0]?.signed.version ?? 1
   for (let version = 1; version < anchorVersion; version++) {
@@ -249,7 +252,7 @@ export async function fetchRootHistory(
 }
 
 /** Metadata from the server's own repository. */
-export function createMetadataFetch({ transport, server }: Session): FetchMetadata {
+export function createMetadataFetch({ transport, server }: Connection): FetchMetadata {
   return async (name, bytesMax) => {
     const response = await transport({ method: 'GET', url: `${server.url}/tuf/${name}` })
     if (response.status === 200) {

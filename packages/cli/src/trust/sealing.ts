@@ -6,7 +6,7 @@ import type { SecretView } from '@seaworthy/api/secrets'
 import { sealSecret } from '@seaworthy/api/secrets'
 import { base64Decode, base64Encode } from '@seaworthy/std/bytes'
 import type { SecretEnvelope, SecretScope } from '@seaworthy/trust/secrets'
-import type { Session } from '../session.ts'
+import type { Connection } from '../connection.ts'
 import type { SettingTarget } from '../setting-scope.ts'
 import type { EnrolledDevice } from '../readers/verdicts.ts'
 
@@ -19,7 +19,7 @@ function scopeOf({ fleet, deviceId }: SettingTarget): SecretScope {
 
 /** Seals it to each of them, and brings the server what was sealed. */
 export async function sealToDevices(
-  { client }: Session,
+  { client }: Connection,
   envelope: SecretEnvelope,
   target: SettingTarget,
   secret: Pick<SecretView, 'name' | 'version'> & { readonly value: Uint8Array<ArrayBuffer> },

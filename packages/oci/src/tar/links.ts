@@ -26,21 +26,21 @@ const freeSteps = 65_536
 const stepsPerLink = 32
 
 /** A name on the way to a link. Names that lead to no link are never kept. */
-interface Place {
-  readonly above: Place | undefined
+interface TreeNode {
+  readonly above: TreeNode | undefined
   readonly name: string
-  readonly below: Map<string, Place>
+  readonly below: Map<string, TreeNode>
   target: string | undefined
   /** Where the link ends, once it was followed. */
   end: End | undefined
 }
 
 interface End {
-  readonly place: Place
-  /** The last name below the place, where no link is. */
+  readonly node: TreeNode
+  /** The last name below the node, where no link is. */
   readonly beyond: Beyond | undefined
   /** The links on the way, without those that they lead through in turn. */
-  readonly links: readonly Place[]
+  readonly links: readonly TreeNode[]
   readonly follows: number
   readonly waiting: number
 }
@@ -65,7 +65,7 @@ export interface Links {
 }
 
 export function readLinks(tree: Tree): Links {
-  const root = createPlace(undefined, '')
+  const root = createNode(undefined, '')
   const paths: string[] = []
   for (const [path, target] of tree) {
     if (target === undefined) continue
@@ -74,25 +74,25 @@ export function readLinks(tree: Tree): Links {
   }
   let stepsLeft = freeSteps + stepsPerLink * paths.length
 
-  const walk = (from: Place, names: readonly string[], depth: number): End | undefined => {
-    let place = from
+  const walk = (from: TreeNode, names: readonly string[], depth: number): End | undefined => {
+    let node = from
     let beyond: Beyond | undefined
-    const links: Place[] = []
+    const links: TreeNode[] = []
     let follows = 0
     let waiting = names.length
     for (const [i, name] of names.entries()) {
       if (name === '' || name === '.') continue
       if (name === '..') {
         if (beyond !== undefined) beyond = beyond.before
-        else if (place.above === undefined) return undefined
-        else place = place.above
+        else if (node.above === undefined) return undefined
+        else node = node.above
         continue
       }
-      const next = beyond === undefined ? place.below.get(name) : undefined
+      const next = beyond === undefined ? node.below.get(name) : undefined
       if (next === undefined) {
         beyond = { name, before: beyond }
       } else if (next.target === undefined) {
-        place = next
+        node = next
       } else {
         const end = follow(next, depth)
         if (end === undefined) return undefined
@@ -100,14 +100,14 @@ export function readLinks(tree: Tree): Links {
         follows += end.follows
         waiting = Math.max(waiting, names.length - i - 1 + end.waiting)
         if (follows > followsMax || waiting > waitingMax) return undefined
-        ;({ place, beyond } = end)
+        ;({ node, beyond } = end)
       }
     }
-    return { place, beyond, links, follows, waiting }
+    return { node, beyond, links, follows, waiting }
   }
 
   // A circle shows as a link that is followed too deep.
-  const follow = (link: Place, depth: number): End | undefined => {
+  const follow = (link: TreeNode, depth: number): End | undefined => {
     if (link.end !== undefined) return link.end
     if (depth === followsMax) return undefined
     const names = link.target!.split('/')
@@ -134,35 +134,35 @@ export function readLinks(tree: Tree): Links {
       const end = walk(root, path.split('/'), 0)
       if (end === undefined) return undefined
       const steps: string[] = []
-      const list = (links: readonly Place[]) => {
+      const list = (links: readonly TreeNode[]) => {
         for (const link of links) {
           steps.push(pathOf(link))
           list(link.end!.links)
         }
       }
       list(end.links)
-      return [...steps, pathOf(end.place, end.beyond)]
+      return [...steps, pathOf(end.node, end.beyond)]
     },
   }
 }
 
-function pathOf(place: Place, last?: Beyond): string {
+function pathOf(node: TreeNode, last?: Beyond): string {
   const names: string[] = []
   for (let at = last; at !== undefined; at = at.before) names.push(at.name)
-  for (let at = place; at.above !== undefined; at = at.above) names.push(at.name)
+  for (let at = node; at.above !== undefined; at = at.above) names.push(at.name)
   return names.toReversed().join('/')
 }
 
-function createPlace(above: Place | undefined, name: string): Place {
+function createNode(above: TreeNode | undefined, name: string): TreeNode {
   return { above, name, below: new Map(), target: undefined, end: undefined }
 }
 
-function plant(root: Place, path: string): Place {
-  let place = root
+function plant(root: TreeNode, path: string): TreeNode {
+  let node = root
   for (const name of path.split('/')) {
-    let next = place.below.get(name)
-    if (next === undefined) place.below.set(name, (next = createPlace(place, name)))
-    place = next
+    let next = node.below.get(name)
+    if (next === undefined) node.below.set(name, (next = createNode(node, name)))
+    node = next
   }
-  return place
+  return node
 }

@@ -1,5 +1,5 @@
 /** CycloneDX 1.6 (ECMA-424), as JSON. */
-import type { Placed } from '../components.ts'
+import type { FoundComponent } from '../components.ts'
 import { gatherComponents } from '../components.ts'
 import type { Scan } from '../scan.ts'
 import { scanVersion } from '../scan.ts'
@@ -57,7 +57,7 @@ function viewDistribution({ id, versionId }: NonNullable<Scan['distribution']>) 
   }
 }
 
-function viewComponent({ component, paths }: Placed) {
+function viewComponent({ component, paths }: FoundComponent) {
   const { purl, name, version, licence, source } = component
   const [group, short] = splitScope(name)
   const properties = source && [

@@ -1,6 +1,6 @@
 /** SPDX 2.3 (ISO/IEC 5962 is 2.2.1), as JSON. */
 import { createHash } from 'node:crypto'
-import type { Placed } from '../components.ts'
+import type { FoundComponent } from '../components.ts'
 import { gatherComponents } from '../components.ts'
 import type { Scan } from '../scan.ts'
 import { scanVersion } from '../scan.ts'
@@ -67,7 +67,7 @@ export function formatSpdx(scan: Scan, subject: Subject): string {
   return `${JSON.stringify(document, undefined, 2)}\n`
 }
 
-function viewPackage({ component, paths }: Placed, words: Map<string, string>) {
+function viewPackage({ component, paths }: FoundComponent, words: Map<string, string>) {
   const { purl, name, version, licence, source } = component
   const [first, ...others] = paths
   const found = `found in ${first}${others.length > 0 ? `, and in ${others.join(', ')}` : ''}`

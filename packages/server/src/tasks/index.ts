@@ -8,6 +8,7 @@ import type { LogKeeper } from '../app/access/index.ts'
 import type { App } from '../app/app.ts'
 import { createAcmeRenewal } from './acme-renewal.ts'
 import { createAssertionExpiry } from './assertion-expiry.ts'
+import type { LogMemory } from './audit-log-memory.ts'
 import { createLogSequencer } from './audit-log-sequencer.ts'
 import { createContentCheck } from './check-content.ts'
 import { createGarbageCollection, createStorageCount } from './collect-garbage.ts'
@@ -23,7 +24,25 @@ import { createRebootLockWatch } from './reboot-locks.ts'
 import { createRetention } from './retention.ts'
 import { createMemberCounts } from './rollout-members.ts'
 import { createRolloutReconciler } from './rollout-reconciler.ts'
-import type { LogMemory } from './audit-log-memory.ts'
+
+type TaskApp = Pick<
+  App,
+  | 'callerLog'
+  | 'clock'
+  | 'credentialKey'
+  | 'db'
+  | 'health'
+  | 'log'
+  | 'masterKey'
+  | 'metrics'
+  | 'releases'
+  | 'rollouts'
+  | 'random'
+  | 'sleep'
+  | 'store'
+  | 'tracer'
+  | 'trust'
+>
 
 export interface TaskOptions {
   readonly keeper: LogKeeper
@@ -34,7 +53,10 @@ export interface TaskOptions {
   readonly opened: Promise<void>
 }
 
-export function startTasks(app: App, { keeper, memory, acme, opened }: TaskOptions): LeaderTasks {
+export function startTasks(
+  app: TaskApp,
+  { keeper, memory, acme, opened }: TaskOptions,
+): LeaderTasks {
   const tasks = [
     createLogSequencer(app, keeper, memory),
     createMetadataRenewal(app),

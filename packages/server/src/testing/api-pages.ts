@@ -44,7 +44,7 @@ export interface ApiDocument {
   }
 }
 
-interface Place {
+interface NamedOperation {
   readonly method: string
   readonly path: string
   readonly operation: Operation
@@ -53,7 +53,7 @@ interface Place {
 /** The text of each page by its file name. */
 export function renderApi(document: ApiDocument): Map<string, string> {
   const places = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]): Place => ({
+    Object.entries(methods).map(([method, operation]): NamedOperation => ({
       method: method.toUpperCase(),
       path,
       operation,
@@ -73,7 +73,7 @@ const titleOf = (name: string) => name[0]!.toUpperCase() + name.slice(1).replace
 
 function renderIndex(
   { components }: ApiDocument,
-  resources: readonly { name: string; list: readonly Place[] }[],
+  resources: readonly { name: string; list: readonly NamedOperation[] }[],
 ): string {
   const rows = resources.flatMap(({ name, list }) =>
     list.map(({ method, path, operation: { operationId, summary } }) => {
@@ -110,7 +110,7 @@ function renderIndex(
   ].join('\n')
 }
 
-function renderPage(name: string, list: readonly Place[]): string {
+function renderPage(name: string, list: readonly NamedOperation[]): string {
   const head = `# ${titleOf(name)}\n\nMade from \`/openapi.json\`; [all routes and problems](README.md).\n`
   return [head, ...list.map(renderOperation)].join('\n')
 }
@@ -140,7 +140,7 @@ function callersOf(operation: Operation): string {
   return sentences.join(' ')
 }
 
-function renderOperation({ method, path, operation }: Place): string {
+function renderOperation({ method, path, operation }: NamedOperation): string {
   const { operationId, summary, parameters, requestBody, responses } = operation
   const lines = [`## ${operationId}`, '', `\`${method} ${path}\``, '', summary, '']
   lines.push(callersOf(operation), '')

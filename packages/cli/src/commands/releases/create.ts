@@ -23,7 +23,7 @@ import { requireVersionOf } from '../../names.ts'
 import { formatBytes, formatCount, harmless } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
 import { createSbomDescriber } from '../../release-sboms.ts'
-import { withSession } from '../../session.ts'
+import { withConnection } from '../../connection.ts'
 import { makeWorkFolder } from '../../state/work-folders.ts'
 import { describeRelease } from './view.ts'
 
@@ -90,12 +90,12 @@ export async function createReleaseFrom(
       })
     }
     for (const line of describeDropped(built.dropped)) context.warn(line)
-    await withSession(context, async (session) => {
+    await withConnection(context, async (connection) => {
       await pushWithProgress(context, layout, {
         digest: built.descriptor.digest,
-        target: productContent(session, product),
+        target: productContent(connection, product),
       })
-      const view = await session.client.call(createRelease, {
+      const view = await connection.client.call(createRelease, {
         params: { product },
         body: { version, digest: built.descriptor.digest },
       })
@@ -119,7 +119,7 @@ async function findProduct(
   product: string,
   version: string,
 ): Promise<{ kind: ProductView['kind']; existing: string | undefined }> {
-  return await withSession(context, async ({ client }) => {
+  return await withConnection(context, async ({ client }) => {
     const { kind } = await client.call(showProduct, { params: { product } })
     try {
       const { digest } = await client.call(showRelease, { params: { product, version } })

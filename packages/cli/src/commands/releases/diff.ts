@@ -10,7 +10,7 @@ import {
   describeRest,
 } from '../../trust/release-changes.ts'
 import { createTreeReader } from '../../release-trees.ts'
-import { withSession } from '../../session.ts'
+import { withConnection } from '../../connection.ts'
 
 export async function diffReleases(
   context: Context,
@@ -18,12 +18,12 @@ export async function diffReleases(
   versions: readonly [before: string, after: string],
   options: { all?: boolean },
 ): Promise<void> {
-  await withSession(context, async (session) => {
-    const source = productContent(session, product)
+  await withConnection(context, async (connection) => {
+    const source = productContent(connection, product)
     const reader = createTreeReader(context, source)
     const outlines = await Promise.all(
       versions.map(async (version) => {
-        const view = await session.client.call(showRelease, { params: { product, version } })
+        const view = await connection.client.call(showRelease, { params: { product, version } })
         return await reader.outline(parseDigest(view.digest))
       }),
     )

@@ -5,8 +5,8 @@ import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { productContent } from '../../registry.ts'
 import { writeExport } from '../../release-export.ts'
-import type { Session } from '../../session.ts'
-import { withSession } from '../../session.ts'
+import type { Connection } from '../../connection.ts'
+import { withConnection } from '../../connection.ts'
 import { requireEmptyFolder } from '../../state/files.ts'
 import { requireRegistered } from '../../trust/open-proposals.ts'
 import { fetchRootHistory, requireRepository } from '../../trust/repository-view.ts'
@@ -19,18 +19,18 @@ export async function exportRelease(
 ): Promise<void> {
   const { output } = options
   await requireEmptyFolder(output)
-  await withSession(context, async (session) => {
-    const view = await requireRepository(context, session, [product])
+  await withConnection(context, async (connection) => {
+    const view = await requireRepository(context, connection, [product])
     const find = () => findSigned(view.current, product, version, options.channel)
-    const release = await explainingAbsence(session, { product, version }, find)
+    const release = await explainingAbsence(connection, { product, version }, find)
     const progress = context.progress('export')
     let doneBytes = 0
     await writeExport({
       folder: output,
       release,
       view,
-      roots: await fetchRootHistory(session, view),
-      source: productContent(session, product),
+      roots: await fetchRootHistory(connection, view),
+      source: productContent(connection, product),
       random: context.ports.random,
       onProgress: (bytes) => progress.update((doneBytes += bytes)),
     })
@@ -43,14 +43,14 @@ export async function exportRelease(
 
 /** Says of a release that nobody has made that it is not there, rather than not signed. */
 export async function explainingAbsence(
-  session: Session,
+  connection: Connection,
   named: { readonly product: string; readonly version: string },
   find: () => Release,
 ): Promise<Release> {
   try {
     return find()
   } catch (error) {
-    await requireRegistered(session, named)
+    await requireRegistered(connection, named)
     throw error
   }
 }

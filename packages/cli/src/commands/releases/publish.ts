@@ -14,7 +14,7 @@ import { requireName, requireVersionOf } from '../../names.ts'
 import { collect, wholeNumber } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
 import { productContent } from '../../registry.ts'
-import { withSession } from '../../session.ts'
+import { withConnection } from '../../connection.ts'
 import { describeContentChange } from '../../trust/proposed-content.ts'
 import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { propose } from '../../trust/proposing.ts'
@@ -71,14 +71,14 @@ async function publish(
   requireName('channel', options.channel)
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
-  await withSession(context, async (session) => {
-    const { current } = await requireRepository(context, session, [product])
-    await requireRole(session, current, channelRole(product, options.channel))
-    const view = await session.client.call(showRelease, { params: { product, version } })
-    const source = productContent(session, product)
+  await withConnection(context, async (connection) => {
+    const { current } = await requireRepository(context, connection, [product])
+    await requireRole(connection, current, channelRole(product, options.channel))
+    const view = await connection.client.call(showRelease, { params: { product, version } })
+    const source = productContent(connection, product)
     const content = await describeContent(source, { ...view, channel: options.channel })
     const before = newestOf(current, product, options.channel)
-    await propose(context, session, {
+    await propose(context, connection, {
       intent: {
         kind: 'publish',
         content: {
@@ -152,10 +152,10 @@ async function withdraw(
   requireName('channel', options.channel)
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
-  await withSession(context, async (session) => {
-    const { current } = await requireRepository(context, session, [product])
-    await requireRole(session, current, channelRole(product, options.channel))
-    await propose(context, session, {
+  await withConnection(context, async (connection) => {
+    const { current } = await requireRepository(context, connection, [product])
+    await requireRole(connection, current, channelRole(product, options.channel))
+    await propose(context, connection, {
       intent: { kind: 'withdraw', product, channel: options.channel, version },
       current,
       keys: signers,

@@ -11,7 +11,7 @@ import { formatAgo, formatBytes, shortDigest } from '../../output/format.ts'
 import { collect, collectPlatforms } from '../../options.ts'
 import { ParseEnd } from '../../parse-end.ts'
 import type { CliPorts } from '../../ports.ts'
-import { collectPages, withSession } from '../../session.ts'
+import { collectPages, withConnection } from '../../connection.ts'
 import type { CreateReleaseOptions } from './create.ts'
 import { createReleaseFrom } from './create.ts'
 import { diffReleases } from './diff.ts'
@@ -121,7 +121,7 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
 }
 
 async function list(context: Context, product: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const releases = await collectPages((query) =>
       client.call(listReleases, { params: { product }, query }),
     )
@@ -148,7 +148,7 @@ async function list(context: Context, product: string): Promise<void> {
 }
 
 async function show(context: Context, product: string, version: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(showRelease, { params: { product, version } })
     context.show(view, () => describeRelease(context, view))
   })

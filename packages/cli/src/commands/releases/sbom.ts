@@ -14,8 +14,8 @@ import type { Context } from '../../context.ts'
 import { exitCodes } from '../../exit-codes.ts'
 import { CliError } from '../../failure.ts'
 import { productContent } from '../../registry.ts'
-import type { Session } from '../../session.ts'
-import { withSession } from '../../session.ts'
+import type { Connection } from '../../connection.ts'
+import { withConnection } from '../../connection.ts'
 import { requireRepository } from '../../trust/repository-view.ts'
 import { findSigned } from './export.ts'
 
@@ -32,8 +32,8 @@ export async function showSbom(
   version: string,
   options: SbomOptions,
 ): Promise<void> {
-  await withSession(context, async (session) => {
-    const { platform, digest, bytes } = await fetchSbom(context, session, {
+  await withConnection(context, async (connection) => {
+    const { platform, digest, bytes } = await fetchSbom(context, connection, {
       ...{ product, version },
       ...options,
     })
@@ -56,12 +56,12 @@ export async function showSbom(
 /** A document of the release that a channel's keys have signed, or else the server's. */
 export async function fetchSbom(
   context: Context,
-  session: Session,
+  connection: Connection,
   wanted: { product: string; version: string } & SbomOptions,
 ): Promise<{ platform: string; digest: Digest; bytes: Uint8Array }> {
   const { product, version, format } = wanted
-  const source = productContent(session, product)
-  const { release } = await readReleaseIndex(source, await findRelease(context, session, wanted))
+  const source = productContent(connection, product)
+  const { release } = await readReleaseIndex(source, await findRelease(context, connection, wanted))
   const mediaType = mediaTypeOf[format]
   const platform = choosePlatform([...release.platforms.keys()], wanted.platform)
   const artifact = findDocuments(release, mediaType).get(platform)
@@ -81,17 +81,17 @@ export async function fetchSbom(
 /** The release that a channel's keys have signed, or else the one that the server has. */
 async function findRelease(
   context: Context,
-  session: Session,
+  connection: Connection,
   { product, version, channel }: { product: string; version: string; channel?: string },
 ): Promise<Digest> {
-  const { current } = await requireRepository(context, session, [product])
+  const { current } = await requireRepository(context, connection, [product])
   try {
     return parseDigest(`sha256:${findSigned(current, product, version, channel).sha256}`)
   } catch (error) {
     if (!(error instanceof CliError) || channel !== undefined) throw error
     if (error.exitCode !== exitCodes.notFound) throw error
   }
-  const { digest } = await session.client.call(showRelease, { params: { product, version } })
+  const { digest } = await connection.client.call(showRelease, { params: { product, version } })
   context.warn(`Nobody has signed ${product} ${version}.`)
   return parseDigest(digest)
 }

@@ -30,7 +30,7 @@ import { exportFormat } from '../../release-export.ts'
 import type { SbomCheck } from '../../release-sboms.ts'
 import { describeSboms } from '../../release-sboms.ts'
 import { createTreeReader } from '../../release-trees.ts'
-import { withSession } from '../../session.ts'
+import { withConnection } from '../../connection.ts'
 import { isTaken, readBounded } from '../../state/files.ts'
 import { requireRoot } from '../../trust/anchor.ts'
 import { verifyOffline } from '../../trust/offline.ts'
@@ -48,13 +48,13 @@ export async function verifyReleaseOnline(
   version: string,
   options: VerifyOptions,
 ): Promise<void> {
-  await withSession(context, async (session) => {
-    await requireRoot(context, session, options.root)
-    const view = await requireRepository(context, session, [product])
+  await withConnection(context, async (connection) => {
+    await requireRoot(context, connection, options.root)
+    const view = await requireRepository(context, connection, [product])
     const find = () => findSigned(view.current, product, version, options.channel)
-    const release = await explainingAbsence(session, { product, version }, find)
+    const release = await explainingAbsence(connection, { product, version }, find)
     requireFresh(context, view, [product, channelRole(product, release.channel)])
-    const content = await verifyContent(context, productContent(session, product), release)
+    const content = await verifyContent(context, productContent(connection, product), release)
     report(context, { release, ...content, rootDigest: view.anchor.digest, notes: [] })
   })
 }

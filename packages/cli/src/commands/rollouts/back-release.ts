@@ -21,8 +21,8 @@ import { CliError, doNotTrust } from '../../failure.ts'
 import type { NamedKey } from '../../keys/key-files.ts'
 import { createPassphraseSource } from '../../keys/key-files.ts'
 import { productContent } from '../../registry.ts'
-import type { Session } from '../../session.ts'
-import { collectPages } from '../../session.ts'
+import type { Connection } from '../../connection.ts'
+import { collectPages } from '../../connection.ts'
 import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { onlineSigning, fetchProposal, propose, submitSignatures } from '../../trust/proposing.ts'
 import { describeMissing, showProposalText, signWithKeys } from '../../trust/signing.ts'
@@ -171,7 +171,7 @@ interface PublishInput {
  */
 export async function publishAgain(
   context: Context,
-  session: Session,
+  connection: Connection,
   input: PublishInput,
 ): Promise<boolean> {
   const { way, rollout } = input
@@ -179,8 +179,8 @@ export async function publishAgain(
     context.say(`${way.version} is published already.`)
     return true
   }
-  const source = productContent(session, rollout.product)
-  const content = await ensureRelease(context, session, source, input)
+  const source = productContent(connection, rollout.product)
+  const content = await ensureRelease(context, connection, source, input)
   if (!signedReleases(input.current, rollout).some(({ sha256 }) => sha256 === rollout.sha256)) {
     context.warn(
       context.paint.yellow(
@@ -196,9 +196,9 @@ export async function publishAgain(
   )
   // The only JSON document is printed at the very end.
   const quiet: Context = { ...context, show: () => {} }
-  const open = await findOpenProposal(session, rollout, content)
+  const open = await findOpenProposal(connection, rollout, content)
   if (open === undefined) {
-    const view = await propose(quiet, session, {
+    const view = await propose(quiet, connection, {
       intent: { kind: 'publish', content },
       current: input.current,
       keys: input.signers,
@@ -223,9 +223,9 @@ export async function publishAgain(
     isStrict: true,
     content: shown,
     acceptUnchecked: input.options.unchecked,
-    ...onlineSigning(session),
+    ...onlineSigning(connection),
   })
-  const { state } = await submitSignatures(quiet, session, signed, {
+  const { state } = await submitSignatures(quiet, connection, signed, {
     view: open.view,
     leaveOpen: !input.options.apply,
   })
@@ -238,12 +238,12 @@ export async function publishAgain(
  */
 async function ensureRelease(
   context: Context,
-  session: Session,
+  connection: Connection,
   content: ContentSource & ContentTarget,
   { way, rollout, options }: PublishInput,
 ): Promise<PublishedContent> {
   const { product, channel } = rollout
-  const registered = await session.client.call(showRelease, {
+  const registered = await connection.client.call(showRelease, {
     params: { product, version: way.before },
   })
   if (way.signed === undefined) {
@@ -256,7 +256,7 @@ async function ensureRelease(
   const signedDigest = way.signed === undefined ? registered.digest : `sha256:${way.signed.sha256}`
   const index = await renameIndex(content, parseDigest(signedDigest), product, way)
   const { digest } = index.descriptor
-  const existing = await findRelease(session, product, way.version)
+  const existing = await findRelease(connection, product, way.version)
   if (existing !== undefined && existing !== digest) {
     throw new CliError('refused', `${product} has another release ${way.version} already`, {
       wayOut: 'Give the release of the way back another name: --release-version VERSION.',
@@ -265,7 +265,7 @@ async function ensureRelease(
   if (existing === undefined) {
     const { bytes, descriptor } = index
     await content.putManifest({ bytes, mediaType: descriptor.mediaType, digest })
-    await session.client.call(createRelease, {
+    await connection.client.call(createRelease, {
       params: { product },
       body: { version: way.version, digest },
     })
@@ -303,12 +303,12 @@ async function renameIndex(
 }
 
 async function findRelease(
-  session: Session,
+  connection: Connection,
   product: string,
   version: string,
 ): Promise<string | undefined> {
   try {
-    return (await session.client.call(showRelease, { params: { product, version } })).digest
+    return (await connection.client.call(showRelease, { params: { product, version } })).digest
   } catch (error) {
     if (error instanceof ProblemError && error.status === 404) return undefined
     throw error
@@ -317,16 +317,16 @@ async function findRelease(
 
 /** Finds a proposal of the same content that an earlier run left waiting for signatures. */
 async function findOpenProposal(
-  session: Session,
+  connection: Connection,
   { product, channel }: RolloutView,
   wanted: PublishedContent,
 ) {
   const open = await collectPages((query) =>
-    session.client.call(listProposals, { query: { ...query, state: 'open' } }),
+    connection.client.call(listProposals, { query: { ...query, state: 'open' } }),
   )
   for (const { id, kind } of open) {
     if (kind !== 'publish') continue
-    const found = await fetchProposal(session, id)
+    const found = await fetchProposal(connection, id)
     const { intent } = found.proposal
     if (intent.kind !== 'publish') continue
     const { content } = intent

@@ -11,8 +11,8 @@ import type { BodyOf } from '@seaworthy/api/route'
 import { describePolicy } from '@seaworthy/fleet/rollouts'
 import type { Context } from '../../context.ts'
 import { readNamedKeys } from '../../keys/key-files.ts'
-import type { Session } from '../../session.ts'
-import { collectPages, withSession } from '../../session.ts'
+import type { Connection } from '../../connection.ts'
+import { collectPages, withConnection } from '../../connection.ts'
 import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { requireRepository } from '../../trust/repository-view.ts'
 import { requireSigning } from '../../trust/signing.ts'
@@ -37,8 +37,8 @@ export async function goBack(
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   const policy = await policyOf(withoutWaiting(options))
-  await withSession(context, async (session) => {
-    const { client } = session
+  await withConnection(context, async (connection) => {
+    const { client } = connection
     const rollout = await client.call(showRollout, { params: { rolloutId } })
     const fleet = await client.call(showFleet, { params: { fleet: rollout.fleet } })
     const rollouts = await collectPages((query) =>
@@ -46,17 +46,17 @@ export async function goBack(
     )
     const known = rollouts.find((one) => one.wayBackOf === rolloutId && one.state !== 'aborted')
     if (known !== undefined) return showKnown(context, known)
-    const { current } = await requireRepository(context, session, [rollout.product])
+    const { current } = await requireRepository(context, connection, [rollout.product])
     const before = findVersionBefore({ rollout, fleet, rollouts, current }, options.to)
     const way = planWayBack({ rollout, current, before: before.version }, options)
     describeWay(context, { rollout, way, why: before.why })
     const wanted = { fleet: fleet.name, version: way.version, policy, wayBackOf: rolloutId }
     if (options.dryRun === true) {
-      await requirePossible(session, way, wanted)
+      await requirePossible(connection, way, wanted)
       return showPlan(context, way, policy)
     }
-    await warnOthers(context, session, rollout)
-    const isPublished = await publishAgain(context, session, {
+    await warnOthers(context, connection, rollout)
+    const isPublished = await publishAgain(context, connection, {
       way,
       rollout,
       current,
@@ -65,7 +65,7 @@ export async function goBack(
     })
     if (!isPublished) return showWaiting(context, rollout, way)
     context.say('3. Move the devices that run the bad release to it')
-    const view = await createPatiently(context, session, wanted)
+    const view = await createPatiently(context, connection, wanted)
     context.show({ release: way.version, rollout: view }, () => [
       ...describeRollout(context, view, { isShort: true }),
       '',
@@ -121,7 +121,7 @@ function showPlan(context: Context, way: WayBack, policy: Policy): void {
  * signed, and says so last, when nothing else prevents the rollout.
  */
 async function requirePossible(
-  { client }: Session,
+  { client }: Connection,
   way: WayBack,
   body: BodyOf<typeof checkRollout>,
 ): Promise<void> {
@@ -158,7 +158,7 @@ function showWaiting(context: Context, rollout: RolloutView, way: WayBack): void
  */
 async function warnOthers(
   context: Context,
-  { client }: Session,
+  { client }: Connection,
   { product, channel }: RolloutView,
 ): Promise<void> {
   const fleets = await collectPages<FleetView>((query) => client.call(listFleets, { query }))
@@ -184,7 +184,7 @@ const visibleMsMax = 15_000
 /** A publication takes a moment to reach every process of the server. */
 async function createPatiently(
   context: Context,
-  { client }: Session,
+  { client }: Connection,
   body: { fleet: string; version: string; policy: Policy; wayBackOf: string },
 ): Promise<RolloutView> {
   const { clock, sleep, signal } = context.ports

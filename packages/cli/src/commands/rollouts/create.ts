@@ -10,8 +10,8 @@ import { describePolicy } from '@seaworthy/fleet/rollouts'
 import type { Context } from '../../context.ts'
 import { formatCount, harmless } from '../../output/format.ts'
 import { CliError } from '../../failure.ts'
-import type { Session } from '../../session.ts'
-import { withSession } from '../../session.ts'
+import type { Connection } from '../../connection.ts'
+import { withConnection } from '../../connection.ts'
 import { notPublished } from '../../trust/open-proposals.ts'
 import type { PolicyOptions } from './policy-options.ts'
 import { policyOf } from './policy-options.ts'
@@ -48,8 +48,8 @@ export async function createRolloutOf(
 ): Promise<void> {
   const policy = await policyOf(options)
   const { product, version } = options.release
-  await withSession(context, async (session) => {
-    const { client } = session
+  await withConnection(context, async (connection) => {
+    const { client } = connection
     const fleet = await client.call(showFleet, { params: { fleet: options.fleet } })
     if (fleet.product !== product) {
       throw new CliError('usage', `the fleet ${fleet.name} runs ${fleet.product}, not ${product}`)
@@ -62,7 +62,9 @@ export async function createRolloutOf(
     }
     const release = { product, version, channel: fleet.channel }
     if (options.dryRun === true) {
-      const { waves } = await explained(session, release, () => client.call(checkRollout, { body }))
+      const { waves } = await explained(connection, release, () =>
+        client.call(checkRollout, { body }),
+      )
       // The JSON form is what `--policy` reads.
       return context.show(policy, () => [
         `Would move the fleet ${fleet.name} to ${product}@${version}${options.startAt === undefined ? '' : `, from ${options.startAt} on`}.`,
@@ -73,7 +75,7 @@ export async function createRolloutOf(
         'Nothing prevents it now. Nothing was begun.',
       ])
     }
-    const view = await explained(session, release, () => client.call(createRollout, { body }))
+    const view = await explained(connection, release, () => client.call(createRollout, { body }))
     context.show(view, () => [
       ...describeRollout(context, view, { isShort: true }),
       '',
@@ -86,7 +88,7 @@ export async function createRolloutOf(
 
 /** Says of a release that is not on its channel what it waits for. */
 async function explained<T>(
-  session: Session,
+  connection: Connection,
   release: Parameters<typeof notPublished>[1],
   call: () => Promise<T>,
 ): Promise<T> {
@@ -94,7 +96,7 @@ async function explained<T>(
     return await call()
   } catch (error) {
     const isUnpublished = error instanceof ProblemError && error.code === 'release_not_published'
-    throw isUnpublished ? await notPublished(session, release) : error
+    throw isUnpublished ? await notPublished(connection, release) : error
   }
 }
 

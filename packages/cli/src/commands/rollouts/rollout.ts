@@ -16,7 +16,7 @@ import { addHelpBelow } from '../../help.ts'
 import { oneOf, wholeNumber } from '../../options.ts'
 import { formatAgo } from '../../output/format.ts'
 import type { CliPorts } from '../../ports.ts'
-import { collectPages, withSession } from '../../session.ts'
+import { collectPages, withConnection } from '../../connection.ts'
 import { addContentOptions, addSigningOptions } from '../proposal-options.ts'
 import type { BackOptions } from './back.ts'
 import { goBack } from './back.ts'
@@ -162,7 +162,7 @@ interface ListOptions {
 }
 
 async function list(context: Context, filter: ListOptions): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const rollouts = await collectPages((query) =>
       client.call(listRollouts, { query: { ...query, ...filter } }),
     )
@@ -188,7 +188,7 @@ async function list(context: Context, filter: ListOptions): Promise<void> {
 }
 
 async function show(context: Context, rolloutId: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(showRollout, { params: { rolloutId } })
     context.show(view, () => describeRollout(context, view))
   })
@@ -207,7 +207,7 @@ async function changeState(
       `Abort ${rolloutId} for good? A rollout to the same release is a new one.`,
     )
   }
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(stateRoutes[change], {
       params: { rolloutId },
       body: reason === undefined ? {} : { reason },
@@ -217,7 +217,7 @@ async function changeState(
 }
 
 async function approve(context: Context, rolloutId: string, wave: number): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const view = await client.call(approveRollout, { params: { rolloutId }, body: { wave } })
     context.show(view, () => describeRollout(context, view, { isShort: true }))
   })

@@ -8,7 +8,7 @@ import { maxOf } from '@seaworthy/std/numbers'
 import type { Context } from '../../context.ts'
 import { drawCurve } from '../../output/bars.ts'
 import { formatAgo, formatCount } from '../../output/format.ts'
-import { collectPages, withSession } from '../../session.ts'
+import { collectPages, withConnection } from '../../connection.ts'
 
 export { updateStates }
 
@@ -22,7 +22,7 @@ export async function showUpdates(
   rolloutId: string,
   { state, limit }: UpdatesOptions,
 ): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     // One update more than wanted tells that there are more.
     const found = await collectPages(
       (query) =>
@@ -56,7 +56,7 @@ type History = ReplyOf<typeof showRolloutHistory>
 const curveWidth = 60
 
 export async function showHistory(context: Context, rolloutId: string): Promise<void> {
-  await withSession(context, async ({ client }) => {
+  await withConnection(context, async ({ client }) => {
     const params = { rolloutId }
     const history = await client.call(showRolloutHistory, { params })
     if (context.options.json) return context.show(history, () => [])

@@ -3,7 +3,7 @@ import { formatInstant } from '@seaworthy/std/time'
 import type { Context } from '../../context.ts'
 import { ExitCodeError } from '../../failure.ts'
 import { exitCodes } from '../../exit-codes.ts'
-import { logSettings, withSession } from '../../session.ts'
+import { logSettings, withConnection } from '../../connection.ts'
 import { checkLog } from '../../state/audit-log.ts'
 import { printableJson } from '@seaworthy/std/printable'
 import { harmlessLine } from '../../output/harmless.ts'
@@ -17,11 +17,11 @@ import { describeChange, drawRollout } from './watch-screen.ts'
  * because of failures.
  */
 export async function watchRollout(context: Context, rolloutId: string): Promise<void> {
-  await withSession(context, async (session) => {
+  await withConnection(context, async (connection) => {
     const outcome = await followRollout(context.ports, {
-      client: session.client,
+      client: connection.client,
       // A server that was away may come back with another history.
-      recheck: () => checkLog(logSettings(context, session)),
+      recheck: () => checkLog(logSettings(context, connection)),
       rolloutId,
       show: createDisplay(context),
     })

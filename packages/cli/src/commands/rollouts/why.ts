@@ -6,7 +6,7 @@ import { formatWhen } from '@seaworthy/fleet/rollouts'
 import { parseInstant } from '@seaworthy/std/time'
 import { formatAgo, harmless } from '../../output/format.ts'
 import { findDeviceId } from '../../find-device.ts'
-import { withSession } from '../../session.ts'
+import { withConnection } from '../../connection.ts'
 
 export async function explainDeviceIn(
   context: Context,
@@ -14,9 +14,9 @@ export async function explainDeviceIn(
   given: string,
   { timeZone = context.ports.timeZone }: { timeZone?: string },
 ): Promise<void> {
-  await withSession(context, async (session) => {
-    const { client } = session
-    const deviceId = await findDeviceId(session, given)
+  await withConnection(context, async (connection) => {
+    const { client } = connection
+    const deviceId = await findDeviceId(connection, given)
     const why = await client.call(explainRollout, {
       params: { rolloutId, deviceId },
       query: { timeZone },

@@ -54,7 +54,7 @@ export interface GivenAnswer {
   readonly state: string
   readonly iss?: string | undefined
 }
-interface Place {
+interface Caller {
   readonly site: Site
   readonly kept: string | undefined
   readonly network: string
@@ -78,7 +78,7 @@ export async function askProvider(
     readonly purpose: ProviderPurpose
     readonly provider: string
     readonly actor: PersonActor | undefined
-  } & Omit<Place, 'kept'>,
+  } & Omit<Caller, 'kept'>,
 ): Promise<Asked<{ url: string }>> {
   const { purpose, provider, actor, site, network } = ask
   if (actor !== undefined) await requireNoPasskeyRole(app.db.reader, actor.person)
@@ -120,7 +120,7 @@ export async function judgeAnswer(
   app: Deps,
   purpose: ProviderPurpose,
   actor: PersonActor | undefined,
-  given: GivenAnswer & Place,
+  given: GivenAnswer & Caller,
 ): Promise<JudgedAnswer> {
   const { site, kept, network, code, iss } = given
   const ceremony = openCeremony(app, kept, { purpose, rpId: site.rpId }, app.clock.now())

@@ -194,7 +194,7 @@ interface JudgedPassword {
 }
 
 /** Where somebody tries from: their network, and whether they were here before. */
-export interface Place {
+export interface TryOrigin {
   readonly network: string
   /** The text that marks a browser in which somebody has signed in by password. */
   readonly knownAs: string | undefined
@@ -204,7 +204,7 @@ export interface Place {
 export async function judgePassword(
   app: Deps,
   given: GivenPassword,
-  { network, knownAs }: Place,
+  { network, knownAs }: TryOrigin,
 ): Promise<JudgedPassword> {
   const now = app.clock.now()
   const name = given.name.toLowerCase()

@@ -12,7 +12,7 @@ export interface AskedPage {
   readonly asked: AskedQuestion
 }
 
-interface Place {
+interface AnsweredQuestion {
   /** The address of the service, with a slash at its end. */
   readonly root: string
   readonly options: Readonly<Record<string, string>>
@@ -28,7 +28,7 @@ export interface Form {
   readonly isMissingRefused: boolean
   service(root: string): object
   count(count: number): { type: string; text: string }
-  page(page: AskedPage, answer: EntityAnswer, place: Place): object
+  page(page: AskedPage, answer: EntityAnswer, question: AnsweredQuestion): object
 }
 
 type Found = EntityAnswer['entities'][number]

@@ -20,7 +20,7 @@ import { checkLog, checkpointPath } from './state/audit-log.ts'
 import { hearServerPins, readServerPins } from './state/server-pins.ts'
 import { readToken } from './state/token.ts'
 
-export interface Session {
+export interface Connection {
   name: string
   server: PairedServer
   /** The folder in which this program keeps what it remembers about the server. */
@@ -41,7 +41,7 @@ export interface Session {
   logFault: Error | undefined
 }
 
-export interface SessionOptions {
+export interface ConnectionOptions {
   /**
    * Goes on, with a warning, without a log that contradicts the one remembered. It is only for
    * changes to the root alone, and for showing who the caller is; never for what needs the log, or
@@ -55,10 +55,10 @@ export interface SessionOptions {
  * Opens the server chosen by `--server`, compares its audit log with the checkpoint remembered, and
  * runs `act`. The connections end when `act` does.
  */
-export async function withSession<T>(
+export async function withConnection<T>(
   context: Context,
-  act: (session: Session) => Promise<T>,
-  { mayLackLog = false }: SessionOptions = {},
+  act: (connection: Connection) => Promise<T>,
+  { mayLackLog = false }: ConnectionOptions = {},
 ): Promise<T> {
   return await withPaired(context, async (paired) => {
     let log: LogCheck | undefined
@@ -98,7 +98,7 @@ export function warnOfForgottenLog(
     folder,
     log,
     server,
-  }: Pick<Session, 'name' | 'folder' | 'log'> & { server: PairedServer | undefined },
+  }: Pick<Connection, 'name' | 'folder' | 'log'> & { server: PairedServer | undefined },
 ): void {
   if (log?.verdict.kind !== 'first_seen' || server?.logSeen !== true) return
   context.warn(
@@ -108,15 +108,15 @@ export function warnOfForgottenLog(
   )
 }
 
-export type PairedSession = Omit<Session, 'log' | 'logFault'>
+export type PairedConnection = Omit<Connection, 'log' | 'logFault'>
 
 /**
- * Like `withSession`, but without looking at the log: for the commands about a log that is not
+ * Like `withConnection`, but without looking at the log: for the commands about a log that is not
  * believed.
  */
 export async function withPaired<T>(
   context: Context,
-  act: (session: PairedSession) => Promise<T>,
+  act: (connection: PairedConnection) => Promise<T>,
 ): Promise<T> {
   const { ports } = context
   const base = configFolder(ports, context.options.configDir)
@@ -180,13 +180,18 @@ async function openTransport(
  * Throws the reason why the log is not believed, before anything but the root is looked at or
  * changed.
  */
-export function requireLog({ logFault }: Pick<Session, 'logFault'>): void {
+export function requireLog({ logFault }: Pick<Connection, 'logFault'>): void {
   if (logFault !== undefined) throw logFault
 }
 
 export function logSettings(
   { ports }: Context,
-  { server, folder, transport, token }: Pick<Session, 'server' | 'folder' | 'transport' | 'token'>,
+  {
+    server,
+    folder,
+    transport,
+    token,
+  }: Pick<Connection, 'server' | 'folder' | 'transport' | 'token'>,
 ): LogSettings {
   return {
     url: server.url,
