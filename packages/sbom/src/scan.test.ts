@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { utf8Encode } from '@seaworthy/std/bytes'
@@ -52,16 +54,19 @@ test('B4 what is found below node_modules is what the lock file says is installe
 test(
   'B4 what is found of dpkg is what dpkg lists, with what each package was built from',
   { skip: lacks('dpkg-query') },
-  () => {
+  (t) => {
     const format =
       '${db:Status-Status}\t${Package}\t${Version}\t${source:Package}\t${source:Version}\n'
-    const listed = execFileSync('dpkg-query', ['--show', `--showformat=${format}`], {
-      encoding: 'utf8',
-    })
+    // A copy: somebody may install a package between two looks at the system's own.
+    const status = readFileSync('/var/lib/dpkg/status')
+    const folder = mkdtempSync(join(tmpdir(), 'seaworthy-dpkg-'))
+    t.after(() => rmSync(folder, { recursive: true, force: true }))
+    writeFileSync(join(folder, 'status'), status)
+    const query = [`--admindir=${folder}`, '--show', `--showformat=${format}`]
+    const listed = execFileSync('dpkg-query', query, { encoding: 'utf8' })
       .split('\n')
       .filter((line) => line.startsWith('installed\t'))
       .map((line) => line.slice('installed\t'.length))
-    const status = readFileSync('/var/lib/dpkg/status')
     const { components } = scanFiles([['var/lib/dpkg/status', [status]]])
     const found = components.map(({ name, version, source }) =>
       [name, version, source!.name, source!.version].join('\t'),
