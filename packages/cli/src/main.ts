@@ -83,11 +83,9 @@ const ports: CliPorts = {
   runForeground: (file, args) =>
     new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [file, ...args], { stdio: 'inherit' })
-      // Ctrl-C at a terminal reaches the whole process group already; a second signal would cut the
-      // graceful stop short.
-      foreground = {
-        kill: (signal) => (signal === 'SIGINT' && err.isTerminal ? false : child.kill(signal)),
-      }
+      // Ctrl-C at a terminal reaches the whole process group, and the program twice: it stops
+      // gracefully all the same. A signal to this process alone reaches the program only from here.
+      foreground = child
       child.on('error', reject)
       child.on('exit', (code, signal) => {
         foreground = undefined

@@ -5,6 +5,7 @@ import { describeError } from '@seaworthy/std/log'
 import { createProgram } from './command-tree.ts'
 import type { Failure } from './failure.ts'
 import type { ExitCode } from './exit-codes.ts'
+import { fillWayOut } from './fill-way-out.ts'
 import { describeFailure, ExitCodeError } from './failure.ts'
 import { exitCodes } from './exit-codes.ts'
 import { harmless } from './output/format.ts'
@@ -21,8 +22,10 @@ export async function runCli(args: readonly string[], ports: CliPorts): Promise<
     .includes('--json')
   const program = createProgram(ports)
   let running = ''
+  let begun: Command | undefined
   program.hook('preAction', (_program, action) => {
     running = commandPath(action)
+    begun = action
   })
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -35,7 +38,7 @@ export async function runCli(args: readonly string[], ports: CliPorts): Promise<
       if (error.cause.code === 'commander.help' && !isJson) return exitCodes.usage
     }
     if (error instanceof ExitCodeError) return error.exitCode as ExitCode
-    const failure = withHelp(describeEnd(error, ports), running)
+    const failure = filled(withHelp(describeEnd(error, ports), running), begun)
     if (isJson) writeJson(ports, running, failure)
     else reportFailure(error, failure, { what: running, program, ports })
     return failure.exitCode
@@ -71,6 +74,20 @@ function withHelp(failure: Failure, command: string): Failure {
   if (failure.exitCode !== exitCodes.usage || failure.wayOut !== undefined) return failure
   const name = ['seaworthy', command, '--help'].filter(Boolean).join(' ')
   return { ...failure, wayOut: `See \`${name}\`.` }
+}
+
+/** A way out that names what the command that began was given. */
+function filled(failure: Failure, begun: Command | undefined): Failure {
+  if (failure.wayOut === undefined || begun === undefined) return failure
+  const values = begun.processedArgs as readonly unknown[]
+  const given = {
+    noun: commandPath(begun).split(' ')[0]!,
+    args: Object.fromEntries(begun.registeredArguments.map((one, i) => [one.name(), values[i]])),
+    options: Object.fromEntries(
+      begun.options.map((one) => [one.name(), begun.getOptionValue(one.attributeName())]),
+    ),
+  }
+  return { ...failure, wayOut: fillWayOut(failure.wayOut, given) }
 }
 
 /** The meaning of each exit code, where no code says more. */

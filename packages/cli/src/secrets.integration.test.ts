@@ -152,7 +152,7 @@ test('A10 attack: devices that a server invented, exchanged or moved are not enr
   assert.match(shown, new RegExp(`${unproven} +- +not enrolled`))
   const details = await ann.ok('device', 'show', genuine)
   assert.match(details, /enrolment: +by the provisioning key [0-9a-f]{16}, which .* signed for lab/)
-  assert.match(details, /secrets: +as key [0-9a-f]{64}: new here/)
+  assert.match(details, /secrets: +as key [0-9a-f]{64}: not accepted on this machine/)
   for (const other of [unproven, exchanged, invented, moved]) {
     assert.match(
       await ann.ok('device', 'show', other),
@@ -563,7 +563,9 @@ test('V8 attack: a server adds a device of its own, swaps keys, brings one back 
   const { err } = await ann.run('--yes', ...(await write('two')))
   assert.match(
     err,
-    new RegExp(`${thief.device.id} \\(key [0-9a-f]{16}\\) is no reader yet: new here`),
+    new RegExp(
+      `${thief.device.id} \\(key [0-9a-f]{16}\\) is no reader yet: not accepted on this machine`,
+    ),
   )
   assert.deepEqual(await readSettings(second), { TOKEN: 'two' })
   assert.deepEqual(await readSettings(thief), {})

@@ -239,7 +239,12 @@ function describe(context: Context, view: FleetView): string[] {
     ['version', describeVersion(view)],
     ['restarts', describeReboot(view.reboot)],
     ['updates', view.updatesEnabled ? 'on' : 'off'],
-    ['shared identity', view.sharedIdentity === 'stop' ? 'stops both machines' : 'is told'],
+    [
+      'shared identity',
+      view.sharedIdentity === 'stop'
+        ? 'stops both machines'
+        : 'is reported, and both machines go on',
+    ],
     ['poll every', formatMs(view.pollSeconds * 1000)],
     ['devices', String(view.devicesCount)],
     ['created', view.createdAt],

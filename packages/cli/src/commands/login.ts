@@ -213,12 +213,11 @@ async function showActor(context: Context): Promise<void> {
         rootDigest: server.rootDigest ?? null,
         logSize: log?.checkpoint.size ?? null,
       }
-      context.show(value, () =>
-        context.fields([
+      context.show(value, () => [
+        ...context.fields([
           ['server', `${name} (${server.url})`],
           ['actor', self.actor],
           ['role', self.role],
-          ['may', self.permissions.join(' ')],
           ['token until', self.expiresAt],
           [
             'trust root',
@@ -235,8 +234,20 @@ async function showActor(context: Context): Promise<void> {
                   : `${log.checkpoint.size} entries, consistent with what was seen before`,
           ],
         ]),
-      )
+        '',
+        'The token may:',
+        ...context.fields(permissionsByNoun(self.permissions)),
+      ])
     },
     { mayLackLog: true },
   )
+}
+
+/** `device:read` and `device:write` become one line: `device` and `read, write`. */
+function permissionsByNoun(permissions: readonly string[]): [noun: string, verbs: string][] {
+  const byNoun = Map.groupBy(permissions, (permission) => permission.split(':', 1)[0]!)
+  return [...byNoun].map(([noun, all]) => [
+    noun,
+    all.map((one) => one.slice(noun.length + 1)).join(', '),
+  ])
 }

@@ -441,7 +441,7 @@ async function apply(context: Context, id: string): Promise<void> {
       const { proposal } = await fetchProposal(connection, id)
       if (changedRoles(proposal).some((role) => role !== 'root')) requireLog(connection)
       const view = await publishProposal(context, connection, proposal)
-      context.show(view, () => [context.paint.green(`Published: ${proposal.title}.`)])
+      context.show(view, () => [context.paint.green(`Done: ${proposal.title}.`)])
     },
     { mayLackLog: true },
   )

@@ -193,7 +193,7 @@ test('V8 attack: a server writes another key into the name of a device, and the 
   const foreign = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 300 }),
     fc.constantFrom(
-      `pump-3, key 0000 0000 0000 0000) is no reader yet: new here.${' '.repeat(400)}`,
+      `pump-3, key 0000 0000 0000 0000) is no reader yet: not accepted on this machine.${' '.repeat(400)}`,
       '", key 0000 0000 0000 0000) "',
       'key 0000\u{202e}',
     ),

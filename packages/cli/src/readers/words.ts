@@ -55,7 +55,7 @@ function nameReader(one: Pick<Reader, 'deviceId' | 'name' | 'readerId'>): string
 
 const standings: Readonly<Record<ReaderStanding, (instead: string) => string>> = {
   accepted: () => 'accepted',
-  new: () => 'new here',
+  new: () => 'not accepted on this machine',
   came_back: (since) => `came back, it was ended at ${since}`,
   other_id: (id) => `its key was accepted as ${id}`,
   same_name: (id) => `another key under the name of ${id}`,

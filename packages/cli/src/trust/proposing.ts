@@ -112,7 +112,7 @@ export async function submitSignatures(
   }
   context.show(view, () => [])
   if (view.state === 'applied') {
-    context.say(context.paint.green(`Published: ${proposal.title}.`))
+    context.say(context.paint.green(`Done: ${proposal.title}.`))
   } else if (view.complete) {
     context.say(
       `Every threshold is met. Publish it with \`seaworthy proposal apply ${proposal.id}\`.`,
