@@ -14,20 +14,12 @@ import { listSecrets, setSecret } from '@seaworthy/api/secrets'
 import { createToken } from '@seaworthy/api/tokens'
 import { setVariable } from '@seaworthy/api/variables'
 import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
-import { newId } from '@seaworthy/std/ids'
-import { systemRandom } from '@seaworthy/std/random'
-import { systemClock } from '@seaworthy/std/time'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { ProposalIntent } from '@seaworthy/trust/tuf'
 import { formatProposal } from '@seaworthy/trust/tuf'
-import { insertApproval } from '../db/approvals.ts'
-import { insertLease } from '../db/leases.ts'
-import { insertLock, lockRebootGroup } from '../db/reboot-locks.ts'
-import { insertStoredCredential } from '../db/stored-credentials.ts'
 import type { TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
-  addDevice,
   createTestBrowser,
   makeSshKey,
   fillFleet,
@@ -39,6 +31,13 @@ import {
   pushRelease,
   submit,
 } from '../testing/index.ts'
+import {
+  newDevice,
+  storeCredential,
+  takeSlot,
+  askForApproval,
+  newName,
+} from './scoped-things.fixture.ts'
 
 export interface ScopedCall {
   /** What distinguishes this call from others of the same route. */
@@ -439,81 +438,4 @@ export async function makeScopedCalls(
       ],
     ],
   ])
-}
-
-async function newDevice(server: TestServer, client: TestClient): Promise<string> {
-  return (await addDevice(client, server.url, await makeProvisioningKey(client, 1))).id
-}
-
-/** Stores the credential `vault`, which nothing opens, and asks for it; answers the lease. */
-async function storeCredential(server: TestServer): Promise<string> {
-  const at = systemClock.now()
-  const credentialId = newId('credential', at, systemRandom)
-  const id = newId('lease', at, systemRandom)
-  const bytes = new Uint8Array(60)
-  const db = server.openDatabase()
-  try {
-    await db.write(async (tx) => {
-      await insertStoredCredential(tx, {
-        ...{ id: credentialId, name: 'vault', kind: 'value', version: 1, about: '' },
-        ...{ target: null, memberOf: null, wrapped: bytes, sealed: bytes },
-        ...{ createdAt: at, createdBy: 'server', setAt: at, setBy: 'server' },
-      })
-      await insertLease(tx, {
-        ...{ id, credential: 'vault', credentialId, reason: 'a test', seconds: 60 },
-        ...{ requestedBy: 'server', requestedAt: at, version: null, openedAt: null },
-        ...{ expiresAt: null, endedAt: null, endedBy: null, endReason: null, account: null },
-        ...{ accountMadeAt: null, accountGoneAt: null, accountFailedAt: null },
-      })
-    })
-  } finally {
-    await db.close()
-  }
-  return id
-}
-
-/** Takes a slot as a FleetLock client of the fleet would hold it. */
-async function takeSlot(server: TestServer): Promise<string> {
-  const now = systemClock.now()
-  const id = newId('lock', now, systemRandom)
-  const db = server.openDatabase()
-  try {
-    await db.write(async (tx) => {
-      await lockRebootGroup(tx, 'shops')
-      await insertLock(tx, {
-        ...{ id, fleet: 'shops', kind: 'client', holder: newName(), device: null },
-        ...{ sha256: null, sequence: null, takenAt: now, askedAt: now, alarmedAt: null },
-      })
-    })
-  } finally {
-    await db.close()
-  }
-  return id
-}
-
-/** A request of somebody else for something in the fleet. */
-async function askForApproval(server: TestServer): Promise<string> {
-  const now = systemClock.now()
-  const id = newId('approval', now, systemRandom)
-  const db = server.openDatabase()
-  try {
-    await db.write((tx) =>
-      insertApproval(tx, {
-        ...{ id, state: 'pending', action: 'devices.remove', subject: 'a device' },
-        ...{ callSha256: systemRandom.bytes(32), effectSha256: systemRandom.bytes(32) },
-        ...{ effect: ['Would do nothing.'], devicesMax: 1 },
-        needs: { permission: 'device:write', fleet: { name: 'shops', product: 'acme' } },
-        ...{ principal: 'somebody', requestedBy: 'somebody', requestedAt: now },
-        expiresAt: new Date(now.getTime() + 86_400_000),
-        ...{ decidedBy: null, decidedAt: null, reason: null },
-      }),
-    )
-  } finally {
-    await db.close()
-  }
-  return id
-}
-
-function newName(): string {
-  return newId('device', systemClock.now(), systemRandom).slice(-12)
 }
