@@ -6,8 +6,11 @@ export const webCoding = z.enum(['zstd', 'br', 'gzip'])
 export type WebCoding = z.output<typeof webCoding>
 
 export const webManifest = z.strictObject({
-  /** Addresses of pages, each of which is answered with `index.html`. */
-  pages: z.array(z.string().regex(/^\/[a-z-]*$/)),
+  /**
+   * Addresses of pages, each of which is answered with `index.html`. A part such as `$deviceId`
+   * stands for any name.
+   */
+  pages: z.array(z.string().regex(/^\/[a-z-]*(?:\/\$[a-zA-Z]+){0,2}$/)),
   files: z.array(
     z.strictObject({
       path: z.string().regex(/^\/(?:assets\/)?[A-Za-z0-9][\w.-]*$/),

@@ -21,7 +21,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib'
 import type { WebCoding, WebManifest } from '@seaworthy/api/web-manifest'
-import type { Plugin } from 'esbuild'
+import type { Metafile, Plugin } from 'esbuild'
 import { build } from 'esbuild'
 import { pagePaths } from '../src/page-paths.ts'
 import { listLicences } from './licences.ts'
@@ -135,6 +135,26 @@ const takePartsOfZod: Plugin = {
   },
 }
 
+/**
+ * Sets zod’s `jitless` where its settings are made, before the first schema: the content security
+ * policy allows no code that is made at run time, and scripts that are loaded in parts have no
+ * statement that runs before all others.
+ */
+const setZod: Plugin = {
+  name: 'set zod',
+  setup(bundle) {
+    const core = join(dirname(fileURLToPath(import.meta.resolve('zod/v4/core'))), 'core.js')
+    bundle.onLoad({ filter: /\/core\.js$/ }, async ({ path }) => {
+      if (path !== core) return undefined
+      const source = await readFile(path, 'utf8')
+      const made = 'export const globalConfig = globalThis.__zod_globalConfig;'
+      if (!source.includes(made)) throw new Error(`${path} makes its settings in another way`)
+      const contents = source.replace(made, `${made}\nglobalConfig.jitless = true;`)
+      return { contents, loader: 'js' }
+    })
+  },
+}
+
 /** Builds into the folder, which is emptied first. */
 export async function buildPages(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
@@ -157,7 +177,7 @@ export async function buildPages(folder: string): Promise<void> {
     chunkNames: 'chunk-[hash]',
     assetNames: '[name]-[hash]',
     loader: { '.svg': 'file' },
-    plugins: [takePartsOfZod],
+    plugins: [takePartsOfZod, setZod],
     define: { 'process.env.NODE_ENV': '"production"' },
     tsconfig: join(home, 'src/tsconfig.json'),
     metafile: true,
@@ -167,8 +187,10 @@ export async function buildPages(folder: string): Promise<void> {
   const put = async (path: string, bytes: Uint8Array) => {
     files.push(await writeCompressed(folder, path, bytes))
   }
-  const names = result.outputFiles.map((file) => basename(file.path))
-  for (const file of result.outputFiles) {
+  requireOneStyle(result.metafile.outputs)
+  const built = result.outputFiles.filter(({ path }) => !isLaterStyle(path))
+  const names = built.map((file) => basename(file.path))
+  for (const file of built) {
     await put(`/assets/${basename(file.path)}`, file.contents)
   }
   const find = (pattern: RegExp) => {
@@ -194,6 +216,23 @@ export async function buildPages(folder: string): Promise<void> {
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   const manifest: WebManifest = { pages: [...pagePaths], files }
   await writeFile(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 1)}\n`)
+}
+
+/**
+ * A style sheet beside a script that is loaded later: nothing loads it, because the first style
+ * sheet has all of it.
+ */
+const isLaterStyle = (path: string) => /^chunk-.*\.css$/.test(basename(path))
+
+/** Fails if pages that are loaded later have styles that the first style sheet has not. */
+function requireOneStyle(outputs: Metafile['outputs']): void {
+  const styles = Object.entries(outputs).filter(([path]) => path.endsWith('.css'))
+  const [, first] = styles.find(([path]) => !isLaterStyle(path))!
+  const missing = styles
+    .flatMap(([, { inputs }]) => Object.keys(inputs))
+    .filter((input) => !Object.hasOwn(first.inputs, input))
+  if (missing.length === 0) return
+  throw new Error(`only pages that are loaded later have ${[...new Set(missing)].join(', ')}`)
 }
 
 const types: Readonly<Record<string, string>> = {

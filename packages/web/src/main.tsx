@@ -2,7 +2,6 @@
  * The pages’ entry: the only place that reaches the browser itself. A browser that lacks what the
  * pages need keeps the sentence that `index.html` has for it.
  */
-import './zod-settings.ts'
 import { createClient } from '@seaworthy/api/client'
 import { systemClock } from '@seaworthy/std/time'
 import { createRoot } from 'react-dom/client'

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { lacks } from '@seaworthy/std/testing/programs'
-import type { Person, TestBrowser } from './testing/browser.ts'
-import { findBarriers, startBrowser } from './testing/browser.ts'
+import type { TestBrowser } from './testing/browser.ts'
+import { assertGood, startBrowser } from './testing/browser.ts'
 import type { WebServer } from './testing/server.ts'
 import { startWebServer } from './testing/server.ts'
 import {
@@ -30,16 +30,6 @@ import {
   signInByPassword,
   signOut,
 } from './testing/walk.ts'
-
-/** axe finds no barrier, nothing is wider than the window, and the browser complains of nothing. */
-async function assertGood({ page, complaints }: Person, what: string): Promise<void> {
-  assert.deepEqual(await findBarriers(page), [], what)
-  const isCut = await page.evaluate(
-    () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-  )
-  assert.ok(!isCut, `${what} fits into the window`)
-  assert.deepEqual(complaints, [], what)
-}
 
 describe('pages in a browser', { skip: lacks('chromium') }, () => {
   let server: WebServer

@@ -5,7 +5,12 @@ import type { ReplyOf, Route } from '@seaworthy/api/route'
 import { showSession } from '@seaworthy/api/sessions'
 import type { SelfView } from '@seaworthy/api/sessions'
 import type { QueryClient, UseQueryResult } from '@tanstack/react-query'
-import { QueryClient as Queries, useQuery, useQueryClient } from '@tanstack/react-query'
+import {
+  keepPreviousData,
+  QueryClient as Queries,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query'
 import { usePorts } from './ports.ts'
 
 const sessionKey = ['session'] as const
@@ -67,6 +72,28 @@ export function useRead<R extends Route & { readonly method: 'GET' }>(
   return useQuery({
     queryKey: [route.name, input],
     queryFn: ({ signal }) => client.call(route, { ...input, signal }),
+  })
+}
+
+/** How often a page reads again what changes by itself; it pauses while nobody sees the page. */
+const liveMs = 10_000
+
+/**
+ * Reads a route again and again, so that the page shows what is. While another question is on its
+ * way, the answer to the one before stays.
+ */
+export function useLive<R extends Route & { readonly method: 'GET' }>(
+  route: R,
+  input: CallInput<R>,
+  isWanted = true,
+): UseQueryResult<ReplyOf<R>> {
+  const { client } = usePorts()
+  return useQuery({
+    queryKey: [route.name, input],
+    queryFn: ({ signal }) => client.call(route, { ...input, signal }),
+    refetchInterval: liveMs,
+    placeholderData: keepPreviousData,
+    enabled: isWanted,
   })
 }
 

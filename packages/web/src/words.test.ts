@@ -4,7 +4,7 @@ import { userCodeLetters } from '@seaworthy/api/pairings'
 import fc from 'fast-check'
 import { describeBrowser } from './browsers.ts'
 import { takeLinkCode } from './link-code.ts'
-import { pagePaths } from './page-paths.ts'
+import { isPageAddress, pagePaths } from './page-paths.ts'
 import { takeAnswer } from './provider-answers.ts'
 import { normalizeRecoveryCode } from './recovery-codes.ts'
 import { builtInRoles, describeGrant, describeRole } from './role-words.ts'
@@ -141,5 +141,17 @@ test('a browser is named by what it says, and by its own words where that says n
 })
 
 test('addresses of pages are of the form that the server answers', () => {
-  for (const path of pagePaths) assert.match(path, /^\/[a-z-]*$/)
+  for (const path of pagePaths) assert.match(path, /^\/[a-z-]*(?:\/\$[a-zA-Z]+){0,2}$/)
+})
+
+test('A9 attack: only an address of a page of ours is gone to after a sign-in', () => {
+  for (const address of ['/', '/devices', '/devices?fleet=shops', '/devices/device_0', '/people']) {
+    assert.ok(isPageAddress(address), address)
+  }
+  for (const address of [
+    ...['//example.org', '/\\example.org', 'https://example.org/', 'javascript:alert(1)', ''],
+    ...['/devices/..', '/devices//example.org', '/devices/a/b', '/nowhere', '/people#x'],
+  ]) {
+    assert.ok(!isPageAddress(address), address)
+  }
 })

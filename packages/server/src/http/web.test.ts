@@ -35,7 +35,10 @@ async function makePages(t: TestContext): Promise<string> {
     await writeFile(join(folder, `${path}.gzip`), gzipSync(text))
     files.push({ path, type, sha256: hash('sha256', text), codings: ['br', 'gzip'] })
   }
-  await writeFile(join(folder, 'manifest.json'), JSON.stringify({ pages: ['/', '/people'], files }))
+  await writeFile(
+    join(folder, 'manifest.json'),
+    JSON.stringify({ pages: ['/', '/people', '/devices/$deviceId'], files }),
+  )
   return folder
 }
 
@@ -71,7 +74,7 @@ async function serve(t: TestContext, folder: string) {
 
 test('A9 pages: every address of a page has the same document, under a policy without any exception', async (t) => {
   const get = await serve(t, await makePages(t))
-  for (const path of ['/', '/people']) {
+  for (const path of ['/', '/people', '/devices/gate-1', '/devices/1.0%2B2']) {
     const { status, headers, body } = await get(path)
     assert.deepEqual([status, body.toString()], [200, index])
     const policy = headers['content-security-policy'] as string
@@ -90,7 +93,10 @@ test('A9 pages: every address of a page has the same document, under a policy wi
     assert.equal(headers['cross-origin-opener-policy'], 'same-origin')
     assert.equal(headers['cache-control'], 'no-cache')
   }
-  assert.equal((await get('/people/x')).status, 404)
+  const none = ['/people/x', '/devices', '/devices/', '/devices/a/b', '/devices/..', '/devices/$x']
+  for (const path of [...none, `/devices/${'a'.repeat(300)}`, '/devices/%2e/..']) {
+    assert.equal((await get(path)).status, 404, path)
+  }
 })
 
 test('pages: assets are compressed beforehand, kept for ever by their name, and confirmed by their digest', async (t) => {

@@ -23,7 +23,8 @@ interface WebFile {
 }
 
 export interface WebFiles {
-  readonly pages: ReadonlySet<string>
+  /** Whether the path is the address of a page. */
+  readonly isPage: (path: string) => boolean
   readonly files: ReadonlyMap<string, WebFile>
 }
 
@@ -48,7 +49,7 @@ export async function loadWebFiles(folder: string): Promise<WebFiles> {
       files.set(path, { type, etag: sha256, plain, coded })
     }
     if (!files.has('/index.html')) throw new Error('there is no index.html')
-    return { pages: new Set(manifest.pages), files }
+    return { isPage: createPageMatcher(manifest.pages), files }
   } catch (cause) {
     throw new WebFilesError(
       `the pages in ${folder} cannot be served: ${cause instanceof Error ? cause.message : 'they cannot be read'}. Build them again with “node packages/web/build/main.ts”, or start without --web-folder.`,
@@ -84,13 +85,14 @@ const pageHeaders = {
 
 const immutable = 'public, max-age=31536000, immutable'
 const methods = ['GET', 'HEAD'] as const
+const pathLengthMax = 512
 
-export function createWebHandlers({ pages, files }: WebFiles): readonly RawHandler[] {
+export function createWebHandlers({ isPage, files }: WebFiles): readonly RawHandler[] {
   const index = files.get('/index.html')!
   return [
     {
       prefix: '/',
-      matches: (path) => pages.has(pageOf(path)),
+      matches: isPage,
       methods,
       answer: async (req, res) => sendFile(req, res, index, pageHeaders),
     },
@@ -108,9 +110,17 @@ export function createWebHandlers({ pages, files }: WebFiles): readonly RawHandl
   ]
 }
 
-/** The page of an address, of which one takes a name: that of an identity provider. */
-function pageOf(path: string): string {
-  return /^(\/sign-in-return)\/[a-z][a-z0-9-]{0,62}$/.exec(path)?.[1] ?? path
+/** A part of an address that begins with `$` stands for a name, a version or an identifier. */
+function createPageMatcher(pages: readonly string[]): (path: string) => boolean {
+  const exact = new Set(pages)
+  const patterns = pages
+    .filter((page) => page.includes('$'))
+    .map(
+      (page) => new RegExp(`^${page.replaceAll(/\$[a-zA-Z]+/g, '[A-Za-z0-9][\\w.%+-]{0,255}')}$`),
+    )
+  return (path) =>
+    path.length <= pathLengthMax &&
+    (exact.has(path) || patterns.some((pattern) => pattern.test(path)))
 }
 
 function sendFile(

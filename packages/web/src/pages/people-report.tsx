@@ -5,6 +5,7 @@ import { listGrants } from '@seaworthy/api/grants'
 import type { GrantEntry } from '@seaworthy/api/grants'
 import { formatGrantsCsv } from '@seaworthy/api/grants-csv'
 import { formatInstant } from '@seaworthy/std/time'
+import { saveFile } from '../downloads.ts'
 import { usePorts } from '../ports.ts'
 import { ErrorAlert } from '../ui/explained.tsx'
 import { Section } from '../ui/page.tsx'
@@ -26,7 +27,7 @@ export function ReportSection() {
         after = page.next
       } while (after !== null)
       const day = formatInstant(clock.now()).slice(0, 10)
-      save(`access-${day}.csv`, formatGrantsCsv(entries))
+      saveFile(`access-${day}.csv`, 'text/csv', formatGrantsCsv(entries))
     },
   })
   return (
@@ -45,13 +46,4 @@ export function ReportSection() {
       </Text>
     </Section>
   )
-}
-
-function save(name: string, text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: 'text/csv' }))
-  const link = document.createElement('a')
-  link.href = address
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(address)
 }

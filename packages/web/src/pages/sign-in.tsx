@@ -9,8 +9,7 @@ import { useMutation } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { PasswordSignInForm } from '../forms/password-sign-in.tsx'
-import { pagePaths } from '../page-paths.ts'
-import type { PagePath } from '../page-paths.ts'
+import { isPageAddress } from '../page-paths.ts'
 import { usePorts } from '../ports.ts'
 import { useRead, useSession, useSetSession } from '../session.ts'
 import { ErrorAlert } from '../ui/explained.tsx'
@@ -19,8 +18,9 @@ import { EntryPage } from '../ui/page.tsx'
 import { Redirect } from '../ui/redirect.tsx'
 
 /** The page to go to afterwards; only a page of ours is accepted from an address. */
-function readNext(search: Readonly<Record<string, unknown>>): PagePath {
-  return pagePaths.find((path) => path === search['next']) ?? '/'
+function readNext(search: Readonly<Record<string, unknown>>): string {
+  const next = search['next']
+  return typeof next === 'string' && isPageAddress(next) ? next : '/'
 }
 
 export function SignInPage() {

@@ -2,50 +2,18 @@
  * `npm run screenshots`: every page at 1440 and 390 pixels, light and dark, into `screenshots/` of
  * the repository, to be looked at.
  */
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { Page } from 'playwright-core'
 import { startBrowser } from './browser.ts'
-import type { WebServer } from './server.ts'
+import { createMachine, fillDevices, fillFleets, pollAs, publishImage } from './fill.ts'
+import type { Machine } from './fill.ts'
 import { startWebServer } from './server.ts'
 import { accept, becomeOwner, invite, setRules } from './walk.ts'
 
 const out = fileURLToPath(new URL('../../../../screenshots/', import.meta.url))
-const launcher = fileURLToPath(new URL('../../../cli/bin/seaworthy', import.meta.url))
-
-/** Makes a product, a fleet and devices with the command line, so that pages have content. */
-async function fill(server: WebServer): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-screenshots-'))
-  const env = { ...process.env, SEAWORTHY_CONFIG: join(folder, 'config'), NO_COLOR: '1' }
-  const run = async (...args: string[]) => {
-    await promisify(execFile)(launcher, ['--yes', ...args], { cwd: folder, env })
-  }
-  try {
-    await writeFile(join(folder, 'passphrase'), 'for screenshots only\n', { mode: 0o600 })
-    const key = ['--sign-with', 'one.key', '--passphrase-file', 'passphrase']
-    await run('login', server.origin, '--pin', server.pin, '--token', server.token)
-    await run('key', 'create', 'one.key', '--passphrase-file', 'passphrase')
-    await run('trust', 'init', '--root-key', 'one.key', '--threshold', '1', ...key.slice(2))
-    await run('product', 'create', 'gateway', '--kind', 'os-image', ...key)
-    const channel = ['channel', 'create', 'gateway', 'stable', '--key', 'one.key']
-    await run(...channel, '--threshold', '1', ...key)
-    for (const fleet of ['harbour', 'shops']) {
-      await run('fleet', 'create', fleet, '--product', 'gateway', '--channel', 'stable')
-    }
-    for (let i = 1; i <= 6; i++) {
-      const fleet = i % 2 === 0 ? 'harbour' : 'shops'
-      const device = ['--name', `gate-${i}`, '--protocol', 'ddi', '--platform', 'linux/arm64']
-      await run('device', 'create', ...device, '--fleet', fleet)
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
 
 const sizes = [
   { width: 1440, height: 900 },
@@ -72,6 +40,7 @@ async function main(): Promise<void> {
   await mkdir(out)
   const server = await startWebServer()
   const browser = await startBrowser(server)
+  let machine: Machine | undefined
   try {
     const { page } = await browser.open()
     const visit = async (path: string, heading: string, name: string) => {
@@ -88,8 +57,21 @@ async function main(): Promise<void> {
     await visit('/first-owner', 'Become the first owner', 'first-owner-without-code')
     await becomeOwner(page, server.ownerLink, 'Ada Lovelace')
     await visit('/', 'Overview', 'overview-empty')
-    await fill(server)
+    machine = await createMachine(server)
+    await fillFleets(machine)
+    await publishImage(machine, '1.0.0')
+    const tokens = await fillDevices(machine)
+    for (const [name, token] of tokens) await pollAs(page, name, token)
     await visit('/', 'Overview', 'overview')
+    await visit('/devices', 'Devices', 'devices')
+    await visit('/devices?tag=site%3Dsouth&silent-for=1d&fleet=shops', 'Devices', 'devices-none')
+    await visit('/devices?tag=site%3Dsouth&fleet=shops', 'Devices', 'devices-filtered')
+    await page.getByRole('link', { name: 'gate-1' }).click()
+    await page.getByRole('heading', { name: 'gate-1' }).waitFor()
+    await page.waitForLoadState('networkidle')
+    await shoot(page, 'device')
+    await page.getByRole('button', { name: 'Remove' }).click()
+    await shoot(page, 'device-remove')
     const link = await invite(page, { name: 'Ben Okafor', role: 'operator' })
     await invite(page, { name: 'Chiara Rossi', role: 'auditor' })
     const invited = await browser.open()
@@ -125,6 +107,7 @@ async function main(): Promise<void> {
     await page.getByRole('button', { name: 'I have kept it' }).waitFor()
     await shoot(page, 'account-recovery-codes')
   } finally {
+    await machine?.remove()
     await browser.close()
     await server.stop()
   }

@@ -18,7 +18,7 @@ export async function becomeOwner(page: Page, link: string, name: string): Promi
 }
 
 /** Confirms with the passkey, where the server asks for that. */
-async function confirm(page: Page): Promise<void> {
+export async function confirm(page: Page): Promise<void> {
   const dialog = page.getByRole('dialog', { name: 'Confirm that it is you' })
   await dialog.getByRole('button', { name: 'Confirm with passkey' }).click()
   await dialog.waitFor({ state: 'detached' })

@@ -5,7 +5,10 @@ import classes from './data-table.module.css'
 
 export interface DataColumn<T> {
   readonly title: string
-  readonly show: (row: T) => ReactNode
+  /** What the cell shows; a column without it is in files only. */
+  readonly show?: (row: T) => ReactNode
+  /** The text of the cell in a file; a column without one is left out of it. */
+  readonly text?: (row: T) => string | number | null
   /** Buttons need no heading that is seen. */
   readonly isActions?: boolean
 }
@@ -16,10 +19,13 @@ export function DataTable<T>(props: {
   readonly columns: readonly DataColumn<T>[]
   readonly rows: readonly T[]
   readonly keyOf: (row: T) => string
+  /** Whether the rows are those of the question before, while the next ones are on their way. */
+  readonly isDimmed?: boolean
 }) {
-  const { caption, columns, rows, keyOf } = props
+  const { caption, rows, keyOf, isDimmed = false } = props
+  const columns = props.columns.filter(({ show }) => show !== undefined)
   return (
-    <Paper withBorder className={classes['frame']}>
+    <Paper withBorder className={classes['frame']} data-dimmed={isDimmed || undefined}>
       <table className={classes['table']}>
         <caption>
           <VisuallyHidden>{caption}</VisuallyHidden>
@@ -42,7 +48,7 @@ export function DataTable<T>(props: {
                   data-title={isActions === true ? undefined : title}
                   className={isActions === true ? classes['actions'] : undefined}
                 >
-                  {show(row)}
+                  {show?.(row)}
                 </td>
               ))}
             </tr>

@@ -6,6 +6,7 @@ const paths = {
   brand: 'M12 3v10M12 4l6 8h-6M11 7l-4 6h4M3 15h18l-2.5 5h-13Z',
   close: 'M5 5l14 14M19 5 5 19',
   dark: 'M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5Z',
+  devices: 'M5 5h14v10H5ZM9 19h6M12 15v4',
   light:
     'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8Zm0-6v3m0 14v3M2 12h3m14 0h3M5 5l2 2m10 10 2 2M5 19l2-2M17 7l2-2',
   menu: 'M4 6h16M4 12h16M4 18h16',

@@ -7,7 +7,8 @@ import { useMutation } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { listApprovals } from '@seaworthy/api/approvals'
 import { signOut } from '@seaworthy/api/sessions'
-import { useState } from 'react'
+import { useId, useState } from 'react'
+import type { PagePath } from '../page-paths.ts'
 import { usePorts } from '../ports.ts'
 import { useMay, useRead, useSession, useSetSession } from '../session.ts'
 import { ColorSchemeButton } from './color-scheme.tsx'
@@ -18,17 +19,36 @@ import { Redirect } from './redirect.tsx'
 import { ErrorState, LoadingState } from './states.tsx'
 import classes from './shell.module.css'
 
-const places = [
-  { to: '/', label: 'Overview', icon: 'overview' },
-  { to: '/people', label: 'People', icon: 'people' },
-  { to: '/tokens', label: 'Tokens', icon: 'tokens' },
-  { to: '/approvals', label: 'Approvals', icon: 'approvals' },
-  { to: '/account', label: 'Your account', icon: 'account' },
-] as const satisfies readonly { to: string; label: string; icon: IconName }[]
+interface Place {
+  readonly to: PagePath
+  readonly label: string
+  readonly icon: IconName
+  /** The permission without which the page shows nothing. */
+  readonly needs?: string
+}
+
+const groups: readonly { readonly title: string; readonly places: readonly Place[] }[] = [
+  {
+    title: 'Fleet',
+    places: [
+      { to: '/', label: 'Overview', icon: 'overview' },
+      { to: '/devices', label: 'Devices', icon: 'devices', needs: 'device:read' },
+    ],
+  },
+  {
+    title: 'People',
+    places: [
+      { to: '/people', label: 'People', icon: 'people' },
+      { to: '/tokens', label: 'Tokens', icon: 'tokens' },
+      { to: '/approvals', label: 'Approvals', icon: 'approvals' },
+      { to: '/account', label: 'Your account', icon: 'account' },
+    ],
+  },
+]
 
 export function Shell() {
   const session = useSession()
-  const { pathname } = useLocation()
+  const { href } = useLocation()
   if (session.data === undefined) {
     return (
       <main className={classes['alone']}>
@@ -41,7 +61,8 @@ export function Shell() {
     )
   }
   if (session.data === null) {
-    return <Redirect to="/sign-in" next={pathname} />
+    const next = href === '/' ? '' : `?${new URLSearchParams({ next: href }).toString()}`
+    return <Redirect to={`/sign-in${next}`} />
   }
   return <Frame name={session.data.person.name} />
 }
@@ -80,27 +101,51 @@ function Frame({ name }: { readonly name: string }) {
         className={classes['navigation']}
         data-open={isOpen || undefined}
       >
-        <ul>
-          {places.map(({ to, label, icon }) => (
-            <li key={to}>
-              <Link
-                to={to}
-                className={classes['place']}
-                activeOptions={{ exact: true }}
-                activeProps={{ 'aria-current': 'page' }}
-                onClick={() => setIsOpen(false)}
-              >
-                <Icon name={icon} />
-                {label}
-                {to === '/approvals' && <WaitingCount />}
-              </Link>
-            </li>
+        <div className={classes['groups']}>
+          {groups.map(({ title, places }) => (
+            <Group key={title} title={title} places={places} onOpen={() => setIsOpen(false)} />
           ))}
-        </ul>
+        </div>
       </nav>
       <main id="content" tabIndex={-1} className={classes['content']}>
         <Outlet />
       </main>
+    </div>
+  )
+}
+
+function Group(props: {
+  readonly title: string
+  readonly places: readonly Place[]
+  readonly onOpen: () => void
+}) {
+  const { title, places, onOpen } = props
+  const id = useId()
+  const may = useMay()
+  const open = places.filter(({ needs }) => needs === undefined || may(needs))
+  if (open.length === 0) return null
+  return (
+    <div>
+      <h2 id={id} className={classes['group']}>
+        {title}
+      </h2>
+      <ul aria-labelledby={id}>
+        {open.map(({ to, label, icon }) => (
+          <li key={to}>
+            <Link
+              to={to}
+              className={classes['place']}
+              activeOptions={{ exact: to === '/' }}
+              activeProps={{ 'aria-current': 'page' }}
+              onClick={onOpen}
+            >
+              <Icon name={icon} />
+              {label}
+              {to === '/approvals' && <WaitingCount />}
+            </Link>
+          </li>
+        ))}
+      </ul>
     </div>
   )
 }

@@ -74,8 +74,8 @@ function StepUpDialog({ onEnd }: { readonly onEnd: (isConfirmed: boolean) => voi
     <Dialog title="Confirm that it is you" onClose={() => onEnd(false)}>
       <Stack>
         <Text>
-          This changes who may do what. Confirm with your passkey; for five minutes you are not
-          asked again.
+          Nobody but you should be able to do this from your browser. Confirm with your passkey; for
+          five minutes you are not asked again.
         </Text>
         {mayUseCode && (
           <form

@@ -1,0 +1,134 @@
+/** The pages of devices, fleets and rollouts in a real browser, from the real server. */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, test } from 'node:test'
+import { lacks } from '@seaworthy/std/testing/programs'
+import type { Page } from 'playwright-core'
+import type { Person, TestBrowser } from './testing/browser.ts'
+import { assertGood, startBrowser } from './testing/browser.ts'
+import type { Machine } from './testing/fill.ts'
+import { createMachine, fillDevices, fillFleets, pollAs } from './testing/fill.ts'
+import type { WebServer } from './testing/server.ts'
+import { startWebServer } from './testing/server.ts'
+import { accept, becomeOwner, confirm, invite } from './testing/walk.ts'
+
+const initialScriptBytesMax = 250_000
+
+/** What the page’s scripts weighed on their way, in bytes. */
+const scriptBytes = (page: Page) =>
+  page.evaluate(() =>
+    performance
+      .getEntriesByType('resource')
+      .filter(({ name }) => name.endsWith('.js'))
+      .reduce((sum, one) => sum + (one as PerformanceResourceTiming).encodedBodySize, 0),
+  )
+
+describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
+  let server: WebServer
+  let browser: TestBrowser
+  let machine: Machine
+  let owner: Person
+  let tokens: ReadonlyMap<string, string>
+  before(async () => {
+    server = await startWebServer()
+    browser = await startBrowser(server)
+    owner = await browser.open()
+    await becomeOwner(owner.page, server.ownerLink, 'Ada Lovelace')
+    machine = await createMachine(server)
+    await fillFleets(machine)
+    tokens = await fillDevices(machine)
+  })
+  after(async () => {
+    await machine?.remove()
+    await browser?.close()
+    await server?.stop()
+  })
+
+  test('the scripts of the first page stay within 250 KB, compressed', async () => {
+    const { page, close } = await browser.open()
+    await page.goto('/sign-in')
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    const bytes = await scriptBytes(page)
+    assert.ok(bytes > 0 && bytes <= initialScriptBytesMax, `${bytes} bytes of scripts`)
+    await close()
+  })
+
+  test('D5 an operator finds devices by filters that stand in the address, and takes the list along', async () => {
+    const { page } = owner
+    await page.goto('/devices')
+    await page.getByText('6 devices').waitFor()
+    await assertGood(owner, 'devices')
+    await pollAs(page, 'gate-3', tokens.get('gate-3')!)
+    await page.getByLabel('Filter by').selectOption('Tag')
+    await page.getByLabel('Value').fill('site=north')
+    await page.getByRole('button', { name: 'Add', exact: true }).click()
+    await page.getByText('1 device matches').waitFor()
+    await page.getByLabel('Filter by').selectOption('Heard of within')
+    await page.getByRole('button', { name: 'Add', exact: true }).click()
+    await page.getByRole('row', { name: /gate-3.*shops.*just now/ }).waitFor()
+    assert.equal(new URL(page.url()).search, '?tag=site%3Dnorth&seen-within=10m')
+    await page
+      .getByText('seaworthy device list --tag site=north --seen-within 10m', { exact: true })
+      .waitFor()
+    await assertGood(owner, 'devices with filters')
+
+    // The address shows a colleague the same, after a sign-in too.
+    const colleague = await browser.open({ width: 390, colorScheme: 'dark' })
+    await accept(colleague.page, await invite(page, { name: 'Ben Okafor', role: 'viewer' }))
+    await colleague.page.goto('/devices?tag=site%3Dsouth&fleet=harbour')
+    await colleague.page.getByText('3 devices match').waitFor()
+    await assertGood(colleague, 'devices, narrow and dark')
+    const list = colleague.page.waitForEvent('download')
+    await colleague.page.getByRole('button', { name: 'Download devices as CSV' }).click()
+    const text = await readFile(await (await list).path(), 'utf8')
+    assert.match(text, /^"Device","Fleet",/)
+    assert.deepEqual(text.match(/gate-\d/g), ['gate-2', 'gate-4', 'gate-6'])
+    await colleague.page.getByRole('link', { name: 'gate-2' }).click()
+    await colleague.page.getByRole('heading', { name: 'gate-2' }).waitFor()
+    assert.equal(await colleague.page.getByRole('button', { name: 'Remove' }).count(), 0)
+    await assertGood(colleague, 'a device, narrow and dark')
+    await colleague.close()
+  })
+
+  test('D5 an operator sees why a device runs what it runs, renames, moves and removes it', async () => {
+    const { page } = owner
+    await page.goto('/devices?name=gate-5')
+    await page.getByRole('link', { name: 'gate-5' }).click()
+    await page.getByRole('heading', { name: 'Why it gets what it gets' }).waitFor()
+    await page
+      .getByText(/no release|nothing is published|has no/i)
+      .first()
+      .waitFor()
+    await assertGood(owner, 'a device')
+
+    await page.getByRole('button', { name: 'Name and tags' }).click()
+    const names = page.getByRole('dialog', { name: 'Name and tags' })
+    await names.getByLabel('Name', { exact: true }).fill('quay-5')
+    await names.getByLabel('Tags').fill('site')
+    await names.getByText('Each line is name=value').waitFor()
+    await names.getByLabel('Tags').fill('site=east\nrack=7')
+    await names.getByRole('button', { name: 'Change' }).click()
+    await page.getByRole('heading', { name: 'quay-5' }).waitFor()
+    await page.getByText('rack=7 site=east').or(page.getByText('site=east rack=7')).waitFor()
+
+    await page.getByRole('button', { name: 'Move', exact: true }).click()
+    const move = page.getByRole('dialog', { name: 'Move quay-5' })
+    await move.getByText('One device leaves shops and joins harbour, which has 3').waitFor()
+    await move.getByRole('button', { name: 'Move it' }).click()
+    await move.waitFor({ state: 'detached' })
+    await page.getByRole('definition').filter({ hasText: 'harbour' }).first().waitFor()
+
+    await server.endConfirmations()
+    await page.getByRole('button', { name: 'Remove' }).click()
+    const remove = page.getByRole('dialog', { name: 'Remove quay-5' })
+    await remove.getByText('its credential ends at once').waitFor()
+    await assertGood(owner, 'the removal of a device')
+    await remove.getByRole('button', { name: 'Remove it' }).click()
+    await confirm(page)
+    await page.getByText('5 devices').waitFor()
+    assert.match(await pollAs(page, 'gate-5', tokens.get('gate-5')!), /^40[134] /)
+    await page.goto('/devices/device_00000000000000000000000000')
+    await page.getByRole('alert').waitFor()
+    await assertGood(owner, 'no such device')
+  })
+})
