@@ -2,7 +2,6 @@
  * Debian’s Chromium as people use it: a context for each person, each with a passkey authenticator
  * of its own, and a note of everything that the browser complains about.
  */
-import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { findProgram } from '@seaworthy/std/testing/programs'
@@ -108,14 +107,4 @@ export async function findBarriers(page: Page): Promise<string[]> {
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))
-}
-
-/** axe finds no barrier, nothing is wider than the window, and the browser complains of nothing. */
-export async function assertGood({ page, complaints }: Person, what: string): Promise<void> {
-  assert.deepEqual(await findBarriers(page), [], what)
-  const isCut = await page.evaluate(
-    () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-  )
-  assert.ok(!isCut, `${what} fits into the window`)
-  assert.deepEqual(complaints, [], what)
 }
