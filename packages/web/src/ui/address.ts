@@ -1,7 +1,7 @@
 /** What a page shows of its list, as its address says it: a link shows a colleague the same. */
 import { useLocation, useRouter } from '@tanstack/react-router'
 
-export interface Address {
+export interface PageAddress {
   /** The value of a name in the address; `undefined` where it has none. */
   readonly get: (name: string) => string | undefined
   /**
@@ -11,7 +11,7 @@ export interface Address {
   readonly change: (changes: Readonly<Record<string, string | undefined>>) => void
 }
 
-export function useAddress(): Address {
+export function useAddress(): PageAddress {
   const { history } = useRouter()
   const { pathname, searchStr } = useLocation()
   const search = new URLSearchParams(searchStr)
