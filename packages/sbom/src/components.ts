@@ -2,12 +2,20 @@
  * Components: the packages that a tree says it holds, each with a package URL (the purl
  * specification) that names it in every other tool.
  */
-export const componentTypes = ['apk', 'deb', 'golang', 'npm', 'pypi'] as const
-export type ComponentType = (typeof componentTypes)[number]
+export type ComponentType =
+  | 'apk'
+  | 'cargo'
+  | 'deb'
+  | 'golang'
+  /** An archive of Java of which nobody wrote down where it comes from. */
+  | 'jar'
+  | 'maven'
+  | 'npm'
+  | 'pypi'
 
 export interface Component {
   readonly type: ComponentType
-  /** The full name in its own world: `@scope/name`, `example.org/module`, `libssl3`. */
+  /** The full name in its own world: `@scope/name`, `example.org/module`, `group:artifact`. */
   readonly name: string
   /** The version as the package says it, with its epoch; empty where it says none. */
   readonly version: string
@@ -79,7 +87,7 @@ function purlOf({ type, name, version, source, distribution, architecture }: Fou
     .map(([key, value]) => `${key}=${encodePart(value)}`)
     .join('&')
   return [
-    `pkg:${type}/${path.map(encodePart).join('/')}`,
+    `pkg:${type === 'jar' ? 'generic' : type}/${path.map(encodePart).join('/')}`,
     version === '' ? '' : `@${encodePart(version)}`,
     query === '' ? '' : `?${query}`,
   ].join('')
@@ -98,6 +106,11 @@ function namePath(
     case 'golang':
     case 'npm':
       return name.split('/')
+    case 'maven':
+      return name.split(':')
+    case 'cargo':
+    case 'jar':
+      return [name]
     case 'pypi':
       return [normalPythonName(name)]
   }

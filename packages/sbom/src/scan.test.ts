@@ -9,28 +9,9 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import { lacks } from '@seaworthy/std/testing/programs'
 import fc from 'fast-check'
-import type { Scan } from './scan.ts'
-import { createScanner } from './scan.ts'
+import { scanFiles, scanTexts, shown } from './testing.ts'
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
-
-function scanFiles(files: Iterable<readonly [path: string, pieces: readonly Uint8Array[]]>): Scan {
-  const scanner = createScanner()
-  for (const [path, pieces] of files) {
-    scanner.beginFile(
-      path,
-      pieces.reduce((sum, piece) => sum + piece.length, 0),
-    )
-    for (const piece of pieces) scanner.writeFile(piece)
-    scanner.endFile()
-  }
-  return scanner.finish()
-}
-
-const scanTexts = (files: Readonly<Record<string, string>>) =>
-  scanFiles(Object.entries(files).map(([path, text]) => [path, [utf8Encode(text)]] as const))
-const shown = ({ components }: Scan) =>
-  components.map(({ type, name, version }) => `${type} ${name} ${version}`.trimEnd())
 
 test('B4 what is found below node_modules is what the lock file says is installed', () => {
   const lock = parseAnyJsonText(readFileSync(`${repository}/package-lock.json`, 'utf8')) as {
@@ -161,6 +142,46 @@ test('B4 packages of Alpine and Python, and of a root below the tree', () => {
       'pkg:pypi/flask-login@0.6.3',
     ],
   )
+})
+
+test('B4 a lock file says what an application is made of where nothing is installed beside it', () => {
+  const entry = (version: string, more: object = {}) => ({ version, license: 'MIT', ...more })
+  const lock = JSON.stringify({
+    lockfileVersion: 3,
+    packages: {
+      '': { name: 'app', version: '1.0.0' },
+      'packages/own': { name: 'own', version: '1.0.0' },
+      'node_modules/own': { resolved: 'packages/own', link: true },
+      'node_modules/a': entry('1.0.0'),
+      'node_modules/a/node_modules/@b/c': entry('2.0.0'),
+      'node_modules/alias': entry('3.0.0', { name: 'real' }),
+      'node_modules/tester': entry('4.0.0', { dev: true }),
+      'node_modules/for-mac': entry('5.0.0', { optional: true, os: ['darwin'] }),
+      'node_modules/for-linux': entry('6.0.0', { optional: true, os: ['linux'] }),
+    },
+  })
+  assert.deepEqual(shown(scanTexts({ 'app/package-lock.json': lock })), [
+    ...['npm @b/c 2.0.0', 'npm a 1.0.0', 'npm for-linux 6.0.0', 'npm real 3.0.0'],
+  ])
+  const installed = {
+    'app/package-lock.json': lock,
+    'app/node_modules/a/package.json': '{"name":"a","version":"1.0.1"}',
+    'app/node_modules/a/package-lock.json': lock,
+  }
+  assert.deepEqual(shown(scanTexts(installed)), ['npm a 1.0.1'])
+  assert.deepEqual(shown(scanTexts({ ...installed, 'tool/npm-shrinkwrap.json': lock })).length, 5)
+
+  const old = JSON.stringify({
+    lockfileVersion: 1,
+    dependencies: {
+      a: { version: '1.0.0', dependencies: { b: { version: 'npm:@x/real@2.0.0' } } },
+      c: { version: 'git+https://example.org/c.git#abc' },
+      d: { version: '3.0.0', dev: true },
+    },
+  })
+  assert.deepEqual(shown(scanTexts({ 'package-lock.json': old })), [
+    ...['npm @x/real 2.0.0', 'npm a 1.0.0', 'npm c'],
+  ])
 })
 
 test('B4 a package that was removed and left its settings behind is not there', () => {

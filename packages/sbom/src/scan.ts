@@ -2,22 +2,26 @@
  * Finds the components of a tree, from its files as they come by, in memory that does not grow with
  * the tree. The same tree gives the same components, in whatever order and pieces it comes.
  */
+import { posix } from 'node:path'
 import { createByteCollector, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { JsonTooLargeError } from '@seaworthy/std/json'
 import { cutText } from '@seaworthy/std/printable'
 import { readApkInstalled } from './alpine.ts'
 import type { Component, DistributionRelease, Found } from './components.ts'
 import { compareComponents, makeComponent } from './components.ts'
 import { readDpkgStatus } from './debian.ts'
-import type { GoScan } from './go.ts'
-import { createGoScan } from './go.ts'
-import { readPackageJson } from './npm.ts'
+import type { ElfScan } from './elf.ts'
+import { createElfScan, elfMagic } from './elf.ts'
+import { createArchiveBudget, javaArchiveForm, readJavaArchive } from './java.ts'
+import { readPackageJson, readPackageLock } from './npm.ts'
 import { readPythonMetadata } from './python.ts'
+import { createCrateBudget } from './rust.ts'
 
 /**
  * Number of these rules. What they find of one tree never changes under one number, so that
  * whoever knows the number can find the same.
  */
-export const scanVersion = 1
+export const scanVersion = 2
 
 export interface Scan {
   readonly components: readonly Component[]
@@ -44,6 +48,9 @@ const listBytesMax = 16 * 1024 * 1024
 const packageBytesMax = 1024 * 1024
 /** What is read of one tree in all: a builder may have filled it with what is slow to read. */
 const treeBytesMax = 128 * 1024 * 1024
+/** One archive, which is held as a whole, and all archives of a tree. */
+const archiveBytesMax = 128 * 1024 * 1024
+const archivesBytesMax = 2 * 1024 * 1024 * 1024
 const componentsMax = 100_000
 /** What is kept of one tree, in characters. */
 const keptMax = 8 * 1024 * 1024
@@ -51,6 +58,7 @@ const fieldMax = 1000
 const licenceMax = 200
 const unreadMax = 100
 
+type SetAside = (path: string, why: string) => void
 type Read = (bytes: Uint8Array, path: string) => Found[]
 
 const asText =
@@ -88,21 +96,35 @@ const readers: readonly {
     bytesMax: packageBytesMax,
   },
 ]
+/** A lock file of what is installed says nothing that its packages do not say. */
+const lockForm = /^(?!(?:.*\/)?node_modules\/)(?:.*\/)?(?:package-lock|npm-shrinkwrap)\.json$/
 const osReleaseForm = /(?:^|\/)(?:etc|usr\/lib)\/os-release$/
 /** Where the data of a distribution's packages lies, below the root of that distribution. */
 const packageData = /(?:var\/lib\/dpkg|(?:usr\/)?lib\/apk\/db)\/[^.].*$/
-const elfMagic = Buffer.from('\u007fELF', 'latin1')
+
+type Kind = Read | 'os-release' | 'lock' | 'archive'
 
 interface OpenFile {
   readonly path: string
-  readonly read: Read | 'os-release' | undefined
+  readonly read: Kind | undefined
   /** The first bytes, until they say whether it is a program. */
   head: Buffer
-  go: GoScan | undefined
+  elf: ElfScan | undefined
+}
+
+/** How a file is read, and how long it may be; `undefined` for what may be a program. */
+function kindOf(path: string): { readonly read: Kind; readonly bytesMax: number } | undefined {
+  if (osReleaseForm.test(path)) return { read: 'os-release', bytesMax: packageBytesMax }
+  if (lockForm.test(path)) return { read: 'lock', bytesMax: listBytesMax }
+  if (javaArchiveForm.test(path)) return { read: 'archive', bytesMax: archiveBytesMax }
+  return readers.find(({ form }) => form.test(path))
 }
 
 export function createScanner(): Scanner {
   const found: Found[] = []
+  const locked: Found[] = []
+  const archiveBudget = createArchiveBudget()
+  const crateBudget = createCrateBudget()
   const unread: { path: string; why: string }[] = []
   const bytesOfFile = createByteCollector()
   const distributions = new Map<string, DistributionRelease>()
@@ -111,14 +133,14 @@ export function createScanner(): Scanner {
     distributions.get(`${root}etc/os-release`) ?? distributions.get(`${root}usr/lib/os-release`)
   let file: OpenFile | undefined
 
-  let readBytes = 0
+  const readBytes = { lists: 0, archives: 0 }
   let unreadCount = 0
-  const setAside = (path: string, why: string) => {
+  const setAside: SetAside = (path, why) => {
     unreadCount += 1
     if (unread.length < unreadMax) unread.push({ path, why })
   }
   let kept = 0
-  const add = (more: readonly Found[], path: string) => {
+  const add = (more: readonly Found[], path: string, target = found) => {
     for (const one of more) {
       const own = shorten(one)
       if (own === undefined) {
@@ -126,14 +148,14 @@ export function createScanner(): Scanner {
         continue
       }
       const { name, version, licence = '', source } = own
-      kept += [name, version, licence, path, source?.name ?? '', source?.version ?? '']
+      kept += [name, version, licence, own.path, source?.name ?? '', source?.version ?? '']
         .map((text) => text.length)
         .reduce((sum, length) => sum + length)
-      if (found.length >= componentsMax || kept > keptMax) {
+      if (found.length + locked.length >= componentsMax || kept > keptMax) {
         setAside(path, 'the tree has more components than are listed')
         return
       }
-      found.push(own)
+      target.push(own)
     }
   }
   const readKept = ({ path, read }: OpenFile) => {
@@ -142,49 +164,66 @@ export function createScanner(): Scanner {
       if (read === 'os-release') {
         const distribution = readOsRelease(utf8Decode(bytes))
         if (distribution !== undefined) distributions.set(path, distribution)
+      } else if (read === 'lock') add(readPackageLock(bytes, path), path, locked)
+      else if (read === 'archive') {
+        add(readJavaArchive(bytes, path, { budget: archiveBudget, setAside }), path)
       } else if (read !== undefined) add(read(bytes, path), path)
     } catch (error) {
       if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error
-      setAside(path, error instanceof SyntaxError ? 'not JSON' : 'not UTF-8')
+      if (error instanceof JsonTooLargeError) setAside(path, 'more values than are read')
+      else setAside(path, error instanceof SyntaxError ? 'not JSON' : 'not UTF-8')
     }
   }
   return {
     beginFile(path, size) {
-      const reader = readers.find(({ form }) => form.test(path))
-      const wanted = osReleaseForm.test(path) ? 'os-release' : reader?.read
-      const bytesMax = reader?.bytesMax ?? packageBytesMax
-      const isTooLong = wanted !== undefined && size > bytesMax
-      const isTooMuch = wanted !== undefined && !isTooLong && readBytes + size > treeBytesMax
-      if (isTooLong) setAside(path, `longer than ${bytesMax} bytes`)
+      const kind = kindOf(path)
+      const isArchive = kind?.read === 'archive'
+      const [count, bytesMax] = isArchive
+        ? (['archives', archivesBytesMax] as const)
+        : (['lists', treeBytesMax] as const)
+      const isTooLong = kind !== undefined && size > kind.bytesMax
+      const isTooMuch = kind !== undefined && !isTooLong && readBytes[count] + size > bytesMax
+      if (isTooLong) setAside(path, `longer than ${kind.bytesMax} bytes`)
       if (isTooMuch) setAside(path, 'the tree has more data of packages than is read')
-      if (wanted !== undefined && !isTooLong && !isTooMuch) readBytes += size
+      const isRead = kind !== undefined && !isTooLong && !isTooMuch
+      if (isRead) readBytes[count] += size
       file = {
         path,
-        read: isTooLong || isTooMuch ? undefined : wanted,
+        read: isRead ? kind.read : undefined,
         head: Buffer.alloc(0),
-        go: undefined,
+        elf: undefined,
       }
     },
     writeFile(piece) {
-      const { read, head, go } = file!
+      const { read, head, elf } = file!
       if (read !== undefined) bytesOfFile.add(piece)
-      else if (go !== undefined) go.write(piece)
+      else if (elf !== undefined) elf.write(piece)
       else if (head.length < elfMagic.length) {
         const taken = elfMagic.length - head.length
         file!.head = Buffer.concat([head, piece.subarray(0, taken)])
         if (!file!.head.equals(elfMagic)) return
-        file!.go = createGoScan()
-        file!.go.write(file!.head)
-        file!.go.write(piece.subarray(taken))
+        file!.elf = createElfScan(crateBudget)
+        file!.elf.write(file!.head)
+        file!.elf.write(piece.subarray(taken))
       }
     },
     endFile() {
-      if (file!.read !== undefined) readKept(file!)
-      else if (file!.go !== undefined) add(file!.go.finish(file!.path) ?? [], file!.path)
+      const { path, read, elf } = file!
+      if (read !== undefined) readKept(file!)
+      else if (elf !== undefined) {
+        const { found: parts, why } = elf.finish(path)
+        if (why !== undefined) setAside(path, why)
+        add(parts, path)
+      }
       file = undefined
     },
     finish() {
-      const components = found
+      // What a lock file would install counts only where nothing is installed beside it.
+      const installedIn = new Set(found.flatMap(modulesOf))
+      const missing = locked.filter(
+        ({ path }) => !installedIn.has(posix.join(posix.dirname(path), 'node_modules')),
+      )
+      const components = [...found, ...missing]
         .map((one) =>
           one.type === 'deb' || one.type === 'apk'
             ? makeComponent({ ...one, distribution: distributionOf(rootOf(one.path)) })
@@ -208,13 +247,25 @@ function shorten(found: Found): Found | undefined {
   const licence = found.licence?.replaceAll(/\s+/g, ' ').trim()
   return {
     ...found,
-    ...{ name: copy(name), version: copy(version) },
+    ...{ name: copy(name), version: copy(version), path: copy(found.path) },
     ...(licence === undefined ? {} : { licence: copy(cutText(licence, licenceMax)) }),
     ...(source === undefined
       ? {}
       : { source: { name: copy(source.name), version: copy(source.version) } }),
     ...(architecture === undefined ? {} : { architecture: copy(architecture) }),
   }
+}
+
+/** Every `node_modules` in which a package lies, from the innermost to the outermost. */
+function modulesOf({ type, path }: Found): string[] {
+  if (type !== 'npm') return []
+  const folders: string[] = []
+  const modules = 'node_modules'
+  for (let at = path.lastIndexOf(`${modules}/`); at >= 0;) {
+    folders.push(path.slice(0, at + modules.length))
+    at = at === 0 ? -1 : path.lastIndexOf(`${modules}/`, at - 1)
+  }
+  return folders
 }
 
 function shortWord(text: string): string {

@@ -69,7 +69,8 @@ export function readComponent(text: string, hints: Hints = {}): SbomComponent | 
     case 'cargo':
       return make('crates.io', name)
     case 'maven':
-      return make('Maven', `${namespace}:${name}`)
+      // An archive whose group nobody knows is nothing that a record could name.
+      return namespace === '' ? undefined : make('Maven', `${namespace}:${name}`)
     case 'apk':
     case 'deb':
     case 'rpm':

@@ -27,6 +27,7 @@ const optionalPrograms = {
   jq: { names: ['jq'], install: 'apt install jq' },
   mksquashfs: { names: ['mksquashfs'], install: 'apt install squashfs-tools' },
   npx: { names: ['npx'], install: 'apt install npm' },
+  objcopy: { names: ['objcopy'], install: 'apt install binutils' },
   'odata-clients': {
     names: [
       toolPath(
@@ -66,6 +67,7 @@ const optionalPrograms = {
     names: [toolPath('versitygw', 'go.mod', 'versitygw')],
     install: 'run tools/versitygw/install',
   },
+  zip: { names: ['zip'], install: 'apt install zip' },
   zsh: { names: ['zsh'], install: 'apt install zsh' },
   zstd: { names: ['zstd'], install: 'apt install zstd' },
 } as const satisfies Record<string, { names: readonly string[]; install: string }>
