@@ -22,6 +22,8 @@ export interface SbomComponent {
 export interface Hints {
   readonly sourceName?: string | undefined
   readonly sourceVersion?: string | undefined
+  /** The distribution that the whole document is about, such as `debian-12.11`. */
+  readonly distro?: string | undefined
 }
 
 /** Distributions by the namespace of their package URLs, with the form of their releases. */
@@ -99,7 +101,8 @@ function readPackage(text: string, purl: Purl, hints: Hints): SbomComponent | un
   const isFile = upstreamName?.endsWith('.src.rpm') === true
   const sourceName = hints.sourceName ?? (isFile ? undefined : upstreamName) ?? name
   const sourceVersion = hints.sourceVersion ?? upstreamVersion ?? version.replace(/\+b\d+$/, '')
-  const [, said = ''] = new RegExp(`^${namespace}-(.+)$`).exec(qualifiers.get('distro') ?? '') ?? []
+  const distro = qualifiers.get('distro') ?? hints.distro ?? ''
+  const said = distro.startsWith(`${namespace}-`) ? distro.slice(namespace.length + 1) : ''
   const { ecosystem } = distribution
   return {
     ...{ purl: text, name, version, ecosystem },

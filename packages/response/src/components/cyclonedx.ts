@@ -1,56 +1,56 @@
 /** Components of a CycloneDX document (1.2 to 1.7), in the dialects of several tools. */
 import type { Json } from '@seaworthy/std/json'
-import { openJson, parseJson } from '@seaworthy/std/json'
-import { Refusal } from '@seaworthy/std/refusal'
-import type { SbomComponent } from './component.ts'
+import type { Hints, SbomComponent } from './component.ts'
 import { readComponent } from './component.ts'
+import type { ReadSbom } from './document.ts'
+import { isObject, sbomMalformed } from './document.ts'
 
-export type SbomRefusal = 'sbom_malformed'
-
-export interface ReadSbom {
-  readonly components: readonly SbomComponent[]
-  /** Names of components that no record can be about: no package URL, or one of another kind. */
-  readonly others: readonly string[]
-  /** The document says itself that it does not list everything. */
-  readonly isIncomplete: boolean
-}
-
-const limits = { ...openJson, valuesMax: 5_000_000 }
 const depthMax = 32
+const formatVersions = ['1.2', '1.3', '1.4', '1.5', '1.6', '1.7']
 
 /** Throws `Refusal<SbomRefusal>`. */
-export function readCycloneDx(bytes: Uint8Array): ReadSbom {
-  const root = read(bytes)
-  if (!isObject(root) || root['bomFormat'] !== 'CycloneDX') {
-    throw new Refusal<SbomRefusal>('sbom_malformed', 'the document is not one of CycloneDX')
+export function readCycloneDxTree(root: { [name: string]: Json }): ReadSbom {
+  const formatVersion = root['specVersion']
+  if (typeof formatVersion !== 'string' || !formatVersions.includes(formatVersion)) {
+    throw sbomMalformed('it is CycloneDX of no version from 1.2 to 1.7')
   }
   const found = new Map<string, SbomComponent>()
   const others: string[] = []
+  const distro = findDistro(root['components'])
   const walk = (list: Json | undefined, depth: number) => {
-    if (!Array.isArray(list) || depth > depthMax) return
+    if (list === undefined) return
+    if (!Array.isArray(list)) throw sbomMalformed('its components are not a list')
+    if (depth > depthMax) throw sbomMalformed('its components lie in too many others')
     for (const one of list) {
-      if (!isObject(one)) continue
+      if (!isObject(one)) throw sbomMalformed('a component is not an object')
       const { purl, name, type, components } = one
-      const component = typeof purl === 'string' ? readComponent(purl, hintsOf(one)) : undefined
+      const hints = { ...hintsOf(one), distro }
+      const component = typeof purl === 'string' ? readComponent(purl, hints) : undefined
       if (component !== undefined) found.set(component.purl, component)
       else if (type !== 'operating-system' && typeof name === 'string') others.push(name)
       walk(components, depth + 1)
     }
   }
   walk(root['components'], 0)
-  return { components: [...found.values()], others, isIncomplete: isIncomplete(root) }
-}
-
-function read(bytes: Uint8Array): Json {
-  try {
-    return parseJson(bytes, limits)
-  } catch (cause) {
-    throw new Refusal<SbomRefusal>('sbom_malformed', 'the document is not JSON', { cause })
+  return {
+    ...{ format: 'cyclonedx', formatVersion, others },
+    components: [...found.values()],
+    isIncomplete: isIncomplete(root),
   }
 }
 
+/** The operating system of which the document lists the packages, where it names exactly one. */
+function findDistro(components: Json | undefined): string | undefined {
+  const systems = (Array.isArray(components) ? components : []).flatMap((one) => {
+    if (!isObject(one) || one['type'] !== 'operating-system') return []
+    const { name, version } = one
+    return typeof name === 'string' && typeof version === 'string' ? [`${name}-${version}`] : []
+  })
+  return systems.length === 1 ? systems[0] : undefined
+}
+
 /** Where tools say what a package was built from, besides the package URL. */
-function hintsOf({ properties }: { [name: string]: Json }) {
+function hintsOf({ properties }: { [name: string]: Json }): Hints {
   const said = new Map<string, string>()
   for (const one of Array.isArray(properties) ? properties : []) {
     if (!isObject(one)) continue
@@ -72,8 +72,4 @@ function isIncomplete({ compositions }: { [name: string]: Json }): boolean {
     const aggregate = isObject(one) ? one['aggregate'] : undefined
     return typeof aggregate === 'string' && aggregate.startsWith('incomplete')
   })
-}
-
-function isObject(value: Json | undefined): value is { [name: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

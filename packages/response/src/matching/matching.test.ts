@@ -9,6 +9,7 @@ import { judgeComponent } from './index.ts'
 function componentOf(purl: string, more: object = {}): SbomComponent {
   const document = {
     bomFormat: 'CycloneDX',
+    specVersion: '1.6',
     components: [{ type: 'library', name: 'a', purl, ...more }],
   }
   return readCycloneDx(utf8Encode(JSON.stringify(document))).components[0]!
