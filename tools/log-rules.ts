@@ -16,6 +16,7 @@ const causedByNobody = [
   'app/trust/lifetime-alarms.ts',
   'app/trust/publication.ts',
   'app/worker/caller-log.ts',
+  'app/worker/database-clock.ts',
   // Its port is given the limited log.
   'http/registry/index.ts',
 ].map((path) => `packages/server/src/${path}`)

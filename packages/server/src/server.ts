@@ -49,8 +49,13 @@ import {
   createRolloutTable,
   createSettlements,
 } from './app/rollouts/index.ts'
-import type { BankAccess } from './app/worker/index.ts'
-import { createBudgets, createCallerLog } from './app/worker/index.ts'
+import type { BankAccess, FollowedClock } from './app/worker/index.ts'
+import {
+  createBudgets,
+  createCallerLog,
+  followDatabaseClock,
+  keepComparing,
+} from './app/worker/index.ts'
 import type { Config } from './config/config.ts'
 import { loadCredentialKey } from './config/credential-key.ts'
 import { loadMasterKey } from './config/master-key.ts'
@@ -103,7 +108,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const { config, ports } = options
   const exporter = startExporter(options)
   const blobs = await openBlobStore(config.blobs, options.blobCredentials, ports)
-  const app = await createApp(options, exporter, blobs)
+  const { app, clock } = await createApp(options, exporter, blobs)
   const keeper = { signer: app.secrets.logSigner, origin: app.secrets.logOrigin }
   const memory = createLogMemory(app, keeper, logMemoryFile(config.dataDir))
   const stopWatching = watchLog(app, memory)
@@ -119,6 +124,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   })
   const stopLooking = watchRemovedDevices(app)
   const stopKeeping = keepHearing(app)
+  const stopComparing = keepComparing(clock, ports)
   const web = config.webFolder === null ? undefined : await loadWebFiles(config.webFolder)
   const handlers = createHandlers(app, { hasFastPath: config.hasFastPath, web })
   const server = createHttpsServer(
@@ -156,6 +162,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await stopWatching()
       await stopLooking()
       await stopKeeping()
+      await stopComparing()
       await app.db.close()
       blobs.close()
       await exporter?.stop()
@@ -209,17 +216,19 @@ async function createApp(
   options: ServerOptions,
   exporter: SpanExporter | undefined,
   blobs: OpenBlobStore,
-): Promise<App> {
-  const { config, ports, health } = options
-  const { log, clock, random } = ports
+): Promise<{ app: App; clock: FollowedClock }> {
+  const { config, health } = options
+  const { log, random, clock: own } = options.ports
   const masterKey = await loadMasterKey(config.masterKeyFile, random, false)
   const { metrics, exchange } = options
   const ratio = config.traces?.ratio ?? 0
   const tracer =
     exporter === undefined
       ? undefined
-      : createTracer({ clock, random, ratio, record: exporter.record })
-  const db = observeDb(openDb(options.database, log), { metrics, clock, tracer })
+      : createTracer({ clock: own, random, ratio, record: exporter.record })
+  const db = observeDb(openDb(options.database, log), { metrics, clock: own, tracer })
+  const clock = await followDatabaseClock(db, options.ports)
+  const ports: Ports = { ...options.ports, clock }
   const secrets = await loadOnlineSecrets(db.reader, masterKey)
   const removedDevices = createRemovedDevices(db)
   const zones = createZones()
@@ -237,7 +246,7 @@ async function createApp(
     sleep: ports.sleep,
     onFailure: (error) => log.warn('cache.reload-failed', { what: 'rollouts', error }),
   })
-  return {
+  const app: App = {
     ...ports,
     version: options.version,
     db,
@@ -287,6 +296,7 @@ async function createApp(
     exchange,
     tracer,
   }
+  return { app, clock }
 }
 
 /**

@@ -53,6 +53,8 @@ export interface Ports {
 }
 
 export interface App extends Ports {
+  /** The time of the database, whatever the clock of this machine says. */
+  readonly clock: Clock
   readonly version: string
   readonly db: Db
   readonly store: RegistryStore
@@ -369,7 +371,7 @@ export interface ForeignCheckIns {
    * Notes that the device was heard, and resolves when that is durable. Answers `undefined` when
    * the device may not poll, whatever memory said. Throws `OverloadRefusal` when too many wait.
    */
-  poll(identity: ForeignIdentity, now: Date): Promise<ForeignState | undefined>
+  poll(identity: ForeignIdentity): Promise<ForeignState | undefined>
   /** The factor by which these devices should poll less often: 1 while all is well. */
   slowdown(): number
 }
@@ -377,7 +379,6 @@ export interface ForeignCheckIns {
 export interface CheckInInput {
   readonly checkIn: {
     readonly device: string
-    readonly seenAt: Date
     readonly report: DeviceReport
     /** The result of `digestReport(report)`, where it is known already. */
     readonly digest?: string | undefined

@@ -3,6 +3,9 @@
  * commit. It finds each device by one index look-up, writes one narrow row in place, and answers
  * what the decision needs. Devices that say something new, or report for the first time, go through
  * `storeReports`. Query plan and figures: `check-ins.plan.md`.
+ *
+ * When a device was heard is written by the database's clock, which every replica shares: rollouts
+ * count devices as silent by it, whatever the clock of the replica that heard them says.
  */
 import type { ReportPosition } from '@seaworthy/fleet/devices'
 import { parseAnyJsonText } from '@seaworthy/std/json'
@@ -34,7 +37,6 @@ export interface SignedReportWrite {
   /** The canonical bytes that were signed. */
   readonly report: Uint8Array
   readonly signature: Uint8Array
-  readonly receivedAt: Date
 }
 
 export interface KnownDevice {
@@ -73,14 +75,13 @@ type IdleRow = [
  * an element for each given one: `undefined` when the device has not said exactly this before.
  */
 export async function writeIdleCheckIns(
-  { sql }: WriteTx,
+  { sql, atStatement }: WriteTx,
   batch: readonly IdleCheckIn[],
-  seenAt: Date,
 ): Promise<(KnownDevice | undefined)[]> {
   const list = (pick: (row: IdleCheckIn) => string | number) => batch.map(pick).join(',')
   const rows = (await sql`
     update device_states s
-    set seen_at = ${seenAt}, reported_at = to_timestamp(g.reported), verified_at = to_timestamp(g.verified)
+    set seen_at = ${atStatement()}, reported_at = to_timestamp(g.reported), verified_at = to_timestamp(g.verified)
     from unnest(
       string_to_array(${list((c) => c.device)}, ','),
       string_to_array(${list((c) => c.digest)}, ','),
@@ -162,9 +163,8 @@ export async function listNewestStatements(
  * `lockReporting` does.
  */
 export async function storeReports(
-  { sql }: WriteTx,
+  { sql, atStatement }: WriteTx,
   batch: readonly WholeCheckIn[],
-  seenAt: Date,
 ): Promise<Map<string, readonly unknown[]>> {
   if (batch.length === 0) return new Map()
   const column = (pick: (row: WholeCheckIn) => string | null) =>
@@ -197,7 +197,7 @@ export async function storeReports(
         and given.agent_version <> given.report ->> 'agentVersion'
     )
     insert into device_states (device, seen_at, reported_at, verified_at, digest, fleet, hardware, tags)
-    select device, ${seenAt}, reported_at, verified_at, digest, fleet, hardware, tags from given order by device
+    select device, ${atStatement()}, reported_at, verified_at, digest, fleet, hardware, tags from given order by device
     on conflict (device) do update set seen_at = excluded.seen_at, reported_at = excluded.reported_at,
       verified_at = excluded.verified_at, digest = excluded.digest, fleet = excluded.fleet,
       hardware = excluded.hardware, tags = excluded.tags
@@ -212,7 +212,7 @@ export async function storeReports(
  * same moment. At most one answer for each report.
  */
 export async function writeSignedReports(
-  { sql }: WriteTx,
+  { sql, atStatement }: WriteTx,
   reports: readonly SignedReportWrite[],
 ): Promise<{ readonly repeated: ReadonlySet<string>; readonly reused: ReadonlySet<string> }> {
   const repeated = new Set<string>()
@@ -220,7 +220,7 @@ export async function writeSignedReports(
   for (const r of reports.toSorted((a, b) => (a.device < b.device ? -1 : 1))) {
     const inserted = await sql`
       insert into device_reports (device, sequence, report, signature, received_at)
-      select ${r.device}, ${r.sequence}, ${Buffer.from(r.report)}, ${Buffer.from(r.signature)}, ${r.receivedAt}
+      select ${r.device}, ${r.sequence}, ${Buffer.from(r.report)}, ${Buffer.from(r.signature)}, ${atStatement()}
       from devices where id = ${r.device} and coalesce(reports_pruned_to, -1) < ${r.sequence} for key share
       on conflict (device, sequence) do nothing`
     if (inserted.count === 1) continue

@@ -17,6 +17,7 @@ declare const writes: unique symbol
 type Types = Record<keyof typeof arrayTypes, readonly ArrayElement[]> & { bigint: number }
 type Sql = driver.Sql<Types>
 type TransactionSql = driver.TransactionSql<Types>
+type SqlPart = driver.PendingQuery<driver.Row[]>
 
 export interface ReadTx {
   readonly sql: Sql | TransactionSql
@@ -31,6 +32,11 @@ export interface WriteTx {
    * their own clocks say.
    */
   readonly now: () => Promise<Date>
+  /**
+   * The same clock within a statement, which needs no question before it: the moment at which the
+   * statement began.
+   */
+  readonly atStatement: () => SqlPart
   readonly [writes]: true
 }
 
@@ -162,7 +168,8 @@ export async function readClock({ sql }: ReadTx): Promise<Date> {
 function writeTx(sql: Sql | TransactionSql): WriteTx {
   let asked: Promise<Date> | undefined
   const now = () => (asked ??= readClock({ sql }))
-  return { sql, now } as unknown as WriteTx
+  const atStatement = () => sql`statement_timestamp()`
+  return { sql, now, atStatement } as unknown as WriteTx
 }
 
 /**

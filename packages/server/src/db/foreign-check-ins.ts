@@ -100,13 +100,12 @@ type KnownRow = Omit<ForeignState, 'device' | 'protocol' | 'platform' | 'report'
  * rows are locked in that order. The answer has nothing for the others, refused ones included.
  */
 export async function writeForeignPolls(
-  { sql }: WriteTx,
+  { sql, atStatement }: WriteTx,
   batch: readonly ForeignPoll[],
-  seenAt: Date,
 ): Promise<Map<string, ForeignState>> {
   const list = (pick: (mark: string) => string) => column(batch, (poll) => pick(markOf(poll)))
   const rows = await sql<KnownRow[]>`
-    update device_states s set seen_at = ${seenAt}, reported_at = ${seenAt}
+    update device_states s set seen_at = ${atStatement()}, reported_at = ${atStatement()}
     from unnest(
       ${column(batch, (p) => p.device)}::text[], ${list(marks.withAttributes)}::text[], ${list(marks.without)}::text[],
       ${column(batch, (p) => p.protocol)}::text[]
@@ -133,9 +132,8 @@ export async function writeForeignPolls(
  * `lockReporting`: the mark of a credential is never written after it was replaced.
  */
 export async function learnForeignPolls(
-  { sql }: WriteTx,
+  { sql, atStatement }: WriteTx,
   batch: readonly ForeignPoll[],
-  seenAt: Date,
 ): Promise<Map<string, ForeignState>> {
   const devices = column(batch, (p) => p.device)
   await sql`select 1 from devices where id = any(${devices}) order by id for no key update`
@@ -154,7 +152,7 @@ export async function learnForeignPolls(
       ${sources(sql)}
       order by d.id
     ), seen as (
-      update device_states s set seen_at = ${seenAt}, reported_at = ${seenAt}, fleet = k.fleet, hardware = k.hardware,
+      update device_states s set seen_at = ${atStatement()}, reported_at = ${atStatement()}, fleet = k.fleet, hardware = k.hardware,
         tags = k.tags, digest = k.mark
       from known k where s.device = k.device
     )

@@ -127,10 +127,9 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
         sequence: report.sequence,
         report: canonicalJson(report),
         signature: new Uint8Array(64),
-        receivedAt: now,
       }
       const outcome = await checkIns.submit({
-        checkIn: { device: deviceId, seenAt: now, report },
+        checkIn: { device: deviceId, report },
         signed: isSigned ? signed : undefined,
       })
       invariant(outcome.kind === 'stored', `the report was not stored: ${outcome.kind}`)
@@ -183,13 +182,18 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
 }
 
 function withClock(db: Db, now: () => Date): Db {
+  const inTime = (tx: WriteTx): WriteTx => {
+    let asked: Date | undefined
+    return {
+      ...tx,
+      now: () => Promise.resolve((asked ??= now())),
+      atStatement: () => tx.sql`${now()}::timestamptz`,
+    }
+  }
   return {
     ...db,
-    write: (work) =>
-      db.write((tx) => {
-        let asked: Date | undefined
-        return work({ ...tx, now: () => Promise.resolve((asked ??= now())) })
-      }),
+    write: (work) => db.write((tx) => work(inTime(tx))),
+    writeRows: (work) => db.writeRows((tx) => work(inTime(tx))),
   }
 }
 

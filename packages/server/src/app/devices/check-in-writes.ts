@@ -78,7 +78,6 @@ export function createCheckIns(
         writeIdleCheckIns(
           tx,
           batch.map(({ row }) => row),
-          batch.at(-1)!.checkIn.seenAt,
         ),
       )
       for (const [i, waiting] of batch.entries()) {
@@ -151,7 +150,7 @@ async function writeChanged(db: Db, log: Log, batch: readonly Waiting[]): Promis
       const report = JSON.stringify(one.report)
       return [{ ...row, digest, report, isRepeated: repeated.has(row.device) }]
     })
-    const updates = await storeReports(tx, rows, batch.at(-1)!.checkIn.seenAt)
+    const updates = await storeReports(tx, rows)
     const stored = { reused, known, judged, updates }
     return {
       outcomes: batch.map(({ row: { device } }) => outcomeOf(device, stored)),

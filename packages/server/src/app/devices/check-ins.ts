@@ -61,11 +61,9 @@ export async function checkIn(
   await spendCheckIn(app, deviceId)
   app.checkIns.admit(deviceId, signature !== undefined)
   const outcome = await app.checkIns.submit({
-    checkIn: { device: deviceId, seenAt: now, report, digest },
+    checkIn: { device: deviceId, report, digest },
     signed:
-      signature === undefined
-        ? undefined
-        : await verifyReport(app, deviceId, report, signature, now),
+      signature === undefined ? undefined : await verifyReport(app, deviceId, report, signature),
   })
   app.metrics.checkIns.add(1, outcome.kind, 'agent')
   switch (outcome.kind) {
@@ -116,7 +114,6 @@ async function verifyReport(
   deviceId: string,
   report: DeviceReport,
   signature: string,
-  now: Date,
 ) {
   const device = await getDevice(app.db.reader, deviceId)
   if (!device?.publicKey)
@@ -130,6 +127,5 @@ async function verifyReport(
     sequence: report.sequence,
     report: bytes,
     signature: base64Decode(signature),
-    receivedAt: now,
   }
 }

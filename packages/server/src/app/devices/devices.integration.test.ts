@@ -321,9 +321,12 @@ function writeReports(
 ): Promise<ReadonlySet<string>> {
   const signature = new Uint8Array(64)
   const rows = reports.map(({ device, sequence, what = 'idle' }) => {
-    return { device, sequence, report: utf8Encode(what), signature, receivedAt }
+    return { device, sequence, report: utf8Encode(what), signature }
   })
-  return db.write(async (tx) => (await writeSignedReports(tx, rows)).reused)
+  return db.write(async (tx) => {
+    const atStatement = () => tx.sql`${receivedAt}::timestamptz`
+    return (await writeSignedReports({ ...tx, atStatement }, rows)).reused
+  })
 }
 
 const sequencesOf = (device: string, from: number, to: number) =>

@@ -13,16 +13,13 @@ function start() {
   const ports = { clock, sleep: clock.sleep, random: seededRandom(1) }
   const foreignCheckIns = createForeignCheckIns(db, ports, () => undefined)
   const poll = (deviceId: string) =>
-    foreignCheckIns.poll(
-      {
-        deviceId,
-        externalId: deviceId,
-        protocol: 'ddi',
-        gatewayId: null,
-        secretSha256: null,
-      } as never,
-      clock.now(),
-    )
+    foreignCheckIns.poll({
+      deviceId,
+      externalId: deviceId,
+      protocol: 'ddi',
+      gatewayId: null,
+      secretSha256: null,
+    } as never)
   return { clock, foreignCheckIns, poll }
 }
 

@@ -37,7 +37,6 @@ export type { ForeignState, OpenAction } from '../../db/foreign-check-ins.ts'
 
 interface Waiting {
   readonly poll: ForeignPoll
-  readonly seenAt: Date
   readonly resolve: (state: ForeignState | undefined) => void
   readonly reject: (error: unknown) => void
 }
@@ -56,11 +55,11 @@ export function createForeignCheckIns(
 ): ForeignCheckIns {
   const keyOf = ({ poll }: Waiting) => poll.device
   const write =
-    (work: (polls: readonly ForeignPoll[], seenAt: Date) => Promise<States>, others: Otherwise) =>
+    (work: (polls: readonly ForeignPoll[]) => Promise<States>, others: Otherwise) =>
     async (batch: readonly Waiting[]) => {
       try {
         const polls = batch.map(({ poll }) => poll)
-        const states = await work(polls, batch.at(-1)!.seenAt)
+        const states = await work(polls)
         if (states.size > 0) onHeard()
         for (const waiting of batch) {
           const state = states.get(waiting.poll.device)
@@ -75,14 +74,14 @@ export function createForeignCheckIns(
   const changed = createBatches<Waiting>(ports, {
     ...{ keyOf, times: changedTimes },
     write: write(
-      (polls, seenAt) => learnChanged(db, polls, seenAt),
+      (polls) => learnChanged(db, polls),
       ({ resolve }) => resolve(undefined),
     ),
   })
   const idle = createBatches<Waiting>(ports, {
     ...{ keyOf, times: checkInTimes },
     write: write(
-      (polls, seenAt) => db.writeRows((tx) => writeForeignPolls(tx, polls, seenAt)),
+      (polls) => db.writeRows((tx) => writeForeignPolls(tx, polls)),
       (waiting) => changed.add(waiting),
     ),
   })
@@ -90,13 +89,13 @@ export function createForeignCheckIns(
   const backlog = () => joinBacklogs(idle.backlog(), changed.backlog())
   return {
     slowdown: () => slowdownOf(backlog()),
-    async poll(identity, now) {
+    async poll(identity) {
       refuseOverload(backlog(), ports.random)
       const poll = pollOf(identity)
       limit.enter(poll.device)
       try {
         return await new Promise((resolve, reject) => {
-          idle.add({ poll, seenAt: now, resolve, reject })
+          idle.add({ poll, resolve, reject })
         })
       } finally {
         limit.leave(poll.device)
@@ -110,17 +109,18 @@ function pollOf({ deviceId, gatewayId, protocol, secretSha256 }: ForeignIdentity
   return { device: deviceId, secretSha256: secret, gateway: gatewayId, protocol }
 }
 
-async function learnChanged(db: Db, polls: readonly ForeignPoll[], seenAt: Date): Promise<States> {
+async function learnChanged(db: Db, polls: readonly ForeignPoll[]): Promise<States> {
   return db.write(async (tx) => {
-    const learned = await learnForeignPolls(tx, polls, seenAt)
+    const learned = await learnForeignPolls(tx, polls)
+    const now = await tx.now()
     const states = [...learned.values()].map((state) => ({
       ...state,
-      report: state.report ?? firstReport(state, seenAt),
+      report: state.report ?? firstReport(state, now),
     }))
     const firstHeard = states.flatMap(({ device, report }) =>
-      learned.get(device)!.report === null ? wholeCheckIn(device, report, seenAt) : [],
+      learned.get(device)!.report === null ? wholeCheckIn(device, report, now) : [],
     )
-    if (firstHeard.length > 0) await storeReports(tx, firstHeard, seenAt)
+    if (firstHeard.length > 0) await storeReports(tx, firstHeard)
     return new Map(states.map((state) => [state.device, state]))
   })
 }
@@ -183,7 +183,7 @@ export async function storeChange(
     sequence: before.sequence + 1,
     at: formatInstant(now),
   }
-  await storeReports(tx, [wholeCheckIn(state.device, report, now)], now)
+  await storeReports(tx, [wholeCheckIn(state.device, report, now)])
   return { ...state, report }
 }
 

@@ -69,8 +69,8 @@ export function observeForeignCheckIns(
 ): ForeignCheckIns {
   return {
     slowdown: () => checkIns.slowdown(),
-    async poll(identity, now) {
-      const state = await checkIns.poll(identity, now)
+    async poll(identity) {
+      const state = await checkIns.poll(identity)
       counter.add(1, state === undefined ? 'unknown_device' : 'stored', identity.protocol)
       return state
     },

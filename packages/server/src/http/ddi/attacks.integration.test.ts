@@ -361,7 +361,7 @@ test('V4 D8 a poll is answered by what the rows say now, whatever was changed be
         for (const [change, n, isSecond] of steps) {
           await changes[change]?.(n)
           const identity = identityOf(device, `secret ${isSecond ? 1 : 0}`)
-          const answer = await worker.poll(identity, new Date())
+          const answer = await worker.poll(identity)
           const truth = await db.write((tx) => lockForeign(tx, device, new Date(), identity))
           assert.deepEqual(answer, truth)
         }
@@ -380,7 +380,7 @@ test('V4 attack: a poll with a token that is just being replaced does not make i
   const [old, renewed] = [identityOf(device, 'old'), identityOf(device, 'renewed')]
   try {
     await db.write((tx) => replaceSecret(tx, device, old.secretSha256, 'server'))
-    assert.ok((await worker.poll(old, new Date())) !== undefined)
+    assert.ok((await worker.poll(old)) !== undefined)
     const isReplaced = Promise.withResolvers<void>()
     const mayCommit = Promise.withResolvers<void>()
     const replacing = db.write(async (tx) => {
@@ -389,7 +389,7 @@ test('V4 attack: a poll with a token that is just being replaced does not make i
       await mayCommit.promise
     })
     await isReplaced.promise
-    const polling = worker.poll(old, new Date())
+    const polling = worker.poll(old)
     await waitUntil('the poll waits for the row', async () => {
       const rows = await db.reader.sql`
         select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
@@ -398,8 +398,8 @@ test('V4 attack: a poll with a token that is just being replaced does not make i
     mayCommit.resolve()
     await replacing
     assert.equal(await polling, undefined)
-    assert.equal(await worker.poll(old, new Date()), undefined)
-    assert.equal((await worker.poll(renewed, new Date()))?.device, device)
+    assert.equal(await worker.poll(old), undefined)
+    assert.equal((await worker.poll(renewed))?.device, device)
   } finally {
     await db.close()
   }

@@ -130,9 +130,9 @@ async function sendBase(call: Call): Promise<void> {
  * Records that the device was heard. Answers `undefined` when its row says that the credential is
  * no longer good.
  */
-async function poll({ app, identity, now }: Call): Promise<ForeignState | undefined> {
+async function poll({ app, identity }: Call): Promise<ForeignState | undefined> {
   await requireBudget(app, 'check-ins', identity.deviceId)
-  const state = await app.foreignCheckIns.poll(identity, now)
+  const state = await app.foreignCheckIns.poll(identity)
   if (state === undefined) app.foreignIdentities.forget(identity.deviceId)
   return state
 }

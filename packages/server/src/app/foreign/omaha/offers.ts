@@ -52,7 +52,7 @@ export async function admitMachine(
 ): Promise<ForeignState | 'revoked' | 'other-machine'> {
   const { deviceId, externalId } = identity
   if (externalId !== null && externalId !== machineId) return 'other-machine'
-  const state = await app.foreignCheckIns.poll(identity, now)
+  const state = await app.foreignCheckIns.poll(identity)
   if (state === undefined) {
     app.foreignIdentities.forget(deviceId)
     return 'revoked'
