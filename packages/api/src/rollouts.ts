@@ -11,6 +11,7 @@ import {
   text,
   versionField,
 } from './fields.ts'
+import { updateState } from './device-self.ts'
 import { defineRoute } from './route.ts'
 
 const rolloutParams = z.strictObject({ rolloutId: idField('rollout') })
@@ -281,15 +282,10 @@ export const approveRollout = defineRoute({
   reply: rolloutView,
 })
 
+/** What a device reports of an update, and what only the server knows of one. */
 export const updateStateField = z.enum([
   'offered',
-  'downloading',
-  'installing',
-  'restarting',
-  'watching',
-  'committed',
-  'rolled_back',
-  'failed',
+  ...updateState.exclude(['idle']).options,
   'timed_out',
   'superseded',
 ])

@@ -52,21 +52,13 @@ export function codePlaces(): { main: string; readable: string[]; flags: string[
  * bundle tree only together with the whole file system.
  */
 export function installerCommand({ configPath, stateDir }: AgentOptions): string[] {
-  const { main, flags } = codePlaces()
-  return [
-    process.execPath,
-    ...quietFlags,
-    ...flags,
-    ...wallFlags,
-    '--allow-child-process',
-    '--allow-fs-read=*',
-    '--allow-fs-write=*',
-    main,
-    'installer',
-    '--config',
-    configPath,
-    ...(stateDir === undefined ? [] : ['--state-dir', stateDir]),
-  ]
+  return confinedCommand(
+    () => ['--allow-child-process', '--allow-fs-read=*', '--allow-fs-write=*'],
+    [
+      ...['installer', '--config', configPath],
+      ...(stateDir === undefined ? [] : ['--state-dir', stateDir]),
+    ],
+  )
 }
 
 /**
@@ -78,34 +70,33 @@ export function fetcherCommand(
   runDir: string,
   account: Account | undefined,
 ): string[] {
-  const { main, readable, flags } = codePlaces()
-  return [
-    process.execPath,
-    ...quietFlags,
-    ...flags,
-    ...wallFlags,
-    '--allow-net',
-    ...[...readable, fetchFolder, runDir].map((path) => `--allow-fs-read=${path}`),
-    ...[fetchFolder, runDir].map((folder) => `--allow-fs-write=${folder}`),
-    main,
-    'fetcher',
-    ...accountOption(account),
-  ]
+  return confinedCommand(
+    (readable) => [
+      '--allow-net',
+      ...[...readable, fetchFolder, runDir].map((path) => `--allow-fs-read=${path}`),
+      ...[fetchFolder, runDir].map((folder) => `--allow-fs-write=${folder}`),
+    ],
+    ['fetcher', ...accountOption(account)],
+  )
 }
 
 /** The probe's rights: the network and nothing else; the process lives for one trial. */
 export function probeCommand(account: Account | undefined): string[] {
+  return confinedCommand(
+    (readable) => ['--allow-net', ...readable.map((path) => `--allow-fs-read=${path}`)],
+    ['probe', ...accountOption(account)],
+  )
+}
+
+/** A process of this program behind the wall, with these rights; `readable` holds its code. */
+function confinedCommand(
+  rightsFor: (readable: readonly string[]) => readonly string[],
+  words: readonly string[],
+): string[] {
   const { main, readable, flags } = codePlaces()
   return [
-    process.execPath,
-    ...quietFlags,
-    ...flags,
-    ...wallFlags,
-    '--allow-net',
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-    main,
-    'probe',
-    ...accountOption(account),
+    ...[process.execPath, ...quietFlags, ...flags, ...wallFlags],
+    ...[...rightsFor(readable), main, ...words],
   ]
 }
 

@@ -22,6 +22,7 @@ import {
   writeDurably,
 } from './files.ts'
 import type { AppendOptions, StoreRefusal } from './index.ts'
+import type { Uploads } from './uploads.ts'
 
 const batchBytes = 1024 * 1024
 /**
@@ -39,23 +40,6 @@ interface Part {
   size: number
 }
 
-export interface DiskUploads {
-  create(repository: string): Promise<string>
-  size(repository: string, uploadId: string): Promise<number>
-  append(repository: string, uploadId: string, options: AppendOptions): Promise<number>
-  /**
-   * Hands a synced file with exactly the bytes of the digest to `take`, then forgets the upload.
-   */
-  commit(
-    repository: string,
-    uploadId: string,
-    digest: Digest,
-    take: (path: string) => Promise<void>,
-  ): Promise<number>
-  cancel(repository: string, uploadId: string): Promise<void>
-  sweep(unusedSince: Date): Promise<number>
-}
-
 function unknown(): never {
   throw new Refusal<StoreRefusal>('upload_unknown', 'no such upload')
 }
@@ -63,7 +47,7 @@ function unknown(): never {
 export function createDiskUploads(
   root: string,
   ports: { clock: Clock; random: Random },
-): DiskUploads {
+): Uploads<string> {
   const running = new Map<string, Digester>()
   const newName = () => `new-${hexEncode(ports.random.bytes(8))}`
 

@@ -39,9 +39,9 @@ import {
 } from './files.ts'
 import type { ByteRange, RegistryStore, StoredManifest, StoreRefusal } from './index.ts'
 import {
-  parseStoredManifest,
+  namedReferrers,
   readNewManifest,
-  referrerDescriptor,
+  readReferrers,
   requireChildren,
   requireRoomForReferrer,
 } from './index.ts'
@@ -209,7 +209,7 @@ export async function openDiskStore(
       })
       if (manifest.subject) {
         const names = await listNames(referrerFolder(repository, manifest.subject.digest))
-        const noted = new Set(names.map((name) => name.replace('-', ':')).filter(isDigest))
+        const noted = new Set(await Array.fromAsync(namedReferrers(names)))
         await requireRoomForReferrer(noted, digest, () => store.listManifests(repository))
       }
       const temporary = newPath()
@@ -249,18 +249,8 @@ export async function openDiskStore(
       return names.filter((name) => isTag(name) && name > after).slice(0, max)
     },
     async listReferrers(repository, digest) {
-      const descriptors = []
-      for (const name of await listNames(referrerFolder(repository, digest))) {
-        const referrer = name.replace('-', ':')
-        if (!isDigest(referrer)) continue
-        const stored = await peekManifest(repository, referrer)
-        if (!stored) continue
-        const manifest = parseStoredManifest(stored)
-        if (manifest.subject?.digest === digest) {
-          descriptors.push(referrerDescriptor(stored, manifest))
-        }
-      }
-      return descriptors
+      const names = await listNames(referrerFolder(repository, digest))
+      return readReferrers(names, digest, (referrer) => peekManifest(repository, referrer))
     },
     async hasRepository(repository) {
       const names = await listNames(repositoryPath(repository))

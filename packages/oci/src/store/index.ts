@@ -12,7 +12,7 @@
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Digest } from '../digests.ts'
-import { digestAlgorithm, digestOf } from '../digests.ts'
+import { digestAlgorithm, digestOf, isDigest } from '../digests.ts'
 import type { Descriptor, Manifest } from '../manifests.ts'
 import { isForeign, manifestArtifactType, namedContent, parseManifest } from '../manifests.ts'
 import { isTag } from '../names.ts'
@@ -240,6 +240,34 @@ export function referrerDescriptor(stored: StoredManifest, manifest: Manifest): 
   if (artifactType !== undefined) descriptor.artifactType = artifactType
   if (manifest.annotations !== undefined) descriptor.annotations = manifest.annotations
   return descriptor
+}
+
+/** The digests in the names of a store's files, which have `-` for `:`. Skips other names. */
+export async function* namedReferrers(
+  names: AsyncIterable<string> | Iterable<string>,
+): AsyncGenerator<Digest> {
+  for await (const name of names) {
+    const digest = name.replace('-', ':')
+    if (isDigest(digest)) yield digest
+  }
+}
+
+/** The manifests of these names whose own bytes name the subject. */
+export async function readReferrers(
+  names: AsyncIterable<string> | Iterable<string>,
+  subject: Digest,
+  peek: (digest: Digest) => Promise<StoredManifest | undefined>,
+): Promise<Descriptor[]> {
+  const descriptors = []
+  for await (const referrer of namedReferrers(names)) {
+    const stored = await peek(referrer)
+    if (!stored) continue
+    const manifest = parseStoredManifest(stored)
+    if (manifest.subject?.digest === subject) {
+      descriptors.push(referrerDescriptor(stored, manifest))
+    }
+  }
+  return descriptors
 }
 
 /**

@@ -82,22 +82,31 @@ function DenialFields(props: {
       <Text size="xs" c="dimmed">
         What these roles deny stays denied, whatever the role above allows.
       </Text>
-      {[...new Set([...names, ...chosen])].map((name) => (
-        <Checkbox
-          key={name}
-          label={name}
-          checked={chosen.includes(name)}
-          onChange={(event) =>
-            onChange(
-              event.currentTarget.checked
-                ? [...chosen, name]
-                : chosen.filter((other) => other !== name),
-            )
-          }
-        />
-      ))}
+      <NameBoxes names={[...new Set([...names, ...chosen])]} chosen={chosen} onChange={onChange} />
     </Stack>
   )
+}
+
+function NameBoxes(props: {
+  readonly names: readonly string[]
+  readonly chosen: readonly string[]
+  readonly onChange: (chosen: readonly string[]) => void
+}) {
+  const { names, chosen, onChange } = props
+  return names.map((name) => (
+    <Checkbox
+      key={name}
+      label={name}
+      checked={chosen.includes(name)}
+      onChange={(event) =>
+        onChange(
+          event.currentTarget.checked
+            ? [...chosen, name]
+            : chosen.filter((other) => other !== name),
+        )
+      }
+    />
+  ))
 }
 
 function ScopeFields(props: {
@@ -121,20 +130,7 @@ function ScopeFields(props: {
         <Radio value="some" label={`Only these ${noun}s`} disabled={listed.length === 0} />
         {chosen !== null && (
           <Stack gap="xs" pl="xl" role="group" aria-label={`Chosen ${noun}s`}>
-            {listed.map((name) => (
-              <Checkbox
-                key={name}
-                label={name}
-                checked={chosen.includes(name)}
-                onChange={(event) =>
-                  onChange(
-                    event.currentTarget.checked
-                      ? [...chosen, name]
-                      : chosen.filter((other) => other !== name),
-                  )
-                }
-              />
-            ))}
+            <NameBoxes names={listed} chosen={chosen} onChange={onChange} />
             {chosen.length === 0 && <Text size="sm">Choose at least one.</Text>}
           </Stack>
         )}

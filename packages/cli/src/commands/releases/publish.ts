@@ -9,11 +9,13 @@ import { channelRole, listReleases } from '@seaworthy/trust/tuf'
 import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
 import { CliError, doNotTrust } from '../../failure.ts'
+import type { NamedKey } from '../../keys/key-files.ts'
 import { readNamedKeys } from '../../keys/key-files.ts'
 import { requireName, requireVersionOf } from '../../names.ts'
 import { collect, wholeNumber } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
 import { productContent } from '../../registry.ts'
+import type { Connection } from '../../connection.ts'
 import { withConnection } from '../../connection.ts'
 import { describeContentChange } from '../../trust/proposed-content.ts'
 import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
@@ -61,47 +63,51 @@ interface PublishOptions extends WithdrawOptions, ContentOptions {
   hardware?: string[]
 }
 
+interface SignedChannel {
+  readonly connection: Connection
+  readonly current: CurrentMetadata
+  readonly signers: readonly NamedKey[]
+}
+
 async function publish(
   context: Context,
   product: string,
   version: string,
   options: PublishOptions,
 ): Promise<void> {
-  requireVersionOf(product, version)
-  requireName('channel', options.channel)
-  const signers = await readNamedKeys(options.signWith ?? [])
-  requireSigning(signers)
-  await withConnection(context, async (connection) => {
-    const { current } = await requireRepository(context, connection, [product])
-    await requireRole(connection, current, channelRole(product, options.channel))
-    const view = await connection.client.call(showRelease, { params: { product, version } })
-    const source = productContent(connection, product)
-    const content = await describeContent(source, { ...view, channel: options.channel })
-    const before = newestOf(current, product, options.channel)
-    await propose(context, connection, {
-      intent: {
-        kind: 'publish',
-        content: {
-          ...content,
-          security: options.security ?? false,
-          hardware: options.hardware ?? [],
-          floor: options.floor ?? 0,
+  await withChannel(
+    context,
+    { product, version, ...options },
+    async ({ connection, current, signers }) => {
+      const view = await connection.client.call(showRelease, { params: { product, version } })
+      const source = productContent(connection, product)
+      const content = await describeContent(source, { ...view, channel: options.channel })
+      const before = newestOf(current, product, options.channel)
+      await propose(context, connection, {
+        intent: {
+          kind: 'publish',
+          content: {
+            ...content,
+            security: options.security ?? false,
+            hardware: options.hardware ?? [],
+            floor: options.floor ?? 0,
+          },
         },
-      },
-      current,
-      keys: signers,
-      isStrict: true,
-      passphraseFiles: options.passphraseFile,
-      content: await describeContentChange(
-        context,
-        source,
-        { claims: content, sha256: content.sha256, before: before?.sha256 },
-        { all: options.all, mayMiss: false },
-      ),
-      acceptUnchecked: options.unchecked,
-      leaveOpen: !options.apply,
-    })
-  })
+        current,
+        keys: signers,
+        isStrict: true,
+        passphraseFiles: options.passphraseFile,
+        content: await describeContentChange(
+          context,
+          source,
+          { claims: content, sha256: content.sha256, before: before?.sha256 },
+          { all: options.all, mayMiss: false },
+        ),
+        acceptUnchecked: options.unchecked,
+        leaveOpen: !options.apply,
+      })
+    },
+  )
 }
 
 /**
@@ -136,6 +142,31 @@ export async function describeContent(
   }
 }
 
+/** The channel as it is signed, and the keys with which somebody here will sign a change to it. */
+async function withChannel(
+  context: Context,
+  {
+    product,
+    version,
+    channel,
+    signWith = [],
+  }: WithdrawOptions & {
+    readonly product: string
+    readonly version: string
+  },
+  act: (signed: SignedChannel) => Promise<void>,
+): Promise<void> {
+  requireVersionOf(product, version)
+  requireName('channel', channel)
+  const signers = await readNamedKeys(signWith)
+  requireSigning(signers)
+  await withConnection(context, async (connection) => {
+    const { current } = await requireRepository(context, connection, [product])
+    await requireRole(connection, current, channelRole(product, channel))
+    await act({ connection, current, signers })
+  })
+}
+
 /** The release of a channel with the highest counter, as signed. */
 function newestOf(current: CurrentMetadata, product: string, channel: string): Release | undefined {
   const metadata = current.roles.get(channelRole(product, channel))
@@ -148,20 +179,18 @@ async function withdraw(
   version: string,
   options: WithdrawOptions,
 ): Promise<void> {
-  requireVersionOf(product, version)
-  requireName('channel', options.channel)
-  const signers = await readNamedKeys(options.signWith ?? [])
-  requireSigning(signers)
-  await withConnection(context, async (connection) => {
-    const { current } = await requireRepository(context, connection, [product])
-    await requireRole(connection, current, channelRole(product, options.channel))
-    await propose(context, connection, {
-      intent: { kind: 'withdraw', product, channel: options.channel, version },
-      current,
-      keys: signers,
-      isStrict: true,
-      passphraseFiles: options.passphraseFile,
-      leaveOpen: !options.apply,
-    })
-  })
+  await withChannel(
+    context,
+    { product, version, ...options },
+    async ({ connection, current, signers }) => {
+      await propose(context, connection, {
+        intent: { kind: 'withdraw', product, channel: options.channel, version },
+        current,
+        keys: signers,
+        isStrict: true,
+        passphraseFiles: options.passphraseFile,
+        leaveOpen: !options.apply,
+      })
+    },
+  )
 }

@@ -16,9 +16,9 @@ import { manifestSizeMax } from '../../manifests.ts'
 import { isRepositoryName, isTag } from '../../names.ts'
 import type { RegistryStore, StoredManifest, StoreRefusal, SweepOptions } from '../index.ts'
 import {
-  parseStoredManifest,
+  namedReferrers,
   readNewManifest,
-  referrerDescriptor,
+  readReferrers,
   requireChildren,
   requireRoomForReferrer,
 } from '../index.ts'
@@ -250,12 +250,8 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
         return used?.content.size === child.size
       })
       if (manifest.subject) {
-        const folder = referrerKey(repository, manifest.subject.digest)
-        const noted = new Set<Digest>()
-        for await (const { key } of client.list(folder)) {
-          const referrer = key.slice(folder.length).replace('-', ':')
-          if (isDigest(referrer)) noted.add(referrer)
-        }
+        const names = listNames(client, referrerKey(repository, manifest.subject.digest))
+        const noted = new Set(await Array.fromAsync(namedReferrers(names)))
         await requireRoomForReferrer(noted, digest, () => store.listManifests(repository))
       }
       await uploads.store(digest, options.bytes, (bytes) =>
@@ -307,19 +303,8 @@ function createStore(client: S3Client, ports: StorePorts, canRemove: boolean): R
       return tags
     },
     async listReferrers(repository, digest) {
-      const folder = referrerKey(repository, digest)
-      const descriptors = []
-      for await (const { key } of client.list(folder)) {
-        const referrer = key.slice(folder.length).replace('-', ':')
-        if (!isDigest(referrer)) continue
-        const stored = await peekManifest(repository, referrer)
-        if (!stored) continue
-        const manifest = parseStoredManifest(stored)
-        if (manifest.subject?.digest === digest) {
-          descriptors.push(referrerDescriptor(stored, manifest))
-        }
-      }
-      return descriptors
+      const names = listNames(client, referrerKey(repository, digest))
+      return readReferrers(names, digest, (referrer) => peekManifest(repository, referrer))
     },
     async hasRepository(repository) {
       const folders = await client.listFolders(`${repositoryKey(repository)}/`)
@@ -399,4 +384,9 @@ async function hasDigest(client: S3Client, bytes: StoredBytes, digest: Digest): 
     throw error
   }
   return digester.finish() === digest
+}
+
+/** The names below a folder, without the folder. */
+async function* listNames(client: S3Client, folder: string): AsyncGenerator<string> {
+  for await (const { key } of client.list(folder)) yield key.slice(folder.length)
 }

@@ -9,7 +9,8 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { Clock } from '@seaworthy/std/time'
 import type { Digest } from '../../digests.ts'
 import { createDigester, digestAlgorithm } from '../../digests.ts'
-import type { AppendOptions, StoreRefusal } from '../index.ts'
+import type { StoreRefusal } from '../index.ts'
+import type { Uploads } from '../uploads.ts'
 import type { S3Client } from './client.ts'
 import type { Kept, Segment, StoredBytes, UploadRecord } from './records.ts'
 import {
@@ -29,19 +30,7 @@ const segmentsMax = 10_000
 /** Segments below this are gathered with the ones before them. */
 const gatheredBytesMin = 8 * 1024 * 1024
 
-export interface S3Uploads {
-  create(repository: string): Promise<string>
-  size(repository: string, uploadId: string): Promise<number>
-  append(repository: string, uploadId: string, options: AppendOptions): Promise<number>
-  /** Hands bytes of exactly that digest to `take`, then forgets the upload. */
-  commit(
-    repository: string,
-    uploadId: string,
-    digest: Digest,
-    take: (bytes: StoredBytes) => Promise<void>,
-  ): Promise<number>
-  cancel(repository: string, uploadId: string): Promise<void>
-  sweep(unusedSince: Date): Promise<number>
+export interface S3Uploads extends Uploads<StoredBytes> {
   /**
    * Stores small bytes that are known to have the digest, without the steps of an upload from
    * outside.
