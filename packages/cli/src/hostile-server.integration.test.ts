@@ -139,7 +139,7 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
     /the server says it published web\.stable, but does not serve it/,
   )
   fake = undefined
-  assert.match(await user.ok('proposal', 'apply', open.id), /Done: Publish web 1 on stable/)
+  assert.match(await user.ok('proposal', 'apply', open.id), /Published web 1 on stable/)
 
   // T11 A back-doored layer beside the honest list: a server that lets it in gets nobody to sign
   // it.

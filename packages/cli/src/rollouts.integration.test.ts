@@ -487,5 +487,5 @@ async function signElsewhere(server: TestedServer, ann: CliUser, ben: CliUser, i
   const { token } = await ann.json<{ token: string }>('token', 'create', 'ben', '--role', 'admin')
   await ben.ok('login', server.url, '--pin', server.pin, '--token', token)
   const signed = await ben.ok('proposal', 'sign', id, '--key', ben.file('key'))
-  assert.match(signed, /Done: Publish web 1\.0-again on stable\./)
+  assert.match(signed, /Published web 1\.0-again on stable\./)
 }

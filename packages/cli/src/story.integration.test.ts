@@ -79,7 +79,7 @@ async function publishFirstRelease(t: Scope) {
   const signed = await ben.ok('proposal', 'sign', id, '--key', ben.file('key'))
   assert.match(signed, /\+ key [0-9a-f]{64} ecdsa-sha2-nistp256/)
   assert.match(signed, /Trust is anchored at root sha256:[0-9a-f]{64}/)
-  assert.match(signed, /Done: Create the trust root\./)
+  assert.match(signed, /Published: Create the trust root\./)
   const root = /root (sha256:[0-9a-f]{64})/.exec(signed)![1]!
 
   // Ann was there before the root: she anchors now, and what she anchors at is shown.
@@ -190,7 +190,7 @@ test('from login to a release that two of three signers published, one of them w
   const carried = JSON.parse(await readFile(eve.file('signatures.json'), 'utf8')) as object
   assert.deepEqual(Object.keys(carried).toSorted(), ['format', 'proposal', 'signatures'])
   const imported = await ben.ok('proposal', 'import', eve.file('signatures.json'))
-  assert.match(imported, /Done: Publish web 2\.0 on stable\./)
+  assert.match(imported, /Published web 2\.0 on stable\./)
 
   const releases = await ben.json<{ version: string; channels: { counter: number }[] }[]>(
     'release',
@@ -851,6 +851,6 @@ test('a proposal that was overtaken is made anew', async () => {
   assert.notEqual(rebased.id, first.id)
   assert.match(
     await ben.ok('proposal', 'sign', rebased.id, '--key', ben.file('key')),
-    /Done: Withdraw/,
+    /Published: Withdraw/,
   )
 })

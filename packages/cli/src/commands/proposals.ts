@@ -32,7 +32,13 @@ import type { ShownContent } from '../trust/proposed-content.ts'
 import { describeProposedFiles, layOutContent, packContent } from '../trust/proposed-content.ts'
 import { proposalInstead, requireReplaceable, signaturesBeside } from '../trust/proposal-files.ts'
 import type { ContentOptions, ProposalOptions } from '../trust/proposing.ts'
-import { onlineSigning, fetchProposal, propose, submitSignatures } from '../trust/proposing.ts'
+import {
+  onlineSigning,
+  fetchProposal,
+  propose,
+  sayPublished,
+  submitSignatures,
+} from '../trust/proposing.ts'
 import { changedRoles, publishProposal } from '../trust/publishing.ts'
 import { fetchRootHistory, openForRoles } from '../trust/repository-view.ts'
 import type { JudgedProposal } from '../trust/signing.ts'
@@ -441,7 +447,7 @@ async function apply(context: Context, id: string): Promise<void> {
       const { proposal } = await fetchProposal(connection, id)
       if (changedRoles(proposal).some((role) => role !== 'root')) requireLog(connection)
       const view = await publishProposal(context, connection, proposal)
-      context.show(view, () => [context.paint.green(`Done: ${proposal.title}.`)])
+      context.show(view, () => [context.paint.green(sayPublished(proposal.title))])
     },
     { mayLackLog: true },
   )

@@ -112,7 +112,7 @@ export async function submitSignatures(
   }
   context.show(view, () => [])
   if (view.state === 'applied') {
-    context.say(context.paint.green(`Done: ${proposal.title}.`))
+    context.say(context.paint.green(sayPublished(proposal.title)))
   } else if (view.complete) {
     context.say(
       `Every threshold is met. Publish it with \`seaworthy proposal apply ${proposal.id}\`.`,
@@ -134,4 +134,9 @@ export async function fetchProposal(
     })
   }
   return { view: reply.view, proposal }
+}
+
+/** A title says what is asked for, such as `Publish web 2.0 on stable`. */
+export function sayPublished(title: string): string {
+  return title.startsWith('Publish ') ? `Published ${title.slice(8)}.` : `Published: ${title}.`
 }
