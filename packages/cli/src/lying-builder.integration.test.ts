@@ -20,6 +20,8 @@ import type { Prompt } from './ports.ts'
 import { findSigned } from './commands/releases/export.ts'
 import { join } from 'node:path'
 import { writeExport } from './release-export.ts'
+import { mediaTypeOf } from '@seaworthy/sbom/documents'
+import { readHandedOver } from './handed-over-sboms.ts'
 import { createSbomDescriber } from './release-sboms.ts'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
@@ -209,6 +211,42 @@ test('B4 T11 attack: a builder whose bill of materials leaves a package out, or 
     }
     assert.match(told, /documents? that no device looks at and nobody has checked/)
   }
+})
+
+test('B4 T11 attack: a bill of materials that is handed over is never shown as computed, whatever it says', async (t) => {
+  const signer = await createSigner(t)
+  const { user, layout } = signer
+  const folder = user.file('app')
+  await mkdir(folder)
+  await writeFile(join(folder, 'data.txt'), 'nothing that names a package')
+  const describe = createSbomDescriber({ product: 'web', version: '1.0' })
+  const computed = { path: folder, kind: 'folder' } as const
+  const clean = JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.6', components: [] })
+  const file = user.file('clean.cdx.json')
+  await writeFile(file, clean)
+  const handedOver = (await readHandedOver([file], [platform])).get(platform)!
+  const forged = handedOver.map(({ bytes }) => ({ mediaType: mediaTypeOf.cyclonedx, bytes }))
+  const propose = async (documents: typeof handedOver, isDescribed: boolean) => {
+    const { bytes } = await buildRelease({
+      ...{ product: 'web', version: '1.0', layout },
+      platforms: [{ platform, source: computed, handedOver: documents }],
+      ...(isDescribed ? { createDescriber: describe } : {}),
+    })
+    return await user.ok(
+      ...show(await writeProposal(signer, contentOf('1.0', [platform], bytes), layout)),
+    )
+  }
+  const told = await propose(handedOver, true)
+  assert.match(told, /Bill of materials of linux\/amd64: 0 components, as computed here/)
+  assert.match(told, /Handed over for linux\/amd64: 1 bill of materials, which nothing here has/)
+  const alone = await propose(handedOver, false)
+  assert.match(alone, /Handed over for linux\/amd64/)
+  assert.doesNotMatch(alone, /as computed here/)
+  // A document of the type of a computed one is compared with the content.
+  assert.match(
+    await propose(forged, false),
+    /! The bill of materials of linux\/amd64 \(cyclonedx\) is/,
+  )
 })
 
 test('T11 without the content everything is NOT CHECKED, and --yes does not sign it', async (t) => {

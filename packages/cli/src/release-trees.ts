@@ -24,6 +24,8 @@ import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { Scan } from '@seaworthy/sbom/scan'
 import { createScanner } from '@seaworthy/sbom/scan'
 import type { Context } from './context.ts'
+import type { HandedOver } from './handed-over-sboms.ts'
+import { listHandedOver } from './handed-over-sboms.ts'
 import type { SbomCheck } from './release-sboms.ts'
 import { checkSboms } from './release-sboms.ts'
 
@@ -54,6 +56,8 @@ export interface ReleaseTree {
   platforms: ReadonlyMap<string, PlatformTree>
   /** Bills of materials, compared with the content of bundles that could be read. */
   sboms: readonly SbomCheck[]
+  /** Bills of materials that its builder was given by others. */
+  handedOver: readonly HandedOver[]
   /** Other descriptors of the index, which no device looks at and nobody has checked. */
   others: readonly Descriptor[]
   /** What an earlier signed release wrongly says about itself. */
@@ -176,9 +180,13 @@ export function createTreeReader(
         }
       }
       const { product, version } = outline.release
-      const checked = new Set(sboms.flatMap(({ same }) => same))
+      const handedOver = listHandedOver(outline.release)
+      const checked = new Set([
+        ...sboms.flatMap(({ same }) => same),
+        ...handedOver.map(({ descriptor }) => descriptor),
+      ])
       const others = outline.others.filter((descriptor) => !checked.has(descriptor))
-      return { product, version, kind: outline.kind, platforms, sboms, others, lies }
+      return { product, version, kind: outline.kind, platforms, sboms, handedOver, others, lies }
     },
     finish: () => progress.finish(),
   }

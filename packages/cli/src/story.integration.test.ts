@@ -499,6 +499,44 @@ test('B4 a release says what it is made of, as its signature covers it', async (
   assert.match(err, /what the builder of web unsigned says of it/)
 })
 
+test('B4 what a build hands over goes with the release as its word, and what is none is refused', async () => {
+  const { ann } = world
+  const create = (version: string, ...more: string[]) => [
+    ...['release', 'create', 'web', version, '--platform', 'linux/amd64'],
+    ...['--from', ann.file('app-1'), ...more],
+  ]
+  const purl = 'pkg:cargo/adler2@2.0.1'
+  const components = [{ type: 'library', name: 'adler2', version: '2.0.1', purl }]
+  const file = ann.file('build.cdx.json')
+  await writeFile(file, JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.5', components }))
+  const spdx = ann.file('build.spdx.json')
+  await writeFile(spdx, JSON.stringify({ spdxVersion: 'SPDX-2.2', packages: [] }))
+  const none = ann.file('none.json')
+  await writeFile(none, '{"bomFormat":"CycloneDX","specVersion":"9.9"}')
+  assert.match(
+    await ann.fails(3, ...create('handed', '--sbom', none)),
+    /none\.json: the document is no bill of materials: .*Hand over CycloneDX/s,
+  )
+  await ann.ok(...create('handed', '--sbom', file, '--sbom', `linux/amd64=${spdx}`))
+
+  const sbom = ['release', 'sbom', 'web', 'handed']
+  assert.doesNotMatch(await ann.ok(...sbom), /adler2/)
+  assert.match(
+    await ann.fails(2, ...sbom, '--handed-over'),
+    /2 documents were handed over.*--digest/s,
+  )
+  const { out, err } = await ann.run(...sbom, '--handed-over', '--format', 'cyclonedx')
+  assert.match(out, /adler2/)
+  assert.match(err, /nothing here has compared it with the content/)
+  const copy = ann.file('copy.json')
+  const shown = ['--handed-over', '--format', 'cyclonedx', '--output', copy]
+  const { digest } = await ann.json<{ digest: string }>(...sbom, ...shown)
+  assert.deepEqual(await readFile(copy), await readFile(file))
+  assert.deepEqual(await ann.json(...sbom, '--handed-over', '--digest', digest), [
+    { name: 'adler2', version: '2.0.1', purl },
+  ])
+})
+
 test('R13 the components of a release are compared with records in files, and nothing is left out without a word', async () => {
   const { ben } = world
   const records = ben.file('records')

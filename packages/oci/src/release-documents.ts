@@ -71,21 +71,31 @@ function descriptorOf({ mediaType, bytes }: BundleDocument): Descriptor {
 
 /** The artifacts of this media type by the platform that each is filed under; the first counts. */
 export function findDocuments(
-  { index, platforms }: ReleaseIndex,
+  release: ReleaseIndex,
   mediaType: string,
 ): ReadonlyMap<string, Descriptor> {
   const found = new Map<string, Descriptor>()
-  for (const descriptor of index.manifests) {
-    const platform = descriptor.annotations?.[platformAnnotation]
-    if (descriptor.artifactType !== mediaType || descriptor.platform !== undefined) continue
-    if (platform === undefined || !platforms.has(platform) || found.has(platform)) continue
-    found.set(platform, descriptor)
+  for (const { platform, descriptor } of listDocuments(release, mediaType)) {
+    if (!found.has(platform)) found.set(platform, descriptor)
   }
   return found
 }
 
+/** Every artifact of this media type, each with the platform that it is filed under. */
+export function listDocuments(
+  { index, platforms }: ReleaseIndex,
+  mediaType: string,
+): { readonly platform: string; readonly descriptor: Descriptor }[] {
+  return index.manifests.flatMap((descriptor) => {
+    const platform = descriptor.annotations?.[platformAnnotation]
+    if (descriptor.artifactType !== mediaType || descriptor.platform !== undefined) return []
+    if (platform === undefined || !platforms.has(platform)) return []
+    return [{ platform, descriptor }]
+  })
+}
+
 /**
- * The document of an artifact that `findDocuments` found, verified. Throws `release_malformed`
+ * The document of an artifact of this media type, verified. Throws `release_malformed`
  * where it is none or too long, and what the source throws.
  */
 export async function readDocument(

@@ -36,7 +36,7 @@ import {
   parsePlatformName,
 } from './manifests.ts'
 import { buildOsImage, osImageArtifactType } from './os-image.ts'
-import type { BundleDescriber } from './release-documents.ts'
+import type { BundleDescriber, BundleDocument } from './release-documents.ts'
 import { putDocument } from './release-documents.ts'
 import type { ReleaseIndexRefusal } from './release-index.ts'
 import {
@@ -65,10 +65,17 @@ export type PlatformSource =
   | { kind: 'files'; paths: readonly string[] }
   | { kind: 'content'; source: ContentSource; digest: Digest }
 
+export interface ReleasePlatform {
+  readonly platform: string
+  readonly source: PlatformSource
+  /** Documents about it that somebody else has made, stored as they are. */
+  readonly handedOver?: readonly BundleDocument[]
+}
+
 export interface BuildReleaseOptions {
   product: string
   version: string
-  platforms: readonly { platform: string; source: PlatformSource }[]
+  platforms: readonly ReleasePlatform[]
   /** The layout that gets the release, under its version as name. */
   layout: ImageLayout
   /** Makes what a bundle's files are described by; one for each bundle. */
@@ -102,7 +109,7 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
   const images: Descriptor[] = []
   const artifacts: Descriptor[] = []
   const dropped: BuiltRelease['dropped'][number][] = []
-  for (const { platform: name, source } of platforms) {
+  for (const { platform: name, source, handedOver = [] } of platforms) {
     const onProgress = (bytes: number) => options.onProgress?.({ platform: name, bytes })
     const platform = readPlatform(name)
     const describer = options.createDescriber?.()
@@ -122,6 +129,11 @@ export async function buildRelease(options: BuildReleaseOptions): Promise<BuiltR
       images.push({ ...image.descriptor, platform })
     } else {
       file(await copyPlatform(layout, source, name, { describer, onProgress }))
+    }
+    const annotations = { [releaseAnnotations.platform]: name }
+    for (const document of handedOver) {
+      const { descriptor } = await putDocument(layout, name, images.at(-1)!, document)
+      artifacts.push({ ...descriptor, annotations })
     }
   }
   const index = encodeManifest({

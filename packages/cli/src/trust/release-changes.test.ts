@@ -33,6 +33,7 @@ function treeOf(
     version,
     platforms: new Map([['linux/amd64', tree]]),
     sboms: [],
+    handedOver: [],
     others: [],
     lies: [],
   }

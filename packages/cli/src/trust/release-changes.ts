@@ -9,6 +9,7 @@ import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { diffFileLists } from '@seaworthy/oci/bundle/file-list'
 import { describeCommands, describeStart, listNamedPaths } from '../bundle-commands.ts'
 import { formatBytes, formatCount, harmless } from '../output/format.ts'
+import { describeHandedOver } from '../handed-over-sboms.ts'
 import { describeSboms } from '../release-sboms.ts'
 import type { ImagePart, PlatformTree, ReleaseTree } from '../release-trees.ts'
 
@@ -416,9 +417,10 @@ export function describeLies({ version, lies }: ReleaseTree): string[] {
 }
 
 /** Describes what a release carries that no device looks at. */
-export function describeRest({ sboms, others }: ReleaseTree): string[] {
+export function describeRest({ sboms, handedOver, others }: ReleaseTree): string[] {
   return [
     ...describeSboms(sboms),
+    ...describeHandedOver(handedOver),
     ...(others.length === 0
       ? []
       : [

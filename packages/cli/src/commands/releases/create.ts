@@ -19,6 +19,7 @@ import { TransportError } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
+import { readHandedOver } from '../../handed-over-sboms.ts'
 import { requireVersionOf } from '../../names.ts'
 import { formatBytes, formatCount, harmless } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
@@ -32,6 +33,8 @@ export interface CreateReleaseOptions {
   from: string[]
   /** Whether files are taken as they are, however they are named. */
   raw?: boolean
+  /** Bills of materials that the build hands over. */
+  sbom?: string[]
   /** False where somebody has said that devices are to start nothing of it. */
   start: boolean
 }
@@ -51,7 +54,7 @@ export async function createReleaseFrom(
   context: Context,
   product: string,
   version: string,
-  { platform: platforms, from: sources, raw, start }: CreateReleaseOptions,
+  { platform: platforms, from: sources, raw, sbom = [], start }: CreateReleaseOptions,
 ): Promise<void> {
   requireVersionOf(product, version)
   if (platforms.length !== sources.length) {
@@ -59,6 +62,7 @@ export async function createReleaseFrom(
       wayOut: 'Give one --from for each --platform, in the same order.',
     })
   }
+  const handedOver = await readHandedOver(sbom, platforms)
   const { existing, kind } = await findProduct(context, product, version)
   const isRaw =
     raw === true || kind === 'os-image' || sources.every((source) => rawFile.test(source))
@@ -83,7 +87,13 @@ export async function createReleaseFrom(
             }),
           })),
         )
-    const built = await buildWithProgress(context, layout, { product, version, platforms: opened })
+    const built = await buildWithProgress(context, layout, {
+      ...{ product, version },
+      platforms: opened.map((one) => ({
+        ...one,
+        handedOver: handedOver.get(one.platform) ?? [],
+      })),
+    })
     if (existing !== undefined && existing !== built.descriptor.digest) {
       throw new CliError('refused', `${product} ${version} exists already with other content`, {
         wayOut: 'A version never changes: choose another one.',

@@ -39,6 +39,11 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
       collect,
     )
     .option('--raw', 'files stay as they are: an OS image (the default for .swu and .raucb)')
+    .option(
+      '--sbom <file>',
+      'a CycloneDX or SPDX document of the build, carried beside what is computed; OS/ARCH=FILE for several platforms; may be repeated',
+      collect,
+    )
     .option('--no-start', 'a bundle without seaworthy.json: devices unpack it, and start nothing')
     .option('--json-schema', 'print the JSON Schema of seaworthy.json, and do nothing else')
     .on('option:json-schema', () => {
@@ -82,6 +87,8 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
     )
     .option('--platform <os/arch>', 'needed where the release has several')
     .option('--channel <name>', 'needed where several channels list the version')
+    .option('--handed-over', 'what its build handed over, instead of what was computed')
+    .option('--digest <digest>', 'one of several that were handed over')
     .option('-o, --output <file>', 'write the document there, byte for byte')
     .action(async (product: string, version: string, options: SbomOptions, command: Command) =>
       showSbom(createContext(ports, command), product, version, options),

@@ -26,6 +26,8 @@ import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { formatBytes } from '../../output/format.ts'
 import { productContent } from '../../registry.ts'
+import type { HandedOver } from '../../handed-over-sboms.ts'
+import { describeHandedOver } from '../../handed-over-sboms.ts'
 import { exportFormat } from '../../release-export.ts'
 import type { SbomCheck } from '../../release-sboms.ts'
 import { describeSboms } from '../../release-sboms.ts'
@@ -168,6 +170,7 @@ interface VerifiedContent {
   /** Bundles whose file list is exactly what their layer holds. */
   bundles: readonly string[]
   sboms: readonly SbomCheck[]
+  handedOver: readonly HandedOver[]
 }
 
 /**
@@ -188,7 +191,7 @@ async function verifyContent(
   requireClaims(outline, release)
   let bytes = index.bytes.length
   const reader = createTreeReader(context, source)
-  const { platforms, sboms } = await reader.tree(outline, 'proposed', false)
+  const { platforms, sboms, handedOver } = await reader.tree(outline, 'proposed', false)
   reader.finish()
   const keyOf = (expected: ExpectedContent) => `${expected.digest} ${expected.size}`
   const read = new Set(
@@ -214,7 +217,7 @@ async function verifyContent(
   })
   progress.finish()
   const bundles = [...platforms].filter(([, tree]) => tree.kind === 'files').map(([name]) => name)
-  return { bytes, bundles, sboms }
+  return { bytes, bundles, sboms, handedOver }
 }
 
 function listExpired({ root, roles }: CurrentMetadata, now: Date): string[] {
@@ -232,7 +235,7 @@ function report(
   context: Context,
   result: VerifiedContent & { release: Release; rootDigest: string; notes: readonly string[] },
 ): void {
-  const { release, bytes, bundles, sboms, rootDigest, notes } = result
+  const { release, bytes, bundles, sboms, handedOver, rootDigest, notes } = result
   const { product, channel, version, counter, floor, sha256, platforms } = release
   context.show(
     {
@@ -256,6 +259,7 @@ function report(
           : [['file lists', `exactly what the layers hold: ${bundles.join(' ')}`] as const]),
       ]),
       ...describeSboms(sboms),
+      ...describeHandedOver(handedOver),
       ...notes,
       context.paint.green('Genuine: signed for this channel by a chain of keys from the root.'),
     ],
