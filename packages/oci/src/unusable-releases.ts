@@ -10,7 +10,7 @@ import { craftLayer, craftRelease } from './crafted-release.ts'
 import type { EncodedManifest, ImageIndex } from './manifests.ts'
 import { mediaTypes } from './manifests.ts'
 import { bundleArtifactType, releaseAnnotations } from './release-index.ts'
-import { encodeEntry, endBytes } from './tar/format.ts'
+import { blockBytes, encodeEntry, endBytes, paddingAfter } from './tar/format.ts'
 import type { TarEntry } from './tar/format.ts'
 
 export interface UnusableRelease {
@@ -30,20 +30,21 @@ interface Fault {
   files?: readonly CraftedFile[]
   /** Entries without content, in place of files. */
   entries?: readonly TarEntry[]
+  /** Headers as a hostile packer writes them, in place of files. */
+  headers?: readonly Uint8Array[]
   /** Bytes behind the entries. */
   tail?: Uint8Array
   bundle?: Partial<CraftedBundle>
   index?: (index: ImageIndex) => ImageIndex
 }
 
-function craft(target: ContentTarget, { files, entries, tail, bundle, index }: Fault) {
+function craft(target: ContentTarget, { files, entries, headers, tail, bundle, index }: Fault) {
   const honest = craftLayer(files ?? [program, started])
+  const written = headers ?? entries?.map(encodeEntry)
   const layer =
-    entries === undefined && tail === undefined
+    written === undefined && tail === undefined
       ? honest.layer
-      : zstdCompressSync(
-          Buffer.concat([...(entries ?? []).map(encodeEntry), tail ?? Buffer.alloc(endBytes)]),
-        )
+      : zstdCompressSync(Buffer.concat([...(written ?? []), tail ?? Buffer.alloc(endBytes)]))
   const one = { platform: unusablePlatform, layer, listed: honest.files, ...bundle }
   return craftRelease(target, {
     product,
@@ -53,7 +54,27 @@ function craft(target: ContentTarget, { files, entries, tail, bundle, index }: F
   })
 }
 
+/** An entry whose header says something else at an offset, under a checksum that is right. */
+function alter(entry: TarEntry, ...changes: readonly [offset: number, text: string][]): Buffer {
+  const header = encodeEntry(entry)
+  for (const [offset, text] of changes) header.write(text, offset, 'latin1')
+  header.write('        ', 148, 'latin1')
+  let sum = 0
+  for (const byte of header.subarray(0, blockBytes)) sum += byte
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
+  return header
+}
+
+/** The records of a pax header, which are said of the entry behind it. */
+function describe(records: string, type: 'x' | 'g' = 'x'): Buffer {
+  const size = Buffer.byteLength(records)
+  const head = alter({ ...empty, path: '@pax', size }, [156, type])
+  return Buffer.concat([head, Buffer.from(records), Buffer.alloc(paddingAfter(size))])
+}
+
 const empty = { kind: 'file', size: 0, isExecutable: false } as const
+const plain: TarEntry = { ...empty, path: 'a-file' }
+const long: TarEntry = { ...empty, path: 'n'.repeat(256) }
 const link = (path: string, target: string): TarEntry => ({ kind: 'symlink', path, target })
 const listedLink = (target: string) => ({
   entries: [{ type: 'symlink' as const, path: 'seaworthy.json', target }],
@@ -210,6 +231,54 @@ const faults: readonly [name: string, code: string, fault: Fault][] = [
     'links_too_long',
     { entries: Array.from({ length: 99 }, (_, i) => link(`a${100 + i}`, 'x/../'.repeat(400))) },
   ],
+  ...(
+    [
+      [
+        'a hard link out of the tree',
+        'entry_kind',
+        [alter(plain, [156, '1'], [157, '/etc/shadow'])],
+      ],
+      [
+        'a hard link to a file of its own',
+        'entry_kind',
+        [alter(plain, [156, '1'], [157, 'bin/app'])],
+      ],
+      ['a character device', 'entry_kind', [alter(plain, [156, '3'])]],
+      ['a block device', 'entry_kind', [alter(plain, [156, '4'])]],
+      ['a named pipe', 'entry_kind', [alter(plain, [156, '6'])]],
+      ['a set-uid program', 'tar_not_canonical', [alter(plain, [100, '0004755'])]],
+      ['a set-gid program', 'tar_not_canonical', [alter(plain, [100, '0002755'])]],
+      ['a file of another owner', 'tar_not_canonical', [alter(plain, [108, '0001750'])]],
+      ['a path that leads out', 'path_unsafe', [alter(plain, [0, '../app'])]],
+      ['an absolute path', 'path_unsafe', [alter(plain, [0, '/etc/app'])]],
+      ['a name longer than a file system takes', 'path_too_long', [encodeEntry(long)]],
+      [
+        'a file that a pax header renames',
+        'tar_not_canonical',
+        [describe('14 path=other\n'), encodeEntry(plain)],
+      ],
+      [
+        'a file that a pax header moves out of the tree',
+        'path_unsafe',
+        [describe('18 path=../../app\n'), encodeEntry(plain)],
+      ],
+      [
+        'files that a global pax header renames',
+        'entry_kind',
+        [describe('14 path=other\n', 'g'), encodeEntry(plain)],
+      ],
+      ['a file twice', 'entry_duplicate', [encodeEntry(plain), encodeEntry(plain)]],
+      [
+        'a file in the place of a link',
+        'entry_duplicate',
+        [encodeEntry(link('a-file', 'b')), encodeEntry(plain)],
+      ],
+    ] as const
+  ).map(([what, code, headers]): (typeof faults)[number] => [
+    `its archive has ${what}`,
+    code,
+    { headers },
+  ]),
   [
     'its seaworthy.json is a link',
     'bundle_manifest_malformed',
