@@ -43,6 +43,16 @@ function findBeginnings(file: SourceFile): { text: string; start: number }[] {
     .map(({ text, start }) => ({ text: text.replace(/^(?:\/\/|\/\*\*?)[\s*]*/, ''), start }))
 }
 
+/** The whole text of a comment on one line. */
+const textOf = (text: string) =>
+  text.replace(/^(?:\/\/|\/\*\*?)\s*|\s*\*\/$/g, '').replaceAll(/\s*\n\s*(?:\*|\/\/)?\s*/g, ' ')
+
+/**
+ * A sentence in the order of another language: `Whom a group lets in comes in by …`, `Of the code
+ * only the digest is stored.`, `So many are read at once.`
+ */
+const foreignOrder = /(?:^|[.;] )(?:Whom\b|So (?:many|few|much)\b|Of (?!course\b)[a-z])[^.;]*/
+
 const at = (source: string): readonly [string, string] => ['packages/std/src/a.ts', source]
 
 export const proseRules: Rule[] = [
@@ -73,6 +83,32 @@ export const proseRules: Rule[] = [
       at("const a = '// of it'"),
       at('/** Forms of names; asides; ontology. */'),
       ['packages/unchecked/src/a.ts', '/** Of the release. */'],
+    ],
+  },
+  {
+    name: 'a sentence of a comment begins with its subject',
+    appliesTo: isChecked,
+    check: (file) =>
+      file.comments.flatMap(({ text, start }) => {
+        const found = foreignOrder.exec(textOf(text))
+        return found === null
+          ? []
+          : [
+              {
+                line: lineAt(file.source, start),
+                text: `"${found[0].slice(0, 40)}": subject first`,
+              },
+            ]
+      }),
+    caught: [
+      at('/** Sessions. Of the secret only the digest is stored. */'),
+      at('// So many are read at once.'),
+      at('/**\n * Roles. Whom a group\n * lets in comes in by the provider.\n */'),
+    ],
+    passes: [
+      at('/** Only the digest of the secret is stored. */'),
+      at('/** Somebody whom a group lets in, so many times. */'),
+      at('/** Anything can fail. Of course it is tried again. */'),
     ],
   },
   {

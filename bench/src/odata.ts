@@ -8,7 +8,7 @@ export const title = '50 of a million devices by a filter, with a link, and thei
 const devicesCount = Number(process.env['SEAWORTHY_BENCH_DEVICES'] ?? 1_000_000)
 const fleetsCount = 20
 const rounds = 15
-/** So many questions make one measurement. */
+/** How many questions make one measurement. */
 const asksEach = 50
 const askRatioMax = 3
 const countRatioMax = 1.5

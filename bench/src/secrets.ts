@@ -7,7 +7,7 @@ import { medianOf, takeTurns } from './lib/measure.ts'
 export const title = 'sealing one secret for 10,000 devices'
 
 const devicesCount = 10_000
-/** So many are under way at once, so that the platform's threads never wait for the next. */
+/** How many are under way at once, so that the platform's threads never wait for the next. */
 const atOnce = 64
 const perSecondMin = 5000
 const rounds = 5

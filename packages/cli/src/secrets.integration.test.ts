@@ -740,7 +740,7 @@ test('V8 readers are accepted by question, number or key, are told to others, an
   await robot.ok(...robotSets)
   assert.deepEqual(await readSettings(second), { TOKEN: 'ebb' })
 
-  // Who ends for ann ends for the machine with her next record, and no older one undoes it.
+  // A reader that ann ends also ends for the machine with her next record; no older one undoes it.
   await ann.ok('reader', 'remove', key.slice(0, 16), ...inFleet)
   await isNow(['came_back', 'accepted'])
   const later = ann.file('later.json')

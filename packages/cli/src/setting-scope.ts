@@ -1,4 +1,4 @@
-/** Whom a variable or secret is for: `--fleet` or `--device`, one of them. */
+/** The scope of a variable or secret: `--fleet` or `--device`, one of them. */
 import type { Command } from 'commander'
 import { showDevice } from '@seaworthy/api/devices'
 import { settingName } from '@seaworthy/api/fields'

@@ -284,7 +284,7 @@ describe('T11 T9 attack: a release with thousands of platforms', () => {
     const outline = await readReleaseOutline(counting, digest)
     assert.equal(outline.platforms.length, 64)
     assert.deepEqual([...reads.values()], [1, 1])
-    // So many faults are no sentence that anybody reads.
+    // Nobody reads a sentence of 64 faults.
     await assert.rejects(verifyReleaseContent(source, outline), /; and 54 more$/)
   })
 })

@@ -15,7 +15,7 @@ export type ComponentType =
 
 export interface Component {
   readonly type: ComponentType
-  /** The full name in its own world: `@scope/name`, `example.org/module`, `group:artifact`. */
+  /** The full name in its ecosystem: `@scope/name`, `example.org/module`, `group:artifact`. */
   readonly name: string
   /** The version as the package says it, with its epoch; empty where it says none. */
   readonly version: string

@@ -14,7 +14,7 @@ export function readDpkgStatus(text: string, path: string): Found[] {
     const version = field('version')
     if (name === '' || version === '') continue
     const status = field('status')
-    // What was removed and left its settings behind is in the file, too.
+    // The file also lists packages that were removed and left their configuration behind.
     if (status !== '' && !status.endsWith(' installed')) continue
     const architecture = field('architecture')
     found.push({

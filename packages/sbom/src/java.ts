@@ -36,7 +36,7 @@ interface Reading {
   readonly setAside: (path: string, why: string) => void
 }
 
-/** What cannot be read is set aside, and takes nothing else along. */
+/** An archive that cannot be read is listed as unread; the others still count. */
 export function readJavaArchive(
   bytes: Uint8Array,
   path: string,
@@ -92,7 +92,7 @@ function readArchive(bytes: Uint8Array, path: string, reading: Reading, depth: n
 /** The content, counted against what all archives of the tree may cost. */
 function take(entry: ZipEntry, bytesMax: number, budget: ArchiveBudget): Uint8Array {
   if (budget.bytes <= 0) throw new ZipError('the tree has more in archives than is read')
-  // An attempt that ends at a limit has cost as much as one that succeeds.
+  // A read that ends at a limit costs as much as one that succeeds.
   const allowed = Math.min(bytesMax, budget.bytes)
   try {
     const content = entry.read(allowed)

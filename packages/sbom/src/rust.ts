@@ -26,7 +26,7 @@ export interface CrateScan {
 
 const zlibMethod = 0x78
 const textBegin = Buffer.from('{"packages":[', 'latin1')
-/** So many bytes hold the tables of a packed text and its beginning. */
+/** This many bytes hold the tables of a packed text and its beginning. */
 const probeBytes = 512
 const packedBytesMax = 1024 * 1024
 const textBytesMax = 8 * 1024 * 1024
@@ -116,7 +116,7 @@ function isZlibHeader(bytes: Buffer, at: number): boolean {
   return !isDictionary && (zlibMethod * 256 + flags) % 31 === 0 && isBlock(bytes, at + 2)
 }
 
-/** A cheap look at the first block (RFC 1951), which most places that are none do not stand. */
+/** A cheap check of the first block (RFC 1951), which rules out most false positions. */
 function isBlock(bytes: Buffer, at: number): boolean {
   const kind = (bytes[at]! >> 1) & 0b11
   if (kind === 3) return false
@@ -154,7 +154,7 @@ function beginsAsList(packed: Uint8Array): boolean {
     })
     return text.subarray(0, textBegin.length).equals(textBegin)
   } catch {
-    // Most places that look like packed text are none.
+    // Most positions that look like packed text are not.
     return false
   }
 }
@@ -189,7 +189,7 @@ function createReader(head: Buffer) {
   const isLittle = head[5] === 1
   const read = (bytes: Buffer, at: number, length: number): number => {
     if (length !== 8) return isLittle ? bytes.readUIntLE(at, length) : bytes.readUIntBE(at, length)
-    // A place beyond 2^53 is in no file, and no number that rounding makes of it is either.
+    // No file has an offset above 2^53, so that rounding cannot make a valid one.
     return Number(isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at))
   }
   return { isWide, read }
@@ -197,7 +197,7 @@ function createReader(head: Buffer) {
 
 const limits = { ...openJson, valuesMax: 500_000 }
 
-/** What was only needed to build the program is not in it. */
+/** Dependencies needed only for the build are not in the program. */
 function readCrates(packed: Uint8Array, path: string): Found[] | undefined {
   let root: Json
   try {

@@ -96,7 +96,7 @@ const readers: readonly {
     bytesMax: packageBytesMax,
   },
 ]
-/** A lock file of what is installed says nothing that its packages do not say. */
+/** A lock file of installed packages adds nothing to the packages themselves. */
 const lockForm = /^(?!(?:.*\/)?node_modules\/)(?:.*\/)?(?:package-lock|npm-shrinkwrap)\.json$/
 const osReleaseForm = /(?:^|\/)(?:etc|usr\/lib)\/os-release$/
 /** Where the data of a distribution's packages lies, below the root of that distribution. */

@@ -38,9 +38,8 @@ const isJson = (headers: Headers) =>
   /^application\/(?:[a-z]+\+)?json/.test(headers.get('content-type') ?? '')
 
 /**
- * Writes out, in the texts of an answer, what a page would not show or what would turn the text
- * around it: names and reasons are other people's, and devices'. Nothing of that can lie between
- * the values of JSON.
+ * Escapes invisible and direction-changing characters in the texts of an answer: other people and
+ * devices choose names and reasons. Such characters cannot stand between the values of JSON.
  */
 async function* showPieces(pieces: HttpResponse['body']): HttpResponse['body'] {
   const decoder = new TextDecoder()
@@ -68,7 +67,7 @@ async function* readPieces(stream: ReadableStream<Uint8Array> | null): HttpRespo
   } catch (cause) {
     throw new TransportError('unreachable', 'the answer broke off', { cause })
   } finally {
-    // How the connection closes changes nothing about what was read.
+    // A fault while the connection closes does not change what was read.
     await reader.cancel().catch(() => undefined)
   }
 }

@@ -22,7 +22,7 @@ export function createQueries(): QueryClient {
   return new Queries({
     defaultOptions: {
       queries: {
-        // A refusal is an answer; what is worth repeating are faults of the network.
+        // Only faults of the network are worth repeating; a refusal is an answer.
         retry: (count, error) => count < 2 && !(error instanceof ProblemError),
         staleTime: 5000,
       },
@@ -55,7 +55,7 @@ export function useSetSession(): (session: WebSession) => void {
   const queries = useQueryClient()
   return (session) => {
     const before = queries.getQueryData<WebSession>(sessionKey)
-    // What one person was shown is not kept for the next.
+    // Cached answers of one person are dropped before the next one signs in.
     if (before?.person.id !== session?.person.id) {
       queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0] })
     }

@@ -118,8 +118,8 @@ export async function changeAndReport(
 }
 
 /**
- * As `changeAndReport`, for what is not about an update. An end that is signed once more would
- * count as the end of the attempt at hand: it is left out of this one report.
+ * Does what `changeAndReport` does, for what is not about an update. An end that is signed once
+ * more would count as the end of the attempt at hand: it is left out of this one report.
  */
 export async function changeAndTell(
   context: InstallerContext,

@@ -1,5 +1,5 @@
 /**
- * Whom a secret is sealed to: the devices that people accepted as readers. Those that nobody has
+ * A secret is sealed to the devices that people accepted as readers. Those that nobody has
  * accepted are shown, asked for where somebody can answer, and wait otherwise.
  */
 import { TrustError } from '@seaworthy/std/refusal'

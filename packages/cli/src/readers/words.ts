@@ -8,8 +8,8 @@ import type { EnrolledDevice, JudgedDevice, JudgedFleet, ReaderStanding } from '
 const shownMax = 50
 
 /**
- * What is said of devices that get nothing, or nothing yet. Whom a person is about to accept is
- * shown whole, and first.
+ * What is said of devices that get nothing, or nothing yet. Those that a person is
+ * about to accept are shown whole, and first.
  */
 export function describeOthers({
   judgement,

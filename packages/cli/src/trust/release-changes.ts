@@ -1,8 +1,8 @@
 /**
  * What changes on a device from one release to the next, of trees that were computed from the
  * content. Lines that begin with `!` deserve a second look: they come first and are never left out,
- * however many there are. The same holds for entries that a device can run. Of the others a long
- * list shows some, and says what kind of entries the rest are.
+ * however many there are. The same holds for entries that a device can run. A long list shows some
+ * of the others, and says what kind of entries the rest are.
  */
 import { posix } from 'node:path'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'

@@ -10,7 +10,7 @@ import type { Connection } from '../connection.ts'
 import type { SettingTarget } from '../setting-scope.ts'
 import type { EnrolledDevice } from '../readers/verdicts.ts'
 
-/** So many go to the server at once: fewer for long secrets, whose bodies would be too large. */
+/** How many go to the server at once: fewer for long secrets, whose bodies would be too large. */
 const batchMax = 100
 
 function scopeOf({ fleet, deviceId }: SettingTarget): SecretScope {

@@ -1,6 +1,6 @@
 /**
- * The trust state of one server: the newest metadata that this machine has verified of it. Of two
- * commands at once, the one that finds the state changed under it begins again, so that neither
+ * The trust state of one server: the newest metadata that this machine has verified of it. If two
+ * commands run at once, the one that finds the state changed under it begins again, so that neither
  * takes back what the other has verified.
  */
 import { hash } from 'node:crypto'

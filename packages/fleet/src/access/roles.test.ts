@@ -235,7 +235,7 @@ test('A3 attack: by no sequence of grants and changes of roles does a holder get
           const own = permissionsOf(grantOf(by))
           if (!spoken.every((one) => own.includes(one))) continue
           rules = [...rules.filter((one) => one.name !== step.rules.name), step.rules]
-          // Whom their maker could not have given this ends.
+          // Grants that their maker could not have given now end.
           holders = endExceeding(holders, rules)
         }
         for (const holder of holders) {

@@ -71,7 +71,7 @@ export function readComponent(text: string, hints: Hints = {}): SbomComponent | 
     case 'cargo':
       return make('crates.io', name)
     case 'maven':
-      // An archive whose group nobody knows is nothing that a record could name.
+      // A record cannot name an archive without a group.
       return namespace === '' ? undefined : make('Maven', `${namespace}:${name}`)
     case 'apk':
     case 'deb':

@@ -47,12 +47,12 @@ export function judgeComponent(
   return verdicts.toSorted((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict))[0]
 }
 
-/** What a record and a component must have in common, for whoever looks one up by the other. */
+/** The key under which records are looked up for a component. */
 export function subjectKey({ ecosystem, name }: Pick<Affected, 'ecosystem' | 'name'>): string {
   return `${ecosystem} ${ecosystem === 'PyPI' ? normalPythonName(name) : name}`
 }
 
-/** Whether it is about the package, in the same release or with no word of one. */
+/** Whether it is about the package, in the same release or in any release. */
 function isAbout(affected: Affected, component: SbomComponent): boolean {
   const { ecosystem, release } = affected
   const { name } = component.subject

@@ -1,6 +1,6 @@
 /**
- * Records of vulnerabilities in the OSV schema (1.7). What of a record cannot be used is set aside
- * with the reason; nothing is dropped without a word.
+ * Records of vulnerabilities in the OSV schema (1.7). Parts of a record that cannot be used are
+ * listed with the reason; nothing is dropped silently.
  */
 import type { Json } from '@seaworthy/std/json'
 import { openJson, parseJson } from '@seaworthy/std/json'

@@ -4,7 +4,7 @@
  */
 import { joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 
-/** Longer versions are nobody's. */
+/** No real version is longer. */
 export const versionLengthMax = 400
 
 /** A byte that stands for the kind of what follows it. */
@@ -18,7 +18,7 @@ export function numberKey(digits: string): Uint8Array {
   return joinBytes([mark(counting.length >> 8), mark(counting.length & 0xff), utf8Encode(counting)])
 }
 
-/** Text without a zero byte, of which a beginning of another one is less than it. */
+/** Text without a zero byte; a text that is a prefix of another one comes before it. */
 export function textKey(text: string): Uint8Array {
   return joinBytes([utf8Encode(text), mark(0)])
 }

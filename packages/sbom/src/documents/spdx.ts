@@ -7,7 +7,7 @@ import { scanVersion } from '../scan.ts'
 import type { Subject } from './subject.ts'
 import { readLicence } from './licences.ts'
 
-/** The format asks for a time; one that says nothing keeps the document the same for everybody. */
+/** The format needs a time; a fixed one keeps the document the same for everybody. */
 const noTime = '1970-01-01T00:00:00Z'
 
 export function formatSpdx(scan: Scan, subject: Subject): string {
@@ -89,7 +89,7 @@ function viewPackage({ component, paths }: FoundComponent, words: Map<string, st
   }
 }
 
-/** Words of a package's own stand in the document once, under a name of their own. */
+/** A licence text that SPDX does not list is in the document once, under an identifier. */
 function licenceOf(text: string, words: Map<string, string>): string {
   const read = readLicence(text)
   switch (read.kind) {

@@ -1,4 +1,4 @@
-/** Invitations. Of the code in the link only the SHA-256 is stored. */
+/** Invitations. Only the SHA-256 of the code in the link is stored. */
 import type { Grant, Scope } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'

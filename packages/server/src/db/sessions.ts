@@ -1,4 +1,4 @@
-/** Sessions of people. Of the secret in the cookie only the SHA-256 is stored. */
+/** Sessions of people. Only the SHA-256 of the secret in the cookie is stored. */
 import type { Scope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { isWithin } from './people.ts'

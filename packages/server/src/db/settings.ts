@@ -22,7 +22,7 @@ export interface SettingRow {
   readonly sealedBy: string | null
 }
 
-/** Whom a setting is for: a device where one is named, the whole fleet otherwise. */
+/** The scope of a setting: a device where one is named, the whole fleet otherwise. */
 export interface SettingScope {
   readonly fleet: string
   readonly device: string | null

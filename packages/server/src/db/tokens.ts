@@ -1,4 +1,4 @@
-/** API tokens. Of the secret half only the SHA-256 is stored. */
+/** API tokens. Only the SHA-256 of the secret half is stored. */
 import type { Grant, Scope } from '@seaworthy/fleet/access'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'

@@ -7,7 +7,7 @@ export const accessReviewEndpoints: readonly Endpoint[] = [
   read(showAccessChanges, 'token:read', (app, { actor, now }) =>
     access.showChanges(app.db.reader, actor, now),
   ),
-  // While it reads who may do what, nobody changes that.
+  // Nobody changes a grant while the review reads all of them.
   endsRights(
     createAccessReview,
     { permission: 'access:review', subject: () => 'access' },

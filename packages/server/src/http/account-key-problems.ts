@@ -1,4 +1,4 @@
-/** What the work of routes of people's public keys refuses. */
+/** The problem codes of the routes for people's public keys. */
 import type { KnownCode } from './problems.ts'
 
 export const accountKeyProblems = {

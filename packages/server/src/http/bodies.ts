@@ -113,7 +113,7 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Refuses a body that was sent to a changing route without one. */
+/** Refuses a body on a changing route that takes none. */
 export function refuseBody(req: IncomingMessage): void {
   if (!hasBody(req)) return
   throw new HttpError('invalid_request', 'this route takes no body', {
@@ -127,8 +127,8 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * The same listener. When its answer is out, the unread rest of a body is read and discarded for a
- * moment, so that the sender gets to read the answer; then the connection ends.
+ * The same listener. After the answer it reads and discards the rest of an unread body for a
+ * moment, so that the sender can read the answer; then it ends the connection.
  */
 export function dropUnwantedBodies(listener: RequestListener, sleep: Sleep): RequestListener {
   return (req, res) => {

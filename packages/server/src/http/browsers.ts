@@ -138,7 +138,7 @@ export function browserOf(
   }
 }
 
-/** By a name that the server has, at the port of the request. */
+/** An origin with a name that the server has, at the port of the request. */
 function linkOriginOf(certificatePem: string, req: IncomingMessage): string {
   const url = new URL(originOf(req))
   if (!isPasskeyHost(certificatePem, url.hostname)) {

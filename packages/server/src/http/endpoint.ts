@@ -57,7 +57,10 @@ export interface Endpoint {
    * `undefined` for any other text.
    */
   readonly fastBody?: ((text: string) => unknown) | undefined
-  /** The work alone, for a change that is several calls; not there for work that must be alone. */
+  /**
+   * The work without its transaction, for a change made of several calls; absent where the work
+   * must run alone.
+   */
   readonly alone?: Work | undefined
   readonly [sealed]: true
 }
@@ -75,8 +78,8 @@ interface CommonOptions<R extends Route, Ahead> {
   /** What the audit entry is about. */
   readonly subject: (call: AuditedCall<R>) => string
   /**
-   * Answers where nothing is to be changed, and writes nothing, because strangers may ask as often
-   * as they like. `undefined` goes on to the work.
+   * The answer to a call that has nothing to change. It writes nothing, because strangers may ask
+   * as often as they like. `undefined` goes on to the work.
    */
   readonly early?: (app: App, call: AuditedCall<R>) => Promise<ReplyInputOf<R> | undefined>
   /**
@@ -149,7 +152,7 @@ export function audited<R extends Changing, Ahead = undefined>(
     work: (app: App, tx: WriteTx, call: Whole<AuditedCall<R>>) =>
       work(app, tx, call, undefined as Ahead),
   }
-  // A list of endpoints has forgotten the types of their parts, which their schemas check again.
+  // The parts of an endpoint in a list have no static types; the schemas check them at run time.
   return { ...endpoint, alone: alone as unknown as Work }
 }
 
@@ -308,7 +311,7 @@ export function recordedElsewhere<
       throw error
     }
   }
-  // What `fastBody` finds in addition is there whenever `fastBody` read the body.
+  // The additional facts are present whenever `fastBody` has read the body.
   return { route, permission, run: run as Endpoint['run'], fastBody, [sealed]: true }
 }
 

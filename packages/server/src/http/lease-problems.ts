@@ -1,4 +1,4 @@
-/** What the work of routes of stored credentials and their leases refuses. */
+/** The problem codes of the routes for stored credentials and their leases. */
 import type { KnownCode } from './problems.ts'
 
 /** Values of stored credentials. */

@@ -7,7 +7,10 @@ import type { TLSSocket } from 'node:tls'
 import type { ChallengeCertificates } from '../app/acme/index.ts'
 import { challengeProtocol } from '../app/acme/index.ts'
 
-/** Chooses the protocol of a connection: who asks for a proof, and for nothing else, gets it. */
+/**
+ * Chooses the protocol of a connection: a client that offers only the proof’s protocol gets the
+ * proof.
+ */
 export function proveNames(challenges: ChallengeCertificates) {
   return function choose(
     this: TLSSocket,

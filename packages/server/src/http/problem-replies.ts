@@ -33,7 +33,7 @@ export function problemOf(thrown: unknown): ProblemReply {
       },
       headers: {
         ...(mapped.status === 503 ? { 'retry-after': '1' } : {}),
-        // What is full, rather than too fast, says no time of its own.
+        // A refusal because something is full, and not because of a rate, names no time itself.
         ...(mapped.status === 429 ? { 'retry-after': '60' } : {}),
         ...(error instanceof TooOftenRefusal
           ? { 'retry-after': String(error.retryAfterSeconds) }

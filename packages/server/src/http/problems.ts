@@ -133,7 +133,7 @@ const releaseTable = {
   release_content_missing: no(409, 'Content of the release is missing'),
 } satisfies Record<ReleaseRefusal, Mapped>
 
-/** What a device would refuse permanently, by the code that the device would give. */
+/** Faults for which a device would refuse the release for good, by the code of the device. */
 const contentTable = {
   release_malformed: notGenuine('Not a release'),
   release_mismatch: notGenuine('The content does not match its description'),
@@ -429,7 +429,7 @@ export type KnownCode = keyof typeof knownCodes
 /** Status and title of a problem with this code. */
 export const describeProblem = (code: KnownCode): Mapped => knownCodes[code]
 
-/** The same for a code that may be none of these. */
+/** Status and title for a code that may be unknown. */
 export const findProblem = (code: string): Mapped | undefined =>
   Object.hasOwn(knownCodes, code) ? knownCodes[code as KnownCode] : undefined
 

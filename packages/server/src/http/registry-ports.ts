@@ -98,7 +98,7 @@ async function authorize(
   }
 }
 
-/** Clients of registries know no reason but a credential that is nobody's. */
+/** The registry protocol has one answer for every wrong credential. */
 async function unlessElsewhere<T>(decide: () => Promise<T>): Promise<T | { kind: 'unknown' }> {
   try {
     return await decide()

@@ -302,7 +302,7 @@ test('A4 attack: whoever invited a person left a passkey, a recovery code or a s
   const { link } = await owner.api.call(reinvitePerson, { params })
   const ann = browse()
   assert.equal((await acceptLink(ann, link, 'x')).person.role, 'owner')
-  // Who came in by an owner's invitation stays in.
+  // Somebody who came in by an owner's invitation stays in.
   await owner.api.call(setPerson, { params, body: { role: 'admin' } })
   await owner.api.call(setPerson, { params, body: { role: 'owner' } })
   await ann.api.call(showSession, {})

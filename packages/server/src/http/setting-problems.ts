@@ -1,7 +1,7 @@
-/** What the work of routes of variables and secrets refuses. */
+/** The problem codes of the routes for variables and secrets. */
 import type { KnownCode } from './problems.ts'
 
-/** Whose variable or secret it is. */
+/** Codes for a fleet or device that is not there. */
 const settingFaults = [
   'fleet_not_found',
   'device_not_found',

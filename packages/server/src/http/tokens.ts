@@ -41,7 +41,7 @@ export const tokenEndpoints: readonly Endpoint[] = [
     {
       permission: 'token:self',
       subject: (call) => call.actor.id,
-      // A refusal must not take the lock for which everybody else waits.
+      // A call that is refused must not take the rights lock, for which every other change waits.
       before: (app, { actor }) => access.checkRefresh(app.db.reader, actor),
     },
     async (app, tx, { actor }) => {

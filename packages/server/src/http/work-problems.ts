@@ -1,5 +1,5 @@
 /**
- * What the work of each route refuses, by the code of the problem. What follows from how a route is
+ * The problem codes with which the work of each route refuses. What follows from how a route is
  * called (credential, body, confirmation, approval) is in `problem-codes.ts`.
  */
 import { accountKeyProblems } from './account-key-problems.ts'

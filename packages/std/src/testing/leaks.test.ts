@@ -15,7 +15,7 @@ test('A9 the search finds a secret in every form and place, and nothing where th
     fc.property(secret, forms, anyBytes, anyBytes, (bytes, form, before, after) => {
       const search = searchFor({ planted: bytes })
       const whole = Buffer.concat([before, bytes, after])
-      // As it is in something that was encoded whole, and encoded in something that was not.
+      // The secret is found both as part of something encoded whole, and encoded on its own.
       assert.deepEqual(search(Buffer.from(whole.toString(form), 'latin1')), ['planted'])
       const alone = Buffer.from(Buffer.from(bytes).toString(form), 'latin1')
       assert.deepEqual(search(Buffer.concat([before, alone, after])), ['planted'])

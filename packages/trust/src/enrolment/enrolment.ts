@@ -34,7 +34,7 @@ export interface Enrolment {
   readonly certificate: ProvisioningCertificate
   /** The device's X25519 public key, Base64. */
   readonly receivingKey: string
-  /** By the provisioning key, over both keys of the device. */
+  /** The signature of the provisioning key over both keys of the device. */
   readonly signature: string
 }
 

@@ -220,7 +220,7 @@ async function lintKeys(
   if (count > keysPerFileMax) {
     add('keys_too_many', `${count} keys are listed, more than ${keysPerFileMax}`)
   }
-  // So many keys are not checked one by one: a hostile file would keep its reader busy.
+  // Too many keys are not checked one by one: a hostile file would keep its reader busy.
   if (crowded.length > 0 || count > keysPerFileMax) return
   const materials = new Map<string, string>()
   for (const [id, key] of Object.entries(keys)) {

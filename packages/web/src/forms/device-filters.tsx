@@ -1,4 +1,4 @@
-/** The search of devices, a filter to add, and those that hold, as chips that go with a click. */
+/** The search for devices, a menu to add a filter, and the active filters as chips to remove. */
 import { Button, Group, NativeSelect, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { filterFields } from '../device-filters.ts'

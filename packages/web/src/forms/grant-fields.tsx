@@ -8,7 +8,7 @@ import { useRead } from '../session.ts'
 
 export interface GrantDraft {
   readonly role: string
-  /** Further roles, of which nothing counts but what they deny. */
+  /** Further roles, of which only what they deny counts. */
   readonly deniedBy: readonly string[]
   /** `null` is all of them. */
   readonly products: readonly string[] | null

@@ -18,7 +18,7 @@ export function IdentitySection() {
   const { data: self } = useSession()
   const [unlinking, setUnlinking] = useState<IdentityView>()
   const providers = ways.data?.providers ?? []
-  // Most installations have no provider, and their people no use for this.
+  // Most installations have no provider, and need no card for it.
   if (providers.length === 0) return null
   const mayUse = self?.mayUsePassword === true
   return (

@@ -111,7 +111,7 @@ function KeyActions(props: {
   )
 }
 
-/** The server says so too; but what it never gets, it cannot lose. */
+/** The server refuses it as well, but a private key must not even be sent. */
 const isPrivate = (text: string) => /PRIVATE KEY|PuTTY-User-Key-File/.test(text)
 
 function AddDialog({ onClose }: { readonly onClose: () => void }) {

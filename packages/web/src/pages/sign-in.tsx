@@ -1,6 +1,6 @@
 /**
- * Sign-in with a passkey: nobody is asked for a name, so nothing tells which names exist. Whose
- * browser refuses passkeys uses a password with an authenticator.
+ * Sign-in with a passkey: nobody is asked for a name, so nothing tells which names exist. People
+ * whose browser refuses passkeys use a password with an authenticator.
  */
 import { Anchor, Button, Text } from '@mantine/core'
 import { listWaysIn } from '@seaworthy/api/identity-providers'
@@ -28,7 +28,7 @@ export function SignInPage() {
   const session = useSession()
   const setSession = useSetSession()
   const [isByPassword, setIsByPassword] = useState(false)
-  // Passkeys work without this list: nothing is said when it does not come.
+  // Passkeys work without this list, so that a failure to load it is not shown.
   const providers = useRead(listWaysIn, {}).data?.providers ?? []
   const next = readNext(useSearch({ strict: false }))
   const enter = useMutation({

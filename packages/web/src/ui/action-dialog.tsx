@@ -1,4 +1,4 @@
-/** A dialog with one thing to do: its text, its fields, why it did not go, and two buttons. */
+/** A dialog with one thing to do: its text, its fields, the error, and two buttons. */
 import { Button, Group, Stack } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import type { ReactNode } from 'react'

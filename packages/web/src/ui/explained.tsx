@@ -1,4 +1,4 @@
-/** Why something did not go, where it was tried. Screen readers announce it. */
+/** Why an action failed, shown where it was tried. Screen readers announce it. */
 import { Alert } from '@mantine/core'
 import { explain } from '../explanations.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Goes to another page, once. The router’s own component goes again whenever it is rendered again,
- * which each step of its going brings about.
+ * Goes to another page, once. The router’s own component navigates again at each render, and its
+ * navigation causes renders.
  */
 import { useRouter } from '@tanstack/react-router'
 import { useEffect, useRef } from 'react'

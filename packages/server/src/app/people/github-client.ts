@@ -83,7 +83,7 @@ export function createGitHubClient(sleep: Sleep): IdentityProviders {
   return {
     async check(provider, clientSecret) {
       requireForm(provider, clientSecret)
-      // For credentials that are right, GitHub says of a token that it does not know: not found.
+      // GitHub answers “not found” for an unknown token if the credentials are right.
       const { status } = await ask(provider, {
         method: 'POST',
         url: `${endpointsOf(provider).api}/applications/${encodeURIComponent(provider.clientId)}/token`,

@@ -43,8 +43,8 @@ const builtInPurposes: Readonly<Record<BuiltInRole, string>> = {
 }
 
 /**
- * Lists the built-in roles and then the others, by name. Who holds them is for whoever reaches
- * everything.
+ * Lists the built-in roles and then the others, by name. Only somebody who reaches everything
+ * sees the holders.
  */
 export async function listRoles(
   tx: ReadTx,
@@ -152,7 +152,7 @@ function readRules(wanted: WantedRole): Pick<RoleRow, 'purpose' | 'allows' | 'de
   return { purpose: wanted.purpose, allows, denies }
 }
 
-/** In the order of the table of permissions, each once. */
+/** The permissions in the order of their table, each once. */
 function readPermissions(
   names: readonly string[],
   known: readonly Permission[],
@@ -255,7 +255,7 @@ export async function changeRole(
   for (const person of people) {
     const after = (await getPerson(tx, person.id))!
     ended.add(await changeGrant(tx, person, after, { at: now, by: actor.id }))
-    // Whom a group lets in comes in by the provider alone, and nobody made a link for them.
+    // Somebody whom a group lets in uses only the provider: nobody made a link for them.
     if (person.grantedByProvider === null) {
       ended.addWays(await endWaysOpenToLess(tx, person, after, now))
     }

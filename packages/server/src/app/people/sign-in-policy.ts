@@ -52,7 +52,7 @@ export interface PolicyChange {
   readonly tightened: BuiltInRole[]
   readonly loosened: BuiltInRole[]
   readonly endedSessionsCount: number
-  /** Who has no passkey, and needed none until now. */
+  /** People without a passkey, who needed none until now. */
   readonly shutOut: readonly PersonRow[]
 }
 

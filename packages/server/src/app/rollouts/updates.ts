@@ -49,7 +49,7 @@ type EventView = Pick<db.UpdateEvent, 'attempt' | 'state' | 'code'> & { at: stri
 
 /**
  * The most events that a page of a device's updates has; the page is shorter where they have more.
- * Of a single update that has more, the newest are shown.
+ * A single update that has more is shown with its newest.
  */
 const eventsMax = 2000
 

@@ -21,7 +21,7 @@ import type { HeldScope } from './held-secrets.ts'
 import { openHeld, sealHeld, sealHeldSecrets } from './held-secrets.ts'
 import { instantOrNull } from '../views.ts'
 
-/** Who opens what the server holds. */
+/** What opens the values that the server holds. */
 type Keeper = Pick<App, 'masterKey'>
 
 interface Asked {

@@ -1,7 +1,8 @@
 /**
- * Changes of all that a filter finds. A dry run comes first: it does everything and takes it back,
- * says what would happen, and gives a token for exactly that. The call with the token does all of
- * it in one transaction, or nothing where anything would happen otherwise by then.
+ * Changes of every entity that a filter finds. A dry run comes first: it makes the changes in a
+ * transaction that is rolled back, reports them, and gives a token for exactly these. The call with
+ * the token makes all of them in one transaction; if the outcome would differ by then, it makes
+ * none.
  */
 import type { IncomingMessage } from 'node:http'
 import type { AskedQuestion, Key, ODataRefusal } from '@seaworthy/api/odata'
@@ -211,7 +212,7 @@ function readOptions(options: Readonly<Record<string, string>>) {
   return { filter, isDryRun: dryRun === 'true', token }
 }
 
-/** What the dry run has shown that the token is from. Throws `odata_dry_run_needed`. */
+/** What the dry run showed from which the token comes. Throws `odata_dry_run_needed`. */
 function readToken(app: Pick<App, 'secrets'>, token: string | undefined, now: Date): string {
   const claims = token && openToken(app.secrets.deviceTokenKey, audience, token, now)
   if (typeof claims === 'object') return String(claims['shows'])
@@ -255,7 +256,7 @@ interface PartCall {
   readonly call: Omit<Parameters<Work['work']>[2], 'actor'> & { readonly actor: Actor }
 }
 
-/** A refusal of one entity says which, and is the refusal of all. */
+/** If one entity is refused, the whole change is; the message names the entity. */
 async function naming<T>(set: string, key: Key, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -320,8 +321,8 @@ function digestShown({ method, set, actor, body, outcomes }: Shown): string {
 }
 
 /**
- * What all calls would do, for one decision about all of them. What is of one fleet is decided by
- * whoever has the right to it there, and anything else by whoever has it everywhere.
+ * The effects of all calls as one effect, so that one decision covers them. Somebody with the right
+ * in the fleet decides if all of them are in one fleet; otherwise somebody who has it everywhere.
  */
 function joinEffects(effects: readonly GuardedEffect[]): GuardedEffect | null {
   const [first] = effects

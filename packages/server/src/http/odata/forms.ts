@@ -132,7 +132,7 @@ function viewEntity(question: Question, found: Found, root: string): Record<stri
   return entity
 }
 
-/** A number of entities that an expanded link was asked for is met by its one page. */
+/** An expanded link with `$top` has one page, so it needs no link to a next one. */
 const topOf = ({ texts, limit }: Question) => (texts['$top'] === undefined ? null : limit)
 
 export const pineForm: Form = {

@@ -87,7 +87,7 @@ function createHandler(ports: Ports, prefix: string, form: Form): RawHandler {
         })
         send(res, form, sent)
       } catch (error) {
-        // As under `/v1`, what is on record is what somebody may not read, and not how they ask.
+        // The audit log records what somebody may not read, and not how they asked, as under `/v1`.
         if (error instanceof Refusal && error.code === 'permission_denied') {
           const attempt = { actor, action: 'odata.read', subject: req.url!.slice(0, 300) }
           await recordRefusal(app, error, attempt)
@@ -108,9 +108,9 @@ interface ChangeRequest {
 }
 
 /**
- * A change answers without a body, unless `Prefer: return=representation` asks for the entity, as
- * whoever may change it may also read it. What was made is answered with, unless
- * `return=minimal` says otherwise.
+ * A change answers without a body unless `Prefer: return=representation` asks for the entity; a
+ * caller that may change it may also read it. A creation answers with the entity unless
+ * `return=minimal` is asked for.
  */
 async function change(
   ports: Ports,

@@ -133,7 +133,7 @@ export async function writePart(
   return method === 'DELETE' ? null : keyNow
 }
 
-/** The part as it is to be: all of it from the body, or its value from there. */
+/** The new part: the whole of it from the body, or only its value. */
 async function readWhole(
   app: App,
   { bodyBytesMax }: Route,

@@ -30,7 +30,9 @@ interface Write {
   readonly route: Route
   /** Parameters of the route, by the property of the key that each is. */
   readonly params: Readonly<Record<string, string>>
-  /** Locks all that calls of several entities lock; without it, they are changed one by one. */
+  /**
+   * Takes all locks of a change of several entities; without it, entities are changed one by one.
+   */
   readonly lock?: Lock
 }
 

@@ -279,7 +279,7 @@ async function append<Actor>(
     if (size < aside) await ports.space.giveBackRest(upload, size)
     return size
   } catch (error) {
-    // What came until then may have been kept.
+    // The bytes that arrived before the fault may have been kept.
     const kept = await ports.store.uploadSize(repository, uploadId).catch(() => offset)
     if (kept < aside) await ports.space.giveBackRest(upload, kept)
     throw error

@@ -15,7 +15,7 @@ import type { RegistryEvent } from './ports.ts'
 import { parsePageSize } from './requests.ts'
 
 const tagsPageMax = 10_000
-/** A referrers answer must fit where a manifest fits. */
+/** Clients read a list of referrers with the limit of a manifest. */
 const referrersBytesMax = manifestSizeMax - 64 * 1024
 
 function unknown(): RegistryError {

@@ -116,7 +116,7 @@ export interface RegistryPorts<Actor> {
   service: string
   /** The largest size of one blob, in bytes. */
   uploadBytesMax: number
-  /** What callers can cause as often as they like is written within an allowance. */
+  /** Events that callers can cause without limit are recorded within an allowance. */
   log: Pick<Log, 'debug' | 'error'>
   clock: Clock
   sleep: Sleep
