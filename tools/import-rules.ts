@@ -20,7 +20,7 @@ const allowedPackages: Record<string, readonly string[]> = {
   agent: ['std', 'trust', 'oci', 'delta', 'api'],
   cli: ['std', 'trust', 'oci', 'sbom', 'response', 'fleet', 'api'],
   server: ['std', 'trust', 'oci', 'delta', 'fleet', 'api'],
-  web: ['std', 'api'],
+  web: ['std', 'fleet', 'api'],
 }
 /** Packages that must run in a browser too. */
 export const nodeFree = ['std', 'trust', 'fleet', 'response', 'api', 'web']
@@ -70,7 +70,7 @@ export const importRules: Rule[] = [
       ['packages/server/src/a.ts', "import.meta.resolve('@seaworthy/agent/main')"],
       ['packages/cli/src/a.ts', "import { a } from '@seaworthy/server/main'"],
       ['packages/cli/src/a.ts', "import { a } from '@seaworthy/web/build'"],
-      ['packages/web/src/a.tsx', "import { a } from '@seaworthy/fleet/access'"],
+      ['packages/web/src/a.tsx', "import { a } from '@seaworthy/oci/tar'"],
       ['packages/trust/src/a.test.ts', "import { a } from '@seaworthy/oci/tar'"],
       ['packages/oci/src/a.ts', "import { a } from '@seaworthy/sim/world'"],
       ['packages/newcomer/src/a.ts', "import { a } from '@seaworthy/std/time'"],

@@ -8,7 +8,7 @@ import type { Person, TestBrowser } from './testing/browser.ts'
 import { startBrowser } from './testing/browser.ts'
 import { assertGood } from './testing/good.ts'
 import type { Machine } from './testing/fill.ts'
-import { createMachine, fillDevices, fillFleets, pollAs } from './testing/fill.ts'
+import { createMachine, fillDevices, fillFleets, pollAs, publishImage } from './testing/fill.ts'
 import type { WebServer } from './testing/server.ts'
 import { startWebServer } from './testing/server.ts'
 import { accept, becomeOwner, confirm, invite } from './testing/walk.ts'
@@ -131,5 +131,78 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await page.goto('/devices/device_00000000000000000000000000')
     await page.getByRole('alert').waitFor()
     await assertGood(owner, 'no such device')
+  })
+  test('D3 D4 an operator makes a fleet, begins a rollout with its preview, approves a wave, pauses, resumes and aborts it', async () => {
+    const { page } = owner
+    await publishImage(machine, '1.0.0')
+    await page.goto('/fleets')
+    await page.getByRole('button', { name: 'Make a fleet' }).click()
+    const making = page.getByRole('dialog', { name: 'Make a fleet' })
+    await making.getByLabel('Name').fill('quays')
+    await making.getByRole('button', { name: 'Make it' }).click()
+    await page.getByRole('row', { name: /quays.*gateway, stable.*rollouts/ }).waitFor()
+    await assertGood(owner, 'fleets')
+
+    await page.getByRole('link', { name: 'harbour', exact: true }).click()
+    await page.getByRole('button', { name: 'Change' }).click()
+    const changing = page.getByRole('dialog', { name: 'Change harbour' })
+    await changing.getByLabel('Devices follow').selectOption('rollouts')
+    await changing.getByRole('button', { name: 'Change' }).click()
+    await changing.waitFor({ state: 'detached' })
+    await assertGood(owner, 'a fleet')
+
+    await page.getByRole('button', { name: 'Begin a rollout' }).click()
+    await page.getByLabel('Waves', { exact: true }).fill('50%,all')
+    await page.getByText('Such as 1%,10%,100%').waitFor()
+    await page.getByLabel('Waves', { exact: true }).fill('50%,100%')
+    await page.getByLabel('Waves that wait for a person').fill('2')
+    await page
+      .getByText('Wave 2: the whole fleet, 3 devices, once a person has approved it')
+      .waitFor()
+    await page.getByText('Nothing prevents it now. Nothing was begun.').waitFor()
+    await assertGood(owner, 'a rollout to begin')
+    await page.getByRole('button', { name: 'Begin the rollout' }).click()
+    await page.getByRole('heading', { name: 'gateway 1.0.0 to harbour' }).waitFor()
+
+    // Wave 1 has one or two of the three devices; whichever asks first is offered the release.
+    for (const name of ['gate-2', 'gate-4', 'gate-6']) await pollAs(page, name, tokens.get(name)!)
+    await page.getByRole('img', { name: /Wave 1: 0 of \d healthy, [12] in flight/ }).waitFor()
+    await page
+      .getByRole('row', { name: /offered/ })
+      .first()
+      .waitFor()
+    await page.getByRole('button', { name: 'Approve wave 2' }).click()
+    const approval = page.getByRole('dialog', { name: 'Approve wave 2' })
+    await approval.getByRole('button', { name: 'Approve' }).click()
+    await page.getByText(/^Approved by/).waitFor()
+
+    await page.getByRole('button', { name: 'Pause', exact: true }).click()
+    const pausing = page.getByRole('dialog', { name: 'Pause the rollout' })
+    await pausing.getByText(/in the middle of the update will finish it/).waitFor()
+    await pausing.getByLabel('Reason').fill('a storm')
+    await pausing.getByRole('button', { name: 'Pause it' }).click()
+    await page.getByText('paused: by person').waitFor()
+    await page.getByText('a storm').waitFor()
+    await assertGood(owner, 'a paused rollout')
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await page.getByRole('button', { name: 'Resume it' }).click()
+    await page.getByText('active', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Abort' }).click()
+    await page.getByRole('button', { name: 'Abort it' }).click()
+    await page
+      .getByText(/^aborted/)
+      .first()
+      .waitFor()
+
+    const viewer = await browser.open({ width: 390, colorScheme: 'dark' })
+    await accept(viewer.page, await invite(page, { name: 'Cleo Diaz', role: 'viewer' }))
+    await viewer.page.goto('/rollouts?state=aborted&fleet=harbour')
+    await viewer.page.getByRole('link', { name: 'gateway 1.0.0' }).click()
+    await viewer.page.getByRole('heading', { name: 'Waves' }).waitFor()
+    assert.equal(await viewer.page.getByRole('button', { name: /^(Pause|Abort)/ }).count(), 0)
+    await assertGood(viewer, 'a rollout, narrow and dark')
+    await viewer.page.goto('/new-rollout')
+    await viewer.page.getByText('Your role does not begin rollouts.').waitFor()
+    await viewer.close()
   })
 })

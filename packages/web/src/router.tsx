@@ -48,6 +48,26 @@ const tree = root.addChildren([
       lazyRouteComponent(() => import('./pages/device.tsx'), 'DevicePage'),
     ),
     inside(
+      '/fleets',
+      lazyRouteComponent(() => import('./pages/fleets.tsx'), 'FleetsPage'),
+    ),
+    inside(
+      '/fleets/$fleet',
+      lazyRouteComponent(() => import('./pages/fleet.tsx'), 'FleetPage'),
+    ),
+    inside(
+      '/rollouts',
+      lazyRouteComponent(() => import('./pages/rollouts.tsx'), 'RolloutsPage'),
+    ),
+    inside(
+      '/rollouts/$rolloutId',
+      lazyRouteComponent(() => import('./pages/rollout.tsx'), 'RolloutPage'),
+    ),
+    inside(
+      '/new-rollout',
+      lazyRouteComponent(() => import('./pages/new-rollout.tsx'), 'NewRolloutPage'),
+    ),
+    inside(
       '/people',
       lazyRouteComponent(() => import('./pages/people.tsx'), 'PeoplePage'),
     ),

@@ -7,12 +7,14 @@ const paths = {
   close: 'M5 5l14 14M19 5 5 19',
   dark: 'M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5Z',
   devices: 'M5 5h14v10H5ZM9 19h6M12 15v4',
+  fleets: 'M4 5h7v6H4Zm9 0h7v6h-7ZM4 13h7v6H4Zm9 0h7v6h-7Z',
   light:
     'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8Zm0-6v3m0 14v3M2 12h3m14 0h3M5 5l2 2m10 10 2 2M5 19l2-2M17 7l2-2',
   menu: 'M4 6h16M4 12h16M4 18h16',
   overview: 'M4 4h7v7H4Zm9 0h7v4h-7Zm0 7h7v9h-7Zm-9 3h7v6H4Z',
   people:
     'M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6.5 9a6.5 6.5 0 0 1 13 0M16 4.3a3.5 3.5 0 0 1 0 6.4M18 14a6.5 6.5 0 0 1 3.5 6',
+  rollouts: 'M3 18h4v3H3Zm6-5h4v8H9Zm6-6h4v14h-4ZM4 12 17 3',
   tokens: 'M8 20a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm3-7 9-9m-4 4 3 3',
 } as const
 

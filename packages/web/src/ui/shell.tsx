@@ -32,7 +32,9 @@ const groups: readonly { readonly title: string; readonly places: readonly Place
     title: 'Fleet',
     places: [
       { to: '/', label: 'Overview', icon: 'overview' },
+      { to: '/fleets', label: 'Fleets', icon: 'fleets', needs: 'fleet:read' },
       { to: '/devices', label: 'Devices', icon: 'devices', needs: 'device:read' },
+      { to: '/rollouts', label: 'Rollouts', icon: 'rollouts', needs: 'rollout:read' },
     ],
   },
   {
