@@ -15,13 +15,18 @@ export const pagePaths = [
   '/new-rollout',
   '/pair',
   '/people',
+  '/proposals',
+  '/proposals/$proposalId',
   '/recovery',
+  '/releases',
+  '/releases/$product/$version',
   '/rollouts',
   '/rollouts/$rolloutId',
   '/sign-in',
   '/sign-in-return',
   '/sign-in-return/$provider',
   '/tokens',
+  '/trust',
 ] as const
 
 export type PagePath = (typeof pagePaths)[number]

@@ -13,7 +13,6 @@ import type { RouteComponent } from '@tanstack/react-router'
 import { FirstOwnerPage } from './pages/first-owner.tsx'
 import { InvitationPage } from './pages/invitation.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
-import { OverviewPage } from './pages/overview.tsx'
 import { RecoveryPage } from './pages/recovery.tsx'
 import { ReturnPage } from './pages/sign-in-return.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
@@ -38,7 +37,10 @@ const outside = <P extends PagePath>(path: P, component: () => React.ReactNode) 
 
 const tree = root.addChildren([
   shell.addChildren([
-    inside('/', OverviewPage),
+    inside(
+      '/',
+      lazyRouteComponent(() => import('./pages/overview.tsx'), 'OverviewPage'),
+    ),
     inside(
       '/devices',
       lazyRouteComponent(() => import('./pages/devices.tsx'), 'DevicesPage'),
@@ -66,6 +68,26 @@ const tree = root.addChildren([
     inside(
       '/new-rollout',
       lazyRouteComponent(() => import('./pages/new-rollout.tsx'), 'NewRolloutPage'),
+    ),
+    inside(
+      '/releases',
+      lazyRouteComponent(() => import('./pages/releases.tsx'), 'ReleasesPage'),
+    ),
+    inside(
+      '/releases/$product/$version',
+      lazyRouteComponent(() => import('./pages/release.tsx'), 'ReleasePage'),
+    ),
+    inside(
+      '/proposals',
+      lazyRouteComponent(() => import('./pages/proposals.tsx'), 'ProposalsPage'),
+    ),
+    inside(
+      '/proposals/$proposalId',
+      lazyRouteComponent(() => import('./pages/proposal.tsx'), 'ProposalPage'),
+    ),
+    inside(
+      '/trust',
+      lazyRouteComponent(() => import('./pages/trust.tsx'), 'TrustPage'),
     ),
     inside(
       '/people',

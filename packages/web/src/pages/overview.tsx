@@ -1,17 +1,28 @@
-/** What there is at a glance: fleets with their policy, and the devices. */
-import { Badge, Group, Stack, Text } from '@mantine/core'
-import { listDevices } from '@seaworthy/api/devices'
-import type { DeviceView } from '@seaworthy/api/devices'
+/** What wants a person first, which rollouts run, and the fleets with what runs in them. */
+import { Stack, Text } from '@mantine/core'
+import { listApprovals } from '@seaworthy/api/approvals'
+import { countDevices } from '@seaworthy/api/devices'
+import type { DeviceFilter } from '@seaworthy/api/devices'
 import { listFleets } from '@seaworthy/api/fleets'
-import type { FleetView } from '@seaworthy/api/fleets'
+import { listProposals } from '@seaworthy/api/proposals'
+import { listRollouts } from '@seaworthy/api/rollouts'
 import { showServer } from '@seaworthy/api/server'
-import { useMay, useRead } from '../session.ts'
+import { showTrustStatus } from '@seaworthy/api/trust'
+import { activeFilters, deviceQuery } from '../device-filters.ts'
+import { listAttention } from '../attention.ts'
+import { usePorts } from '../ports.ts'
+import { useLive, useMay, useRead } from '../session.ts'
+import { AttentionList } from '../ui/attention-list.tsx'
 import { DataTable } from '../ui/data-table.tsx'
-import { Instant } from '../ui/instant.tsx'
 import { Page, Section } from '../ui/page.tsx'
 import { EmptyState, Loaded, NoPermissionState } from '../ui/states.tsx'
+import { TextLink } from '../ui/text-link.tsx'
+import { VersionSpread } from '../ui/version-spread.tsx'
+import { fleetColumns } from './fleets.tsx'
+import { rolloutColumns } from './rollouts.tsx'
 
 const shownMax = 50
+const spreadsMax = 4
 
 export function OverviewPage() {
   const server = useRead(showServer, {})
@@ -21,18 +32,95 @@ export function OverviewPage() {
       title="Overview"
       {...(server.data === undefined ? {} : { about: `Seaworthy ${server.data.version}` })}
     >
+      <AttentionSection />
+      {may('rollout:read') && <RunningSection />}
       {may('fleet:read') ? (
         <FleetSection />
       ) : (
         <NoPermissionState sentence="Your role does not show fleets." />
       )}
-      {may('device:read') && <DeviceSection />}
     </Page>
   )
 }
 
+/** How many devices the filter of the page of devices finds. */
+function useCount(name: string, value: string): number {
+  const { clock } = usePorts()
+  const mayRead = useMay()('device:read')
+  const filters = activeFilters((one) => (one === name ? value : undefined))
+  const query: DeviceFilter = deviceQuery(filters, clock.now()).query
+  return useLive(countDevices, { query }, mayRead).data?.count ?? 0
+}
+
+function AttentionSection() {
+  const may = useMay()
+  const trust = useLive(showTrustStatus, {}, may('trust:read'))
+  const mayRollouts = may('rollout:read')
+  const paused = useLive(listRollouts, { query: { state: 'paused', limit: 20 } }, mayRollouts)
+  const active = useLive(listRollouts, { query: { state: 'active', limit: 20 } }, mayRollouts)
+  const open = { query: { state: 'open', limit: 20 } } as const
+  const proposals = useLive(listProposals, open, may('proposal:read'))
+  const approvals = useLive(
+    listApprovals,
+    { query: { state: 'open', limit: 100 } },
+    may('approval:read'),
+  )
+  const attention = listAttention({
+    roles: trust.data?.roles ?? [],
+    paused: paused.data?.items ?? [],
+    active: active.data?.items ?? [],
+    proposals: proposals.data?.items ?? [],
+    approvals: approvals.data?.items ?? [],
+    silentCount: useCount('silent-for', '1d'),
+    sharedCount: useCount('identity', 'shared'),
+    clockCount: useCount('clock', 'off'),
+    failedCount: useCount('state', 'failed'),
+    rolledBackCount: useCount('state', 'rolled_back'),
+  })
+  const asked = [trust, paused, active, proposals, approvals]
+  const failed = asked.find(({ error }) => error !== null)
+  return (
+    <Section title="Needs attention">
+      {failed !== undefined && (
+        <Text size="sm" role="status">
+          Not everything could be read just now: this list may lack something.
+        </Text>
+      )}
+      {asked.some(({ isPending, fetchStatus }) => isPending && fetchStatus !== 'idle') ? (
+        <Text role="status">Looking…</Text>
+      ) : attention.length === 0 ? (
+        <Text>Nothing that you may see wants a person now.</Text>
+      ) : (
+        <AttentionList items={attention} />
+      )}
+    </Section>
+  )
+}
+
+function RunningSection() {
+  const running = useLive(listRollouts, { query: { state: 'active', limit: 20 } })
+  return (
+    <Section title="Rollouts under way">
+      <Loaded query={running} what="rollouts">
+        {({ items }) =>
+          items.length === 0 ? (
+            <Text>None.</Text>
+          ) : (
+            <DataTable
+              caption="Rollouts under way"
+              rows={items}
+              keyOf={({ id }) => id}
+              columns={rolloutColumns}
+            />
+          )
+        }
+      </Loaded>
+    </Section>
+  )
+}
+
 function FleetSection() {
-  const fleets = useRead(listFleets, { query: { limit: shownMax } })
+  const fleets = useLive(listFleets, { query: { limit: shownMax } })
   return (
     <Section title="Fleets">
       <Loaded query={fleets} what="fleets">
@@ -43,119 +131,31 @@ function FleetSection() {
               “seaworthy fleet create”.
             </EmptyState>
           ) : (
-            <FleetTable fleets={items} isMore={next !== null} />
+            <Stack>
+              <DataTable
+                caption="Fleets"
+                rows={items}
+                keyOf={({ name }) => name}
+                columns={fleetColumns}
+              />
+              {next !== null && (
+                <Text size="sm">
+                  <TextLink to="/fleets">All fleets</TextLink>
+                </Text>
+              )}
+              {items
+                .filter(({ devicesCount }) => devicesCount > 0)
+                .toSorted((a, b) => b.devicesCount - a.devicesCount)
+                .slice(0, spreadsMax)
+                .map(({ name }) => (
+                  <Section key={name} title={`Versions in ${name}`}>
+                    <VersionSpread fleet={name} />
+                  </Section>
+                ))}
+            </Stack>
           )
         }
       </Loaded>
     </Section>
-  )
-}
-
-function FleetTable(props: { readonly fleets: readonly FleetView[]; readonly isMore: boolean }) {
-  return (
-    <Stack gap="xs">
-      <DataTable
-        caption="Fleets"
-        rows={props.fleets}
-        keyOf={({ name }) => name}
-        columns={[
-          { title: 'Fleet', show: ({ name }) => <strong>{name}</strong> },
-          { title: 'Product', show: ({ product, channel }) => `${product}, ${channel}` },
-          {
-            title: 'Follows',
-            show: ({ updatesEnabled, pinnedVersion, follow }) =>
-              updatesEnabled ? (
-                pinnedVersion !== null ? (
-                  `held at ${pinnedVersion}`
-                ) : follow === 'newest' ? (
-                  'the newest release'
-                ) : (
-                  'rollouts'
-                )
-              ) : (
-                <Badge color="gray">updates off</Badge>
-              ),
-          },
-          { title: 'Devices', show: ({ devicesCount }) => devicesCount.toLocaleString() },
-        ]}
-      />
-      {props.isMore && <More noun="fleet" />}
-    </Stack>
-  )
-}
-
-function DeviceSection() {
-  const devices = useRead(listDevices, { query: { limit: shownMax } })
-  return (
-    <Section title="Devices">
-      <Loaded query={devices} what="devices">
-        {({ items, next }) =>
-          items.length === 0 ? (
-            <EmptyState title="No device yet">
-              Make a provisioning key with “seaworthy provisioning-key create”, and start the agent
-              with it.
-            </EmptyState>
-          ) : (
-            <DeviceTable devices={items} isMore={next !== null} />
-          )
-        }
-      </Loaded>
-    </Section>
-  )
-}
-
-function DeviceTable(props: { readonly devices: readonly DeviceView[]; readonly isMore: boolean }) {
-  return (
-    <Stack gap="xs">
-      <DataTable
-        caption="Devices"
-        rows={props.devices}
-        keyOf={({ id }) => id}
-        columns={[
-          {
-            title: 'Device',
-            show: ({ id, name }) => <span title={id}>{name ?? `${id.slice(0, 16)}…`}</span>,
-          },
-          { title: 'Fleet', show: ({ fleet }) => fleet },
-          { title: 'Runs', show: (device) => <Running device={device} /> },
-          {
-            title: 'Last heard',
-            show: ({ lastSeenAt }) => (lastSeenAt === null ? 'never' : <Instant at={lastSeenAt} />),
-          },
-        ]}
-      />
-      {props.isMore && <More noun="device" />}
-    </Stack>
-  )
-}
-
-function Running({ device }: { readonly device: DeviceView }) {
-  const { running, unsignedVersion, lastRefusal, configuration } = device
-  return (
-    <Group gap="xs">
-      {running?.version ?? (unsignedVersion === null ? 'nothing yet' : unsignedVersion)}
-      {running === null && unsignedVersion !== null && <Badge color="gray">unsigned</Badge>}
-      {lastRefusal !== null && (
-        <Badge color="red" title={lastRefusal.at}>
-          refused: {lastRefusal.code}
-        </Badge>
-      )}
-      {configuration?.failed !== undefined && (
-        <Badge
-          color="red"
-          title={`Its application did not become healthy with version ${configuration.failed.version} of its variables and secrets, and has the previous ones.`}
-        >
-          values put back: {configuration.failed.code}
-        </Badge>
-      )}
-    </Group>
-  )
-}
-
-function More({ noun }: { readonly noun: 'fleet' | 'device' }) {
-  return (
-    <Text size="sm" c="dimmed">
-      The first {shownMax} are shown; “seaworthy {noun} list” has them all.
-    </Text>
   )
 }

@@ -40,11 +40,11 @@ export function RolloutPage() {
 
 function Shown({ rollout }: { readonly rollout: RolloutView }) {
   const may = useMay()
-  const { id, stopReason, next, policy } = rollout
+  const { id, state, stopReason, next, policy } = rollout
   return (
     <>
       <Marks marks={[markOfRollout(rollout)]} />
-      {stopReason !== null && <Text fw={600}>{stopReason}</Text>}
+      {state === 'aborted' && stopReason !== null && <Text fw={600}>{stopReason}</Text>}
       <Section title="What happens next">
         <Text role="status">{next}</Text>
         <CliLine line={formatCommand('seaworthy', 'rollout', 'watch', id)} />

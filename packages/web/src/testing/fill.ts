@@ -14,6 +14,8 @@ const launcher = fileURLToPath(new URL('../../../cli/bin/seaworthy', import.meta
 export interface Machine {
   /** Runs the command line; answers what it printed. */
   readonly run: (...args: readonly string[]) => Promise<string>
+  /** The path of a file in the folder where commands run. */
+  readonly path: (name: string) => string
   /** Options with which a command signs. */
   readonly sign: readonly string[]
   readonly remove: () => Promise<void>
@@ -35,6 +37,7 @@ export async function createMachine(server: WebServer): Promise<Machine> {
   }
   return {
     run,
+    path: (name) => join(folder, name),
     sign: ['--sign-with', 'one.key', ...passphrase],
     remove: () => rm(folder, { recursive: true, force: true }),
   }

@@ -14,8 +14,11 @@ const paths = {
   overview: 'M4 4h7v7H4Zm9 0h7v4h-7Zm0 7h7v9h-7Zm-9 3h7v6H4Z',
   people:
     'M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6.5 9a6.5 6.5 0 0 1 13 0M16 4.3a3.5 3.5 0 0 1 0 6.4M18 14a6.5 6.5 0 0 1 3.5 6',
+  proposals: 'M6 3h9l4 4v14H6ZM9 12h7M9 16h7',
+  releases: 'M12 3 4 7v10l8 4 8-4V7ZM4 7l8 4 8-4M12 11v10',
   rollouts: 'M3 18h4v3H3Zm6-5h4v8H9Zm6-6h4v14h-4ZM4 12 17 3',
   tokens: 'M8 20a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm3-7 9-9m-4 4 3 3',
+  trust: 'M12 3 5 6v6c0 4 3 7 7 9 4-2 7-5 7-9V6ZM9 12l2 2 4-4',
 } as const
 
 export type IconName = keyof typeof paths

@@ -35,7 +35,13 @@ const groups: readonly { readonly title: string; readonly places: readonly Place
       { to: '/fleets', label: 'Fleets', icon: 'fleets', needs: 'fleet:read' },
       { to: '/devices', label: 'Devices', icon: 'devices', needs: 'device:read' },
       { to: '/rollouts', label: 'Rollouts', icon: 'rollouts', needs: 'rollout:read' },
+      { to: '/releases', label: 'Releases', icon: 'releases', needs: 'release:read' },
+      { to: '/proposals', label: 'Proposals', icon: 'proposals', needs: 'proposal:read' },
     ],
+  },
+  {
+    title: 'Trust',
+    places: [{ to: '/trust', label: 'Roles and keys', icon: 'trust', needs: 'trust:read' }],
   },
   {
     title: 'People',
