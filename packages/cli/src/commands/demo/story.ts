@@ -6,6 +6,7 @@ import { makeFolders } from '@seaworthy/oci/folders'
 import { base64UrlEncode } from '@seaworthy/std/bytes'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import { CliError, reportIt } from '../../failure.ts'
+import { formatCount } from '../../output/format.ts'
 import type { DemoApplication } from './applications.ts'
 import { prepareApplication } from './applications.ts'
 import { attackDevices } from './attack.ts'
@@ -15,7 +16,7 @@ import type { DemoDevice } from './devices.ts'
 import { findFreePort, startDevice } from './devices.ts'
 import type { Mirror } from './mirror.ts'
 import { startMirror } from './mirror.ts'
-import type { People } from './people.ts'
+import type { People, Person } from './people.ts'
 import { gatherPeople } from './people.ts'
 import type { RunningProcess } from './processes.ts'
 import { allAtOnce, askWhy, oneFirst, rollOut } from './rollouts.ts'
@@ -270,12 +271,13 @@ async function replaceOnlineKeys(
 }
 
 async function publish(
-  { stage }: Story,
+  story: Story,
   people: People,
   { product, releases }: DemoApplication,
   index: number,
 ): Promise<void> {
   const { version, folder } = releases[index]!
+  const { stage } = story
   const { owner, signers, signAndApply } = people
   await stage.step(`release ${version}: pack, push, register`, () =>
     owner.seaworthy(
@@ -295,6 +297,21 @@ async function publish(
     )
     await signAndApply(proposalIn(output), two)
   })
+  if (index === 0) await tellComponents(story, owner, { product, version })
+}
+
+/** What the release is made of, by the document that the signatures cover. */
+async function tellComponents(
+  { stage }: Story,
+  owner: Person,
+  { product, version }: { product: string; version: string },
+): Promise<void> {
+  const output = await owner.seaworthy('--json', 'release', 'sbom', product, version)
+  const components = parseAnyJsonText(output) as readonly { licence: string }[]
+  const licences = new Set(components.map(({ licence }) => licence)).size
+  stage.tell(
+    `its bill of materials, which the signatures cover: ${formatCount(components.length, 'package')} under ${formatCount(licences, 'licence')} (seaworthy release sbom)`,
+  )
 }
 
 async function bringDevices(
