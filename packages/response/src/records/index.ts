@@ -5,6 +5,13 @@
 import type { Json } from '@seaworthy/std/json'
 import { openJson, parseJson } from '@seaworthy/std/json'
 
+export { readCsaf } from './csaf.ts'
+export type { CsafAdvisory, CsafProduct, CsafStatus, CsafVulnerability } from './csaf.ts'
+export { readEpss } from './epss.ts'
+export type { EpssScore, EpssTable } from './epss.ts'
+export { readKev } from './kev.ts'
+export type { KevCatalogue, KevEntry } from './kev.ts'
+
 export interface VulnerabilityRecord {
   readonly id: string
   readonly modified: string
