@@ -15,6 +15,7 @@ import {
   refusalCode,
   settingName,
   tagMap,
+  tagName,
   tagText,
   text,
   wholeInQuery,
@@ -190,7 +191,12 @@ export const setDevice = defineRoute({
   params: deviceParams,
   body: z.strictObject({
     name: text(128, 1).optional(),
+    /** All its tags, in place of those that it has. */
     tags: tagMap.optional(),
+    /** Tags that it gets, or gets other values for, beside those that it keeps. */
+    addTags: tagMap.optional(),
+    /** Names of tags that it loses; it need not have them. */
+    removeTags: z.array(tagName).max(64).optional(),
     fleet: nameField.optional(),
     /**
      * False: the machine that shared its identity was found and turned off; tokens are issued
@@ -199,6 +205,28 @@ export const setDevice = defineRoute({
     identityShared: z.literal(false).optional(),
   }),
   reply: deviceView,
+})
+
+/** How many devices one call moves at most. */
+export const movedDevicesMax = 100
+
+export const moveDevices = defineRoute({
+  name: 'devices.move',
+  method: 'POST',
+  path: '/v1/fleets/:fleet/devices/move',
+  auth: 'actor',
+  summary:
+    'Move devices into another fleet of the same product, all of them or none. Those that are not in the fleet of the path are left where they are.',
+  params: z.strictObject({ fleet: nameField }),
+  body: z.strictObject({
+    deviceIds: z.array(idField('device')).min(1).max(movedDevicesMax),
+    toFleet: nameField,
+  }),
+  reply: z.object({
+    movedIds: z.array(idField('device')),
+    /** Those that were not in the fleet. */
+    leftIds: z.array(idField('device')),
+  }),
 })
 
 export const removeDevice = defineRoute({

@@ -82,6 +82,21 @@ test('D7 an image is released as it is, a device of another system gets it, and 
   ])
   assert.equal((await found('--text', 'GATE', '--platform', 'linux/arm64')).length, 2)
   assert.match(await ann.ok('device', 'list', '--product', 'gate', '--count'), /^2 devices$/m)
+  assert.deepEqual(await found('--sort', '-name', '--limit', '1'), ['gate-2'])
+  assert.deepEqual(await found('--clock-off', '--behind', '1'), [])
+
+  // Devices move together, by what they have in common, and first it is said what would happen.
+  await ann.ok('fleet', 'create', 'piers', ...fleet, '--updates', 'off')
+  const move = ['device', 'move', '--fleet', 'gates', '--to', 'piers', '--name', 'gate-2']
+  const dry = await ann.ok(...move, '--dry-run')
+  assert.match(dry, /^1 device would move from gates to piers: 1 run nothing\.\n/)
+  assert.match(dry, /follows the channel stable, as gates does: .*updates off\./)
+  assert.ok(dry.includes(other.device.id) && !dry.includes(made.device.id), dry)
+  assert.match(await ann.ok(...move), /^Moved 1 device from gates to piers\.\n/)
+  assert.match(await ann.ok(...move), /^0 devices would move.*\n.*\nNo device was moved\.\n/)
+  assert.match(await ann.fails(2, 'device', 'move', '--to', 'piers'), /which fleet they leave/)
+  assert.match(await ann.fails(5, ...move.with(5, 'nowhere')), /fleet_not_found/)
+  assert.deepEqual(await found('--fleet', 'piers'), ['gate-2'])
   await ann.ok('device', 'set', 'gate-2', '--name', 'gate-1')
   const ambiguous = await ann.fails(2, 'device', 'show', 'gate-1')
   assert.ok(ambiguous.includes(made.device.id) && ambiguous.includes(other.device.id), ambiguous)

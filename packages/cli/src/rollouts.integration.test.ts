@@ -240,6 +240,9 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
     /"jetty" is not the id of a device\n.*`seaworthy device list --text NAME`/,
   )
   assert.match(await ann.fails(2, 'secret', 'known-to', 'jetty'), /is not the id of a device/)
+  await ann.ok('device', 'set', 'jetty', '--add-tag', 'berth=3', '--add-tag', 'side=west')
+  await ann.ok('device', 'set', 'jetty', '--remove-tag', 'side')
+  assert.match(await ann.ok('device', 'show', 'jetty'), /tags: +berth=3\n/)
   for (const state of ['downloading', 'installing', 'watching'] as const) {
     await canary.work(state)
     assert.equal(await codeOf(canary), state)

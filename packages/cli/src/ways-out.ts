@@ -78,9 +78,13 @@ const fleets = {
   provisioning_key_used_up: ['notAllowed', deviceSays],
 } satisfies Record<FleetRefusal, WithWayOut>
 
-type AskedByDevices = Exclude<DeviceRefusal, 'device_not_found' | 'device_removed'>
+type AskedByDevices = Exclude<
+  DeviceRefusal,
+  'device_not_found' | 'device_removed' | 'tags_too_many'
+>
 const devices = {
   device_not_found: ['notFound', 'See `seaworthy device list` for the devices there are.'],
+  tags_too_many: ['refused', 'Take some away: `seaworthy device set DEVICE --remove-tag NAME`.'],
   device_removed: [
     'notAllowed',
     'Put a fresh provisioning key into its `agent.json`, and it registers again: `seaworthy provisioning-key create`.',

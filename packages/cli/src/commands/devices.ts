@@ -21,7 +21,7 @@ import { addFilterOptions, filterOf } from '../device-filter.ts'
 import { CliError } from '../failure.ts'
 import { findDeviceId } from '../find-device.ts'
 import { formatCount, formatPast, formatMs, harmless } from '../output/format.ts'
-import { collectPairs, wholeNumber } from '../options.ts'
+import { collect, collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Connection } from '../connection.ts'
 import { collectPages, withConnection } from '../connection.ts'
@@ -32,6 +32,7 @@ import { describeStanding } from '../readers/words.ts'
 import { readRecord } from '../readers/file.ts'
 import { judgeReaders } from '../readers/verdicts.ts'
 import { checkFleet, checkOneDevice, howToEnrol, withoutEnrolment } from '../trust/enrolments.ts'
+import { addMoveCommand } from './device-moves.ts'
 import { addForeignDeviceCommands } from './foreign-devices.ts'
 import { describeWhy } from './rollouts/index.ts'
 
@@ -87,6 +88,8 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     .description('change name, tags or fleet of a device')
     .option('--name <name>', 'a name for people')
     .option('--tag <name=value>', 'set the tags, repeatable; replaces those it had', collectPairs)
+    .option('--add-tag <name=value>', 'one more tag, or another value, repeatable', collectPairs)
+    .option('--remove-tag <name>', 'take a tag away, repeatable', collect)
     .option('--fleet <name>', 'move it to another fleet')
     .option(
       '--identity-settled',
@@ -95,6 +98,7 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
     .action(async (id: string, options: SetOptions, command: Command) =>
       set(createContext(ports, command), id, options),
     )
+  addMoveCommand(device, ports)
   device
     .command('remove <device...>')
     .description('remove devices; their credentials end at once')
@@ -113,6 +117,8 @@ interface SetOptions {
   identitySettled?: boolean
   name?: string
   tag?: Record<string, string>
+  addTag?: Record<string, string>
+  removeTag?: string[]
   fleet?: string
 }
 
@@ -334,11 +340,13 @@ function codeOf({ code }: { code: string | null }): string {
 async function set(
   context: Context,
   given: string,
-  { name, tag, fleet, identitySettled }: SetOptions,
+  { name, tag, addTag, removeTag, fleet, identitySettled }: SetOptions,
 ): Promise<void> {
   const body = {
     ...(name === undefined ? {} : { name }),
     ...(tag === undefined ? {} : { tags: tag }),
+    ...(addTag === undefined ? {} : { addTags: addTag }),
+    ...(removeTag === undefined ? {} : { removeTags: removeTag }),
     ...(fleet === undefined ? {} : { fleet }),
     ...(identitySettled === true ? { identityShared: false as const } : {}),
   }

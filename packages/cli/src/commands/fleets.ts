@@ -221,7 +221,8 @@ function shortVersion({ follow, pinnedVersion, baselineVersion }: FleetView): st
   return `rollouts (${baselineVersion ?? 'no baseline'})`
 }
 
-function describeVersion({ follow, pinnedVersion, baselineVersion }: FleetView): string {
+/** What the devices of the fleet take, in words. */
+export function describeFollowed({ follow, pinnedVersion, baselineVersion }: FleetView): string {
   if (follow === 'rollouts') {
     return baselineVersion === null
       ? 'what rollouts bring; none has finished yet'
@@ -236,7 +237,7 @@ function describe(context: Context, view: FleetView): string[] {
     ['product', view.product],
     ['channel', view.channel],
     ['follows', view.follow],
-    ['version', describeVersion(view)],
+    ['version', describeFollowed(view)],
     ['restarts', describeReboot(view.reboot)],
     ['updates', view.updatesEnabled ? 'on' : 'off'],
     [

@@ -18,6 +18,7 @@ export type { AssignmentDecision, ReportFacts } from './assignment.ts'
 export type DeviceRefusal =
   | 'device_not_found'
   | 'device_removed'
+  | 'tags_too_many'
   | 'device_already_registered'
   | 'proof_invalid'
   /** The assertion is malformed. */

@@ -146,6 +146,21 @@ export async function lockDevice({ sql }: WriteTx, id: string): Promise<string |
 }
 
 /**
+ * Locks those of the devices that are in the fleet, in the order of their ids, which it answers. At
+ * most as many as the ids.
+ */
+export async function lockDevicesOf(
+  { sql }: WriteTx,
+  fleet: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from devices where id = any(${sql.array([...ids], textsOid)}) and fleet = ${fleet}
+    order by id for no key update`
+  return rows.map(({ id }) => id)
+}
+
+/**
  * Locks devices in the order of their ids, and answers the names of their fleets. At most as many
  * as the ids.
  */

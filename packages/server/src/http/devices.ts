@@ -2,6 +2,7 @@ import {
   countDevices,
   listDevices,
   listEnrolments,
+  moveDevices,
   removeDevice,
   setDevice,
   showDevice,
@@ -48,6 +49,26 @@ export const deviceEndpoints: readonly Endpoint[] = [
           ...(body.identityShared === undefined ? {} : { identityShared: body.identityShared }),
         },
         isUnchanged,
+      }
+    },
+  ),
+  audited(
+    moveDevices,
+    {
+      permission: 'device:write',
+      subject: (call) => call.params.fleet,
+      effect: (_app, tx, { actor, params, body }) =>
+        devices.moveEffect(tx, actor, { ...params, ...body }),
+    },
+    async (_app, tx, { actor, params: { fleet }, body: { deviceIds, toFleet } }) => {
+      const moved = await devices.moveDevices(tx, actor, { fleet, deviceIds, toFleet })
+      return {
+        reply: {
+          movedIds: [...moved],
+          leftIds: [...new Set(deviceIds)].filter((id) => !moved.includes(id)),
+        },
+        isUnchanged: moved.length === 0,
+        entries: moved.map((id) => ({ subject: id, detail: { fleet: toFleet, from: fleet } })),
       }
     },
   ),

@@ -14,6 +14,7 @@ export const guarded = {
   'rollout.resume': 'release',
   'fleet.set': 'release',
   'devices.set': 'release',
+  'devices.move': 'release',
   'devices.remove': 'device-removal',
   'foreign-device.rotate': 'device-removal',
   'gateway-token.revoke': 'device-removal',

@@ -105,6 +105,7 @@ const fleetTable = {
 
 const deviceTable = {
   device_not_found: no(404, 'No such device'),
+  tags_too_many: no(409, 'The device would have too many tags'),
   device_removed: no(403, 'The device was removed'),
   device_already_registered: no(409, 'The device is registered already'),
   proof_invalid: no(422, 'The proof of possession is not valid'),

@@ -393,6 +393,16 @@ export async function makeScopedCalls(
         }),
       ],
     ],
+    [
+      'devices.move',
+      [
+        async () => ({
+          about: 'into another fleet of acme',
+          params: fleet,
+          body: { deviceIds: [await newDevice(server, client)], toFleet: 'elsewhere' },
+        }),
+      ],
+    ],
     ['devices.remove', [async () => ({ params: { deviceId: await newDevice(server, client) } })]],
     ['device.why', [() => ({ params: deviceId })]],
     ['device.updates', [() => ({ params: deviceId })]],

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { ProblemError } from '@seaworthy/api/problems'
+import type { BodyOf } from '@seaworthy/api/route'
 import {
   checkIn,
   createDeviceToken,
@@ -19,6 +20,7 @@ import {
   deviceSort,
   listDevices,
   listEnrolments,
+  moveDevices,
   removeDevice,
   setDevice,
   showDevice,
@@ -1254,4 +1256,61 @@ test('D1 a list of devices in any order, read in pages, has each device once, al
     const query = { sort, after: 'neither an id nor a time' }
     await client.api.call(listDevices, { query })
   }
+})
+
+test('D1 single tags are added and taken away, also by several people at once, and a device has at most 64', async () => {
+  const { id: deviceId } = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const set = (body: BodyOf<typeof setDevice>, by = client) =>
+    by.api.call(setDevice, { params: { deviceId }, body })
+  await set({ tags: { site: 'bern', line: '1' } })
+  const names = Array.from({ length: 20 }, (_, i) => `tag-${i}`)
+  await Promise.all(
+    names.map((name, i) => set({ addTags: { [name]: 'on' } }, i % 2 === 0 ? client : other)),
+  )
+  const { tags } = await set({ addTags: { site: 'berlin' }, removeTags: ['line', 'absent'] })
+  assert.deepEqual(tags, {
+    site: 'berlin',
+    ...Object.fromEntries(names.map((name) => [name, 'on'])),
+  })
+  const many = Array.from({ length: 44 }, (_, i) => [`more-${i}`, ''] as const)
+  await assert.rejects(set({ addTags: Object.fromEntries(many) }), refused('tags_too_many'))
+  const { tags: most } = await set({ addTags: Object.fromEntries(many.slice(1)) })
+  assert.equal(Object.keys(most).length, 64)
+})
+
+test('D1 many devices move at once, each with its entry; those that are elsewhere stay there', async () => {
+  const key = await makeProvisioningKey(client, 4)
+  const ids: string[] = []
+  for (let i = 0; i < 4; i++) ids.push((await addDevice(client, server.url, key)).id)
+  await client.api.call(createFleet, {
+    body: { name: 'moles', product: 'acme', channel: 'stable' },
+  })
+  const [elsewhere, ...wanted] = ids
+  await client.api.call(setDevice, {
+    params: { deviceId: elsewhere! },
+    body: { fleet: 'labs' },
+  })
+  const absent = `device_${'0'.repeat(26)}`
+  const move = (toFleet: string, by = client) =>
+    by.api.call(moveDevices, {
+      params: { fleet: 'shops' },
+      body: { deviceIds: [...ids, absent, wanted[0]!], toFleet },
+    })
+  await assert.rejects(move('absent'), refused('fleet_not_found'))
+  // Two who move the same devices at the same moment move each of them once.
+  const done = await Promise.all([move('moles'), move('moles', other)])
+  assert.deepEqual(done.flatMap(({ movedIds }) => movedIds).toSorted(), wanted.toSorted())
+  assert.ok(done.every(({ leftIds }) => leftIds.includes(elsewhere!) && leftIds.includes(absent)))
+  const { items } = await client.api.call(listDevices, { query: { fleet: 'moles' } })
+  assert.deepEqual(items.map(({ id }) => id).toSorted(), wanted.toSorted())
+  const { items: others } = await client.api.call(listDevices, { query: { fleet: 'labs' } })
+  assert.ok(others.some(({ id }) => id === elsewhere))
+  const rows = await db.reader.sql<{ entry: Uint8Array }[]>`select entry from audit_entries`
+  const entries = rows
+    .map(({ entry }) => utf8Decode(entry))
+    .filter((text) => text.includes('"devices.move"') && text.includes('"moles"'))
+  assert.deepEqual(
+    wanted.map((id) => entries.filter((text) => text.includes(id)).length),
+    [1, 1, 1],
+  )
 })

@@ -12,7 +12,7 @@ import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/devices.ts'
 import type { DeviceCursor, DeviceSelection, DeviceWithState } from '../../db/devices.ts'
-import { getDevice, removeDevice, updateDevice } from '../../db/devices.ts'
+import { getDevice, lockDevice, removeDevice, updateDevice } from '../../db/devices.ts'
 import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet } from '../../db/fleets.ts'
 import { rememberRemoved } from '../../db/foreign-devices.ts'
@@ -43,25 +43,49 @@ export async function findDevice(
   return device
 }
 
+/** A device never has more; the schema of the tags that are set at once says so too. */
+const tagsMax = 64
+
+/** Throws `tags_too_many`. */
+function changedTags(
+  { id, tags: before }: Pick<DeviceWithState, 'id' | 'tags'>,
+  { tags = before, addTags = {}, removeTags = [] }: DeviceChange,
+): Readonly<Record<string, string>> {
+  const kept = Object.entries(tags).filter(([name]) => !removeTags.includes(name))
+  const changed = { ...Object.fromEntries(kept), ...addTags }
+  const count = Object.keys(changed).length
+  if (count <= tagsMax) return changed
+  throw new Refusal<DeviceRefusal>(
+    'tags_too_many',
+    `the device ${id} would have ${count} tags, and a device has at most ${tagsMax}: remove some`,
+  )
+}
+
 export interface DeviceChange {
   /** `false` says that the machines that shared the device's identity were told apart. */
   readonly identityShared?: false | undefined
   readonly name?: string | undefined
+  /** Some are removed and added after all are set. */
   readonly tags?: Readonly<Record<string, string>> | undefined
+  readonly addTags?: Readonly<Record<string, string>> | undefined
+  readonly removeTags?: readonly string[] | undefined
   readonly fleet?: string | undefined
 }
 
 /**
  * A person changes a device, and moves it into another fleet only within its product. Throws
- * `device_not_found`, `fleet_not_found`.
+ * `device_not_found`, `fleet_not_found`, `tags_too_many`.
  */
 export async function changeDevice(
   tx: WriteTx,
   actor: Current,
   deviceId: string,
-  change: DeviceChange,
+  wanted: DeviceChange,
 ): Promise<{ device: DeviceWithState; isUnchanged: boolean }> {
+  // Two who change one tag each at the same moment both find what the other did.
+  await lockDevice(tx, deviceId)
   const device = await findDevice(tx, actor, deviceId)
+  const change = { ...wanted, tags: changedTags(device, wanted) }
   const isUnchanged =
     isAsBefore(device, change) &&
     (change.fleet === undefined || change.fleet === device.fleet) &&

@@ -29,6 +29,7 @@ export {
   viewDevice,
 } from './devices.ts'
 export { lockTogether } from './lock-together.ts'
+export { moveDevices, moveEffect } from './moves.ts'
 export { createStoppedDevices } from './identity-sharing.ts'
 export { createRemovedDevices } from './removed-devices.ts'
 export { digestForm, digestReport } from './report-digest.ts'
