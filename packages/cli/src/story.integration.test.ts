@@ -207,6 +207,27 @@ test('from login to a release that two of three signers published, one of them w
   assert.match(await ben.ok('release', 'diff', 'web', '1.0', '2.0'), /- data\.txt/)
   assert.match(await ben.ok('release', 'verify', 'web', '2.0'), /Genuine/)
   assert.match(await ben.ok('log', 'verify'), /The audit log is whole/)
+  type Entry = { index: number; actorName: string | null; action: string; outcome: string }
+  const entries = async (...options: string[]) => ben.json<Entry[]>('log', 'list', ...options)
+  const all = await entries('--within', '1h', '--limit', '100000')
+  assert.deepEqual(
+    all.map(({ index }) => index),
+    all.map((_, i) => all.length - 1 - i),
+    'every entry is there once, the newest first',
+  )
+  assert.deepEqual(await entries('--limit', '2'), all.slice(0, 2))
+  assert.deepEqual(await entries('--before', '1h'), [])
+  const named = all.find(({ actorName }) => actorName !== null)!
+  assert.deepEqual(
+    await entries('--actor', named.actorName!, '--limit', '100000'),
+    all.filter(({ actorName }) => actorName === named.actorName),
+  )
+  assert.deepEqual(
+    await entries('--action', named.action, '--outcome', 'done'),
+    all.filter(({ action, outcome }) => action === named.action && outcome === 'done'),
+  )
+  assert.deepEqual(await entries('--text', 'in no entry'), [])
+  assert.ok((await ben.ok('log', 'list')).includes(named.actorName!))
 
   // A new machine that is told the root's digest needs no trust on first use; a wrong digest is
   // refused.

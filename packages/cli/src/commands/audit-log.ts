@@ -15,6 +15,7 @@ import { wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import { logSettings, withPaired } from '../connection.ts'
 import { acceptLog, checkLog, compareLog } from '../state/audit-log.ts'
+import { addEntriesCommand } from './audit-log-entries.ts'
 
 export function addLogCommands(program: Command, ports: CliPorts): void {
   const log = program.command('log').description('the audit log')
@@ -27,6 +28,7 @@ export function addLogCommands(program: Command, ports: CliPorts): void {
     .action(async ({ reason }: { reason: string }, command: Command) =>
       accept(createContext(ports, command), reason),
     )
+  addEntriesCommand(log, ports)
   log
     .command('verify')
     .description(
