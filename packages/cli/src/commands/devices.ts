@@ -21,6 +21,7 @@ import { addFilterOptions, filterOf } from '../device-filter.ts'
 import { CliError } from '../failure.ts'
 import { findDeviceId } from '../find-device.ts'
 import { formatCount, formatPast, formatMs, harmless } from '../output/format.ts'
+import { describeRefusal } from '../output/refusal-words.ts'
 import { collect, collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
 import type { Connection } from '../connection.ts'
@@ -415,7 +416,12 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
       'last refusal',
       view.lastRefusal === null
         ? undefined
-        : `${view.lastRefusal.code}, ${formatPast(view.lastRefusal.at, now)}`,
+        : [
+            `${view.lastRefusal.code}, ${formatPast(view.lastRefusal.at, now)}`,
+            describeRefusal(view.lastRefusal.code),
+          ]
+            .filter((part) => part !== undefined)
+            .join(': '),
     ],
     [
       'metadata age',
