@@ -9,6 +9,9 @@ import type { Affected, Range, VulnerabilityRecord } from '../records/index.ts'
 import type { VersionOrder } from '../versions/index.ts'
 import { versionKey } from '../versions/index.ts'
 
+export type { Bounds } from './bounds.ts'
+export { boundsOf, placeOf } from './bounds.ts'
+
 export type UnknownReason =
   | 'component_without_version'
   | 'component_without_release'

@@ -17,6 +17,8 @@ export interface VulnerabilityRecord {
   readonly modified: string
   readonly withdrawn: string | undefined
   readonly aliases: readonly string[]
+  /** Records that it is derived from: of a distribution's record the one of the flaw itself. */
+  readonly upstream: readonly string[]
   readonly summary: string
   readonly affected: readonly Affected[]
   /** Parts of it that could not be used, with the reasons. */
@@ -51,7 +53,7 @@ export function readRecord(bytes: Uint8Array): VulnerabilityRecord | { readonly 
     return { why: 'not JSON' }
   }
   if (!isObject(root)) return { why: 'not an object' }
-  const { id, modified, withdrawn, aliases, summary, affected } = root
+  const { id, modified, withdrawn, aliases, upstream, summary, affected } = root
   if (typeof id !== 'string' || id === '') return { why: 'without an id' }
   if (typeof modified !== 'string' || Number.isNaN(Date.parse(modified))) {
     return { why: 'without the instant of its last change' }
@@ -60,7 +62,8 @@ export function readRecord(bytes: Uint8Array): VulnerabilityRecord | { readonly 
   return {
     ...{ id, modified },
     withdrawn: typeof withdrawn === 'string' ? withdrawn : undefined,
-    aliases: Array.isArray(aliases) ? aliases.filter((one) => typeof one === 'string') : [],
+    aliases: textsOf(aliases),
+    upstream: textsOf(upstream),
     summary: typeof summary === 'string' ? summary : '',
     affected: (Array.isArray(affected) ? affected : []).flatMap((one, i) => {
       const read = readAffected(one)
@@ -114,6 +117,10 @@ function readRange(value: Json): Range | string {
   }
   if (!read.some(({ kind }) => kind === 'introduced')) return 'no version introduced it'
   return { type, events: read }
+}
+
+function textsOf(value: Json | undefined): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
 }
 
 function isObject(value: Json | undefined): value is { [name: string]: Json } {
