@@ -19,7 +19,7 @@ const allowedPackages: Record<string, readonly string[]> = {
   delta: ['std'],
   agent: ['std', 'trust', 'oci', 'delta', 'api'],
   cli: ['std', 'trust', 'oci', 'sbom', 'response', 'fleet', 'api'],
-  server: ['std', 'trust', 'oci', 'delta', 'fleet', 'api'],
+  server: ['std', 'trust', 'oci', 'delta', 'response', 'fleet', 'api'],
   web: ['std', 'fleet', 'api'],
 }
 /** Packages that must run in a browser too. */

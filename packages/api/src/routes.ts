@@ -34,6 +34,7 @@ import * as tokens from './tokens.ts'
 import * as trust from './trust.ts'
 import * as updates from './updates.ts'
 import * as variables from './variables.ts'
+import * as vulnerabilities from './vulnerabilities.ts'
 
 /** The routes of each resource, which is the name of its file here. */
 export const resources: Readonly<Record<string, readonly Route[]>> = {
@@ -58,6 +59,7 @@ export const resources: Readonly<Record<string, readonly Route[]>> = {
   proposals: routesOf(proposals),
   products: routesOf(products),
   releases: routesOf(releases),
+  vulnerabilities: routesOf(vulnerabilities),
   fleets: routesOf(fleets),
   'provisioning-keys': routesOf(provisioningKeys),
   'reboot-locks': routesOf(rebootLocks),

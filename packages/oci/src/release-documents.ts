@@ -102,6 +102,7 @@ export async function readDocument(
   source: ContentSource,
   artifact: Descriptor,
   mediaType: string,
+  bytesMax = documentBytesMax,
 ): Promise<Uint8Array> {
   const { bytes } = await source.readManifest(artifact.digest)
   verifyBytes(bytes, artifact)
@@ -110,8 +111,9 @@ export async function readDocument(
   if (document?.mediaType !== mediaType || others.length > 0) {
     throw releaseMalformed(`the artifact ${artifact.digest} is no document of type ${mediaType}`)
   }
-  if (document.size > documentBytesMax) {
-    throw releaseMalformed(`the document of ${artifact.digest} is longer than 256 MiB`)
+  if (document.size > bytesMax) {
+    const mebibytes = Math.floor(bytesMax / (1024 * 1024))
+    throw releaseMalformed(`the document of ${artifact.digest} is longer than ${mebibytes} MiB`)
   }
   return await collectVerified(source.readBlob(document), document)
 }

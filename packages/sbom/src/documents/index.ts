@@ -3,6 +3,7 @@
  * packages for people and for `grep`. One scan has one form of each, without a time or a number
  * drawn by chance, so that anybody who has the tree can make the same bytes.
  */
+import { cycloneDxMediaType } from '@seaworthy/std/media-types'
 import type { Scan } from '../scan.ts'
 import { formatCycloneDx } from './cyclonedx.ts'
 import { formatPackages } from './packages.ts'
@@ -14,7 +15,7 @@ export type DocumentKind = (typeof documentKinds)[number]
 
 /** The names by which other tools know the documents. */
 export const mediaTypeOf: Readonly<Record<DocumentKind, string>> = {
-  cyclonedx: 'application/vnd.cyclonedx+json',
+  cyclonedx: cycloneDxMediaType,
   spdx: 'application/spdx+json',
   packages: 'application/vnd.seaworthy.packages.v1+tsv',
 }

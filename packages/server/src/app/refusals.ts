@@ -32,6 +32,9 @@ export type ServerRefusal =
   | 'confirmation_not_needed'
   | 'time_zone_unknown'
 
+/** Why nothing is said of a vulnerability. */
+export type VulnerabilityRefusal = 'vulnerability_not_found'
+
 /** Why roles are refused that people make or give, and reviews of who has them. */
 export type RoleRefusal =
   | 'role_unknown'

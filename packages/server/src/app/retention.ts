@@ -3,7 +3,12 @@
  * would grow for ever.
  */
 import { dayMs } from '@seaworthy/std/time'
-import { deleteOldUpdateEvents, deleteReports, findOldReports } from '../db/retention.ts'
+import {
+  deleteOldUpdateEvents,
+  deletePastReleases,
+  deleteReports,
+  findOldReports,
+} from '../db/retention.ts'
 import type { App } from './app.ts'
 
 /** The periods that docs/OPERATIONS.md documents. */
@@ -18,6 +23,8 @@ const retention = {
    * An update keeps its events for this long after its rollout has ended; the update itself stays.
    */
   eventsMs: 365 * dayMs,
+  /** What a device ran before is kept for this long, and for its last 100 changes. */
+  pastReleasesMs: 730 * dayMs,
 } as const
 
 /** Rows and devices of one transaction, and transactions of one run: each statement is short. */
@@ -39,6 +46,7 @@ export async function forgetOldRecords(
   app: Pick<App, 'db' | 'clock'>,
   cursor: RetentionCursor,
 ): Promise<RetentionCursor> {
+  await forgetPastReleases(app)
   return {
     device: await forgetReports(app, cursor.device),
     event: await forgetEvents(app, cursor.event),
@@ -69,6 +77,14 @@ async function forgetReports(
     if (count < sizes.reportsOfDevice) after = last
   }
   return after
+}
+
+async function forgetPastReleases({ db, clock }: Pick<App, 'db' | 'clock'>): Promise<void> {
+  const until = new Date(clock.now().getTime() - retention.pastReleasesMs)
+  for (let pages = 0; pages < sizes.pages; pages++) {
+    const count = await db.write((tx) => deletePastReleases(tx, until, sizes.events))
+    if (count < sizes.events) return
+  }
 }
 
 async function forgetEvents(

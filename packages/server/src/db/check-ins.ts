@@ -157,6 +157,9 @@ export async function listNewestStatements(
   return Map.groupBy(rows, ({ device }) => device)
 }
 
+/** What a device ran before stays for this many changes of it. */
+const pastKept = 100
+
 /**
  * Stores reports that say something new, at most one per device, and answers their updates. Answers
  * nothing for a device that has been removed. The caller has locked the rows of the devices, as
@@ -195,6 +198,25 @@ export async function storeReports(
       update devices set agent_version = given.report ->> 'agentVersion' from given
       where devices.id = given.device and given.is_news
         and given.agent_version <> given.report ->> 'agentVersion'
+    ), changed as (
+      select g.device, g.report #>> '{running,sha256}' as sha256, r.sha256 as sha256_before, r.since
+      from given g left join running_releases r on r.device = g.device
+      where g.is_news and r.sha256 is distinct from g.report #>> '{running,sha256}'
+    ), past as (
+      insert into past_releases (device, sha256, since, until)
+      select device, sha256_before, since, ${atStatement()} from changed
+      where sha256_before is not null and since < ${atStatement()}
+      on conflict do nothing
+    ), pruned as (
+      delete from past_releases p using changed c
+      where p.device = c.device and p.since < (
+        select since from past_releases where device = c.device order by since desc offset ${pastKept - 2} limit 1)
+    ), running as (
+      insert into running_releases (device, sha256, since)
+      select device, sha256, ${atStatement()} from changed where sha256 is not null
+      on conflict (device) do update set sha256 = excluded.sha256, since = excluded.since
+    ), stopped as (
+      delete from running_releases r using changed c where r.device = c.device and c.sha256 is null
     )
     insert into device_states (device, seen_at, reported_at, verified_at, digest, fleet, hardware, tags)
     select device, ${atStatement()}, reported_at, verified_at, digest, fleet, hardware, tags from given order by device

@@ -49,6 +49,11 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'The audit log: each entry, and its place in the tree once it has one.',
     plain: 'id entry leaf_index',
   },
+  components: {
+    about: 'Components of releases, each once.',
+    plain:
+      'id sha256 purl name version ecosystem release subject_name subject_version subject_key version_key is_compared',
+  },
   ddi_actions: {
     about: 'Deployments of devices that speak hawkBit DDI.',
     plain:
@@ -66,6 +71,10 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'Devices with their public keys.',
     plain:
       'id fleet key_id public_key name platform hardware agent_version tags provisioning_key registered_at protocol own_changes_used_until clock_offset_seconds reports_pruned_to enrolment',
+  },
+  findings: {
+    about: 'What records of vulnerabilities say of components: affected, or unknown.',
+    plain: 'vulnerability component verdict fixed confidence reason found_at',
   },
   first_owner_code: {
     leftOut: 'Every start of a server makes a new one.',
@@ -171,6 +180,10 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     hashes: 'salt hash',
     sealed: 'totp_sealed',
   },
+  past_releases: {
+    about: 'What devices ran before, and from when until when.',
+    plain: 'device sha256 since until',
+  },
   people: {
     about: 'People and what they may do.',
     plain:
@@ -201,6 +214,13 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'Slow hashes of recovery codes.',
     plain: 'selector person_id used_at',
     hashes: 'salt hash',
+  },
+  release_components: {
+    about: 'Which components each bill of materials lists.',
+    plain: 'component sbom',
+  },
+  release_counts: {
+    leftOut: 'A new server counts devices within a minute.',
   },
   release_files: {
     about: 'Digests of release files by older algorithms, for other protocols.',
@@ -240,6 +260,15 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     plain:
       'id fleet product channel version sha256 counter policy from_sha256 way_back_of state stop_code stop_reason revision created_at created_by start_at ended_at clock_at waves_open_count period_index period_offered_count rate_next_ms failures_accepted_at is_settled first_place stop_values devices_counted',
   },
+  running_releases: {
+    about: 'What each device runs, and since when it says so.',
+    plain: 'device sha256 since',
+  },
+  sboms: {
+    about: 'Bills of materials of releases, or why there is none.',
+    plain:
+      'id product version platform sha256 state why components_count others_count is_incomplete read_at',
+  },
   schema_migrations: {
     leftOut: 'The manifest lists them.',
   },
@@ -262,6 +291,10 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     plain:
       'id person_id created_at last_used_at expires_at stepped_up_at ended_at address user_agent factor',
     hashes: 'secret_sha256',
+  },
+  set_aside_records: {
+    about: 'Records of vulnerabilities that could not be used.',
+    plain: 'sha256 label why at',
   },
   settings: {
     about: 'Variables of applications, and secrets sealed to their holder or under the master key.',
@@ -303,5 +336,17 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   used_challenges: {
     about: 'Challenges of sign-ins that were used and are not expired.',
     plain: 'challenge expires_at',
+  },
+  vulnerabilities: {
+    about: 'Records of vulnerabilities as they were imported.',
+    plain: 'id name modified_at withdrawn_at summary faults sha256 document imported_at',
+  },
+  vulnerability_names: {
+    about: 'By which names a record is found.',
+    plain: 'name vulnerability kind',
+  },
+  vulnerability_subjects: {
+    about: 'What a record says of one package.',
+    plain: 'vulnerability subject_key affected lowest highest',
   },
 }

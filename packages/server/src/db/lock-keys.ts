@@ -10,6 +10,8 @@ export const lockKeys = {
   pairings: 7_403_005,
   /** With a second number, which stands for the product whose storage is counted. */
   storage: 7_403_006,
+  /** Held by whoever compares records with components: neither side misses what the other adds. */
+  comparison: 7_403_007,
   /** Held by the worker that does what only one may do. */
   leader: 7_403_010,
 } as const

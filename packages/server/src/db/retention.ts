@@ -117,6 +117,18 @@ export async function deleteReports(
   return gone.count
 }
 
+/** Deletes some of what devices ran until before `until`; answers how much. */
+export async function deletePastReleases(
+  { sql }: WriteTx,
+  until: Date,
+  limit: number,
+): Promise<number> {
+  const gone = await sql`
+    delete from past_releases where (device, since) in (
+      select device, since from past_releases where until < ${until} order by until limit ${limit})`
+  return gone.count
+}
+
 /**
  * Looks at the next events, and deletes those from before `endedBefore` whose rollout is settled
  * and had ended by then. `last` is the id of the last event looked at, or `null` when all that

@@ -48,6 +48,18 @@ assertion_ids.expires_at timestamp with time zone not null
 audit_entries.id bigint not null
 audit_entries.entry bytea not null
 audit_entries.leaf_index bigint
+components.id bigint not null
+components.sha256 bytea not null
+components.purl text not null
+components.name text not null
+components.version text not null
+components.ecosystem text not null
+components.release text not null
+components.subject_name text not null
+components.subject_version text not null
+components.subject_key text not null
+components.version_key bytea
+components.is_compared boolean not null default false
 ddi_actions.device text not null
 ddi_actions.id integer not null
 ddi_actions.product text not null
@@ -94,6 +106,13 @@ devices.own_changes_used_until timestamp with time zone
 devices.clock_offset_seconds integer
 devices.reports_pruned_to bigint
 devices.enrolment jsonb
+findings.vulnerability bigint not null
+findings.component bigint not null
+findings.verdict text not null
+findings.fixed text
+findings.confidence text
+findings.reason text
+findings.found_at timestamp with time zone not null
 first_owner_code.only_row boolean not null default true
 first_owner_code.code_sha256 bytea not null
 fleet_samples.fleet text not null
@@ -251,6 +270,10 @@ passwords.totp_sealed bytea not null
 passwords.totp_step bigint not null
 passwords.created_at timestamp with time zone not null
 passwords.last_used_at timestamp with time zone
+past_releases.device text not null
+past_releases.sha256 text not null
+past_releases.since timestamp with time zone not null
+past_releases.until timestamp with time zone not null
 people.id text not null
 people.name text not null
 people.email text
@@ -318,6 +341,13 @@ recovery_codes.person_id text not null
 recovery_codes.salt bytea not null
 recovery_codes.hash bytea not null
 recovery_codes.used_at timestamp with time zone
+release_components.component bigint not null
+release_components.sbom bigint not null
+release_counts.sha256 text not null
+release_counts.platform text not null
+release_counts.fleet text not null
+release_counts.heard_count bigint not null
+release_counts.silent_count bigint not null
 release_files.digest text not null
 release_files.size bigint not null
 release_files.sha1 bytea not null
@@ -397,6 +427,20 @@ rollouts.is_settled boolean not null
 rollouts.first_place bigint
 rollouts.stop_values jsonb
 rollouts.devices_counted bigint not null default 0
+running_releases.device text not null
+running_releases.sha256 text not null
+running_releases.since timestamp with time zone not null
+sboms.id bigint not null
+sboms.product text not null
+sboms.version text not null
+sboms.platform text not null
+sboms.sha256 text not null
+sboms.state text not null
+sboms.why text
+sboms.components_count integer not null default 0
+sboms.others_count integer not null default 0
+sboms.is_incomplete boolean not null default false
+sboms.read_at timestamp with time zone not null
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
 schema_migrations.applied_at timestamp with time zone not null
@@ -421,6 +465,10 @@ sessions.ended_at timestamp with time zone
 sessions.address text not null
 sessions.user_agent text not null
 sessions.factor text not null
+set_aside_records.sha256 bytea not null
+set_aside_records.label text not null
+set_aside_records.why text not null
+set_aside_records.at timestamp with time zone not null
 settings.id bigint not null
 settings.fleet text
 settings.device text
@@ -495,6 +543,23 @@ updates.ended_at timestamp with time zone
 updates.changes_count integer not null default 0
 used_challenges.challenge text not null
 used_challenges.expires_at timestamp with time zone not null
+vulnerabilities.id bigint not null
+vulnerabilities.name text not null
+vulnerabilities.modified_at timestamp with time zone not null
+vulnerabilities.withdrawn_at timestamp with time zone
+vulnerabilities.summary text not null
+vulnerabilities.faults text[] not null
+vulnerabilities.sha256 bytea not null
+vulnerabilities.document text not null
+vulnerabilities.imported_at timestamp with time zone not null
+vulnerability_names.name text not null
+vulnerability_names.vulnerability bigint not null
+vulnerability_names.kind text not null
+vulnerability_subjects.vulnerability bigint not null
+vulnerability_subjects.subject_key text not null
+vulnerability_subjects.affected jsonb not null
+vulnerability_subjects.lowest bytea
+vulnerability_subjects.highest bytea
 access_reviews: PRIMARY KEY (id)
 account_keys: UNIQUE (fingerprint)
 account_keys: CHECK ((kind = ANY (ARRAY['ssh'::text, 'openpgp'::text])))
@@ -508,6 +573,8 @@ approvals: CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'reject
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
+components: PRIMARY KEY (id)
+components: UNIQUE (sha256)
 ddi_actions: CHECK ((((state = 'canceling'::text) OR ((state = 'running'::text) AND is_cancel_rejected)) = (cancel_asked_at IS NOT NULL)))
 ddi_actions: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 ddi_actions: CHECK ((id > 0))
@@ -522,6 +589,11 @@ devices: CHECK ((((protocol = 'agent'::text) = (key_id IS NOT NULL)) AND ((key_i
 devices: UNIQUE (key_id)
 devices: PRIMARY KEY (id)
 devices: CHECK ((protocol = ANY (ARRAY['agent'::text, 'ddi'::text, 'omaha'::text])))
+findings: CHECK (((verdict = 'unknown'::text) = (reason IS NOT NULL)))
+findings: FOREIGN KEY (component) REFERENCES components(id) ON DELETE CASCADE
+findings: PRIMARY KEY (vulnerability, component)
+findings: CHECK ((verdict = ANY (ARRAY['affected'::text, 'unknown'::text])))
+findings: FOREIGN KEY (vulnerability) REFERENCES vulnerabilities(id) ON DELETE CASCADE
 first_owner_code: CHECK (only_row)
 first_owner_code: PRIMARY KEY (only_row)
 fleet_samples: FOREIGN KEY (fleet) REFERENCES fleets(name)
@@ -576,6 +648,8 @@ passkeys: PRIMARY KEY (id)
 passwords: UNIQUE (name)
 passwords: FOREIGN KEY (person_id) REFERENCES people(id)
 passwords: PRIMARY KEY (person_id)
+past_releases: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+past_releases: PRIMARY KEY (device, since)
 people: CHECK (((role <> 'owner'::text) OR ((products IS NULL) AND (fleets IS NULL))))
 people: FOREIGN KEY (granted_by_provider) REFERENCES identity_providers(name)
 people: CHECK (((role <> 'owner'::text) OR (denied_by = '{}'::text[])))
@@ -601,6 +675,10 @@ reboot_locks: PRIMARY KEY (id)
 recorded_pushes: PRIMARY KEY (repository, tag, digest)
 recovery_codes: FOREIGN KEY (person_id) REFERENCES people(id)
 recovery_codes: PRIMARY KEY (selector)
+release_components: FOREIGN KEY (component) REFERENCES components(id)
+release_components: PRIMARY KEY (component, sbom)
+release_components: FOREIGN KEY (sbom) REFERENCES sboms(id) ON DELETE CASCADE
+release_counts: PRIMARY KEY (sha256, platform, fleet)
 release_files: PRIMARY KEY (digest)
 releases: PRIMARY KEY (product, version)
 removed_devices: UNIQUE (key_id)
@@ -628,6 +706,12 @@ rollouts: CHECK ((period_offered_count >= 0))
 rollouts: PRIMARY KEY (id)
 rollouts: CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'finished'::text, 'aborted'::text])))
 rollouts: FOREIGN KEY (way_back_of) REFERENCES rollouts(id)
+running_releases: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
+running_releases: PRIMARY KEY (device)
+sboms: CHECK (((state = 'read'::text) = (why IS NULL)))
+sboms: PRIMARY KEY (id)
+sboms: UNIQUE (product, version, platform)
+sboms: CHECK ((state = ANY (ARRAY['read'::text, 'missing'::text, 'unusable'::text])))
 schema_migrations: PRIMARY KEY (name)
 seals: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 seals: PRIMARY KEY (setting, device)
@@ -638,6 +722,7 @@ server_facts: PRIMARY KEY (name)
 sessions: CHECK ((factor = ANY (ARRAY['passkey'::text, 'password'::text, 'provider'::text])))
 sessions: FOREIGN KEY (person_id) REFERENCES people(id)
 sessions: PRIMARY KEY (id)
+set_aside_records: PRIMARY KEY (sha256)
 settings: CHECK (((fleet IS NULL) <> (device IS NULL)))
 settings: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE
 settings: UNIQUE NULLS NOT DISTINCT (fleet, device, name)
@@ -658,6 +743,13 @@ updates: CHECK ((attempt > 0))
 updates: PRIMARY KEY (rollout, device)
 updates: FOREIGN KEY (rollout) REFERENCES rollouts(id)
 used_challenges: PRIMARY KEY (challenge)
+vulnerabilities: UNIQUE (name)
+vulnerabilities: PRIMARY KEY (id)
+vulnerability_names: CHECK ((kind = ANY (ARRAY['own'::text, 'alias'::text, 'upstream'::text])))
+vulnerability_names: PRIMARY KEY (name, vulnerability)
+vulnerability_names: FOREIGN KEY (vulnerability) REFERENCES vulnerabilities(id) ON DELETE CASCADE
+vulnerability_subjects: PRIMARY KEY (vulnerability, subject_key)
+vulnerability_subjects: FOREIGN KEY (vulnerability) REFERENCES vulnerabilities(id) ON DELETE CASCADE
 CREATE UNIQUE INDEX access_reviews_pkey ON public.access_reviews USING btree (id)
 CREATE UNIQUE INDEX account_keys_fingerprint_key ON public.account_keys USING btree (fingerprint)
 CREATE INDEX account_keys_person ON public.account_keys USING btree (person_id)
@@ -672,6 +764,10 @@ CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (devi
 CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)
 CREATE INDEX audit_entries_pending ON public.audit_entries USING btree (id) WHERE (leaf_index IS NULL)
 CREATE UNIQUE INDEX audit_entries_pkey ON public.audit_entries USING btree (id)
+CREATE INDEX components_new ON public.components USING btree (id) WHERE (NOT is_compared)
+CREATE UNIQUE INDEX components_pkey ON public.components USING btree (id)
+CREATE UNIQUE INDEX components_sha256_key ON public.components USING btree (sha256)
+CREATE INDEX components_subject ON public.components USING btree (subject_key)
 CREATE INDEX ddi_actions_finished ON public.ddi_actions USING btree (device, id) WHERE (state = 'finished'::text)
 CREATE UNIQUE INDEX ddi_actions_open ON public.ddi_actions USING btree (device) WHERE (closed_at IS NULL)
 CREATE UNIQUE INDEX ddi_actions_pkey ON public.ddi_actions USING btree (device, id)
@@ -687,6 +783,8 @@ CREATE UNIQUE INDEX devices_pkey ON public.devices USING btree (id)
 CREATE INDEX devices_platform ON public.devices USING btree (platform, id)
 CREATE INDEX devices_registered ON public.devices USING btree (registered_at, id)
 CREATE INDEX devices_tags ON public.devices USING gin (tags jsonb_path_ops)
+CREATE INDEX findings_component ON public.findings USING btree (component)
+CREATE UNIQUE INDEX findings_pkey ON public.findings USING btree (vulnerability, component)
 CREATE UNIQUE INDEX first_owner_code_pkey ON public.first_owner_code USING btree (only_row)
 CREATE UNIQUE INDEX fleet_samples_pkey ON public.fleet_samples USING btree (fleet, at)
 CREATE INDEX fleetlock_keys_fleet ON public.fleetlock_keys USING btree (fleet, id)
@@ -726,6 +824,9 @@ CREATE INDEX passkeys_person ON public.passkeys USING btree (person_id)
 CREATE UNIQUE INDEX passkeys_pkey ON public.passkeys USING btree (id)
 CREATE UNIQUE INDEX passwords_name_key ON public.passwords USING btree (name)
 CREATE UNIQUE INDEX passwords_pkey ON public.passwords USING btree (person_id)
+CREATE UNIQUE INDEX past_releases_pkey ON public.past_releases USING btree (device, since)
+CREATE INDEX past_releases_sha256 ON public.past_releases USING btree (sha256, until)
+CREATE INDEX past_releases_until ON public.past_releases USING btree (until)
 CREATE UNIQUE INDEX people_pkey ON public.people USING btree (id)
 CREATE UNIQUE INDEX product_content_pkey ON public.product_content USING btree (product, digest)
 CREATE UNIQUE INDEX product_quotas_pkey ON public.product_quotas USING btree (product)
@@ -746,6 +847,9 @@ CREATE UNIQUE INDEX reboot_locks_pkey ON public.reboot_locks USING btree (id)
 CREATE UNIQUE INDEX recorded_pushes_pkey ON public.recorded_pushes USING btree (repository, tag, digest)
 CREATE INDEX recovery_codes_person ON public.recovery_codes USING btree (person_id)
 CREATE UNIQUE INDEX recovery_codes_pkey ON public.recovery_codes USING btree (selector)
+CREATE UNIQUE INDEX release_components_pkey ON public.release_components USING btree (component, sbom)
+CREATE INDEX release_components_sbom ON public.release_components USING btree (sbom)
+CREATE UNIQUE INDEX release_counts_pkey ON public.release_counts USING btree (sha256, platform, fleet)
 CREATE UNIQUE INDEX release_files_pkey ON public.release_files USING btree (digest)
 CREATE INDEX releases_digest ON public.releases USING btree (product, digest)
 CREATE INDEX releases_newest ON public.releases USING btree (product, created_at DESC, version)
@@ -760,6 +864,11 @@ CREATE UNIQUE INDEX rollout_waves_pkey ON public.rollout_waves USING btree (roll
 CREATE INDEX rollouts_fleet ON public.rollouts USING btree (fleet, id)
 CREATE UNIQUE INDEX rollouts_pkey ON public.rollouts USING btree (id)
 CREATE INDEX rollouts_unsettled ON public.rollouts USING btree (id) WHERE (NOT is_settled)
+CREATE UNIQUE INDEX running_releases_pkey ON public.running_releases USING btree (device)
+CREATE INDEX running_releases_sha256 ON public.running_releases USING btree (sha256, device)
+CREATE UNIQUE INDEX sboms_pkey ON public.sboms USING btree (id)
+CREATE UNIQUE INDEX sboms_product_version_platform_key ON public.sboms USING btree (product, version, platform)
+CREATE INDEX sboms_sha256 ON public.sboms USING btree (sha256)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (name)
 CREATE INDEX seals_device ON public.seals USING btree (device)
 CREATE UNIQUE INDEX seals_pkey ON public.seals USING btree (setting, device)
@@ -769,6 +878,8 @@ CREATE UNIQUE INDEX server_facts_pkey ON public.server_facts USING btree (name)
 CREATE INDEX sessions_expiry ON public.sessions USING btree (expires_at)
 CREATE INDEX sessions_person ON public.sessions USING btree (person_id)
 CREATE UNIQUE INDEX sessions_pkey ON public.sessions USING btree (id)
+CREATE INDEX set_aside_records_at ON public.set_aside_records USING btree (at)
+CREATE UNIQUE INDEX set_aside_records_pkey ON public.set_aside_records USING btree (sha256)
 CREATE INDEX settings_device ON public.settings USING btree (device) WHERE (device IS NOT NULL)
 CREATE UNIQUE INDEX settings_fleet_device_name_key ON public.settings USING btree (fleet, device, name) NULLS NOT DISTINCT
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (id)
@@ -789,3 +900,9 @@ CREATE INDEX updates_device ON public.updates USING btree (device, offered_at DE
 CREATE UNIQUE INDEX updates_pkey ON public.updates USING btree (rollout, device)
 CREATE INDEX used_challenges_expiry ON public.used_challenges USING btree (expires_at)
 CREATE UNIQUE INDEX used_challenges_pkey ON public.used_challenges USING btree (challenge)
+CREATE UNIQUE INDEX vulnerabilities_name_key ON public.vulnerabilities USING btree (name)
+CREATE UNIQUE INDEX vulnerabilities_pkey ON public.vulnerabilities USING btree (id)
+CREATE UNIQUE INDEX vulnerability_names_pkey ON public.vulnerability_names USING btree (name, vulnerability)
+CREATE INDEX vulnerability_names_vulnerability ON public.vulnerability_names USING btree (vulnerability)
+CREATE INDEX vulnerability_subjects_key ON public.vulnerability_subjects USING btree (subject_key)
+CREATE UNIQUE INDEX vulnerability_subjects_pkey ON public.vulnerability_subjects USING btree (vulnerability, subject_key)

@@ -51,6 +51,7 @@ const params: Readonly<Record<string, string>> = {
   fleet: 'absent',
   variable: 'ABSENT',
   secret: 'ABSENT',
+  vulnerability: 'CVE-1999-1',
   role: 'absent',
   personId: `person_${'0'.repeat(26)}`,
   sessionId: `session_${'0'.repeat(26)}`,

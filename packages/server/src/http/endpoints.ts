@@ -35,6 +35,7 @@ import { tokenEndpoints } from './tokens.ts'
 import { trustEndpoints } from './trust.ts'
 import { updateEndpoints } from './updates.ts'
 import { variableEndpoints } from './variables.ts'
+import { vulnerabilityEndpoints } from './vulnerabilities.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /**
@@ -66,6 +67,7 @@ export function listEndpoints(
     ...proposalEndpoints,
     ...productEndpoints,
     ...releaseEndpoints,
+    ...vulnerabilityEndpoints,
     ...fleetEndpoints,
     ...provisioningKeyEndpoints,
     ...rebootLockEndpoints,

@@ -23,6 +23,7 @@ import type {
   RebootLockRefusal,
   RoleRefusal,
   ServerRefusal,
+  VulnerabilityRefusal,
 } from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/worker/index.ts'
 
@@ -333,6 +334,10 @@ const rebootLockTable = {
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
 } satisfies Record<RebootLockRefusal, Mapped>
 
+const vulnerabilityTable = {
+  vulnerability_not_found: no(404, 'No such vulnerability'),
+} satisfies Record<VulnerabilityRefusal, Mapped>
+
 const settingTable = {
   variable_not_found: no(404, 'No such variable'),
   secret_not_found: no(404, 'No such secret'),
@@ -420,6 +425,7 @@ const knownCodes = {
   ...settingTable,
   ...leaseTable,
   ...rebootLockTable,
+  ...vulnerabilityTable,
   ...odataTable,
   ...proposalTable,
 }

@@ -13,6 +13,7 @@ import { createRollout } from '@seaworthy/api/rollouts'
 import { listSecrets, setSecret } from '@seaworthy/api/secrets'
 import { createToken } from '@seaworthy/api/tokens'
 import { setVariable } from '@seaworthy/api/variables'
+import { importVulnerabilities } from '@seaworthy/api/vulnerabilities'
 import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { ProposalIntent } from '@seaworthy/trust/tuf'
@@ -38,6 +39,8 @@ import {
   askForApproval,
   newName,
 } from './scoped-things.fixture.ts'
+
+const osvRecords = { records: ['{"id":"OSV-1","modified":"2026-01-01T00:00:00Z"}'] }
 
 export interface ScopedCall {
   /** What distinguishes this call from others of the same route. */
@@ -269,6 +272,20 @@ export async function makeScopedCalls(
     ['release.create', [() => ({ params: { product: 'acme' }, body: registered })]],
     ['release.list', [() => ({ params: { product: 'acme' } })]],
     ['release.show', [() => ({ params: ofRelease })]],
+    ['release.vulnerabilities', [() => ({ params: ofRelease })]],
+    ['vulnerability.import', [() => ({ body: osvRecords })]],
+    ['vulnerability.list', [() => ({})]],
+    [
+      'vulnerability.show',
+      [
+        async () => {
+          await client.api.call(importVulnerabilities, { body: osvRecords })
+          return { params: { vulnerability: 'OSV-1' } }
+        },
+      ],
+    ],
+    ['vulnerability.exposures', [() => ({})]],
+    ['vulnerability.set-aside', [() => ({})]],
     [
       'fleet.create',
       [() => ({ body: { name: `fleet-${newName()}`, product: 'acme', channel: 'stable' } })],
@@ -406,6 +423,7 @@ export async function makeScopedCalls(
     ['devices.remove', [async () => ({ params: { deviceId: await newDevice(server, client) } })]],
     ['device.why', [() => ({ params: deviceId })]],
     ['device.updates', [() => ({ params: deviceId })]],
+    ['device.vulnerabilities', [() => ({ params: deviceId })]],
     [
       'rollout.create',
       [() => ({ body: { fleet: 'shops', version: '1.0.0', policy: policyOf() } })],

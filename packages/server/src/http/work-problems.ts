@@ -333,6 +333,13 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'release.create': [...contentFaults, 'out_of_scope', 'product_not_found', 'release_exists'],
   'release.list': ['out_of_scope', 'product_not_found'],
   'release.show': ['out_of_scope', 'product_not_found', 'release_not_found'],
+  'vulnerability.import': ['out_of_scope'],
+  'vulnerability.list': [],
+  'vulnerability.show': ['vulnerability_not_found'],
+  'vulnerability.exposures': [],
+  'vulnerability.set-aside': [],
+  'release.vulnerabilities': ['out_of_scope', 'product_not_found', 'release_not_found'],
+  'device.vulnerabilities': ['device_not_found', 'out_of_scope'],
   'fleet.create': [
     'channel_not_found',
     'fleet_exists',

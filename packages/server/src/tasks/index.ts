@@ -13,6 +13,7 @@ import { createLogSequencer } from './audit-log-sequencer.ts'
 import { createContentCheck } from './check-content.ts'
 import { createGarbageCollection, createStorageCount } from './collect-garbage.ts'
 import { createDeviceCounts } from './device-counts.ts'
+import { createReleaseCounts, createSbomReading } from './exposure.ts'
 import { createFleetHistory, createHistoryThinning } from './history.ts'
 import type { LeaderTasks } from './leader.ts'
 import { startLeaderTasks } from './leader.ts'
@@ -66,6 +67,8 @@ export function startTasks(
     createStorageCount(app),
     createAssertionExpiry(app),
     createDeviceCounts(app),
+    createSbomReading(app),
+    createReleaseCounts(app),
     createRolloutReconciler(app),
     createMemberCounts(app),
     createFleetHistory(app),

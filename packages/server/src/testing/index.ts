@@ -16,6 +16,7 @@ export {
   publishRelease,
   pushBlob,
   pushCrafted,
+  pushManifest,
   pushRelease,
   setUpTrust,
   shortAnswerMs,

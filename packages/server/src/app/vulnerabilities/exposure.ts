@@ -1,0 +1,167 @@
+/** What people see of vulnerabilities, and of the releases and devices that have them. */
+import type {
+  ExposuresView,
+  FoundView,
+  SbomStateView,
+  VulnerabilityDetail,
+} from '@seaworthy/api/vulnerabilities'
+import { Refusal } from '@seaworthy/std/refusal'
+import { dayMs, formatInstant } from '@seaworthy/std/time'
+import { countUnread } from '../../db/components.ts'
+import type { ReadTx } from '../../db/connection.ts'
+import type { ExposureScope, FoundRow, VulnerabilityRow } from '../../db/exposure.ts'
+import * as db from '../../db/exposure.ts'
+import { listSetAside } from '../../db/vulnerabilities.ts'
+import type { Actor } from '../access/index.ts'
+import { grantOf } from '../access/index.ts'
+import type { App } from '../app.ts'
+import { findDevice } from '../devices/index.ts'
+import type { Page, PageQuery } from '../paging.ts'
+import { readPage } from '../paging.ts'
+import type { VulnerabilityRefusal } from '../refusals.ts'
+import { findRelease } from '../trust/index.ts'
+import { instantOrNull } from '../views.ts'
+
+/** A device that was heard within this time runs what it said. */
+const heardMs = dayMs
+const limits = { records: 200, found: 1000, groups: 1000, exposures: 1000, setAside: 1000 } as const
+
+function scopeOf(actor: Actor): ExposureScope {
+  const { fleets, products } = grantOf(actor)
+  return { fleets, products }
+}
+
+function viewVulnerability(row: VulnerabilityRow) {
+  const { name, aliases, summary, faults } = row
+  return {
+    ...{ name, aliases: [...aliases], summary, faults: [...faults] },
+    modifiedAt: formatInstant(row.modifiedAt),
+    withdrawnAt: instantOrNull(row.withdrawnAt),
+    importedAt: formatInstant(row.importedAt),
+  }
+}
+
+function viewFound({ rows, count }: { rows: readonly FoundRow[]; count: number }): {
+  found: FoundView[]
+  foundCount: number
+} {
+  const found = rows.map(({ componentName, componentVersion, purl, ...row }) => ({
+    ...row,
+    aliases: [...row.aliases],
+    component: { purl, name: componentName, version: componentVersion },
+    foundAt: formatInstant(row.foundAt),
+  }))
+  return { found, foundCount: count }
+}
+
+/** Lists records that concern releases in the actor's scope, by name. */
+export async function listVulnerabilities(
+  tx: ReadTx,
+  actor: Actor,
+  query: PageQuery,
+): Promise<
+  Page<
+    ReturnType<typeof viewVulnerability> & {
+      affectedReleasesCount: number
+      unknownReleasesCount: number
+    }
+  >
+> {
+  const page = await readPage(
+    query,
+    (limit) => db.listVulnerabilities(tx, scopeOf(actor), { after: query.after ?? '', limit }),
+    ({ name }) => name,
+  )
+  const items = page.items.map((row) => ({
+    ...viewVulnerability(row),
+    affectedReleasesCount: row.affectedCount,
+    unknownReleasesCount: row.unknownCount,
+  }))
+  return { items, next: page.next }
+}
+
+/** Throws `vulnerability_not_found`. */
+export async function showVulnerability(
+  tx: ReadTx,
+  actor: Actor,
+  wanted: { name: string; at: Date | undefined; tag: string | undefined },
+  now: Date,
+): Promise<VulnerabilityDetail> {
+  const { name, at = null, tag = null } = wanted
+  const records = await db.findVulnerabilities(tx, [name, name.toUpperCase()], limits.records)
+  if (records.length === 0) {
+    throw new Refusal<VulnerabilityRefusal>(
+      'vulnerability_not_found',
+      `no record of ${name} was imported: bring it in with \`seaworthy vulnerability import\``,
+    )
+  }
+  const ids = records.map(({ id }) => id)
+  const scope = scopeOf(actor)
+  const heardSince = new Date(now.getTime() - heardMs)
+  const [found, devices, untold, patching] = await Promise.all([
+    db.listFoundOf(tx, ids, scope, limits.found),
+    db.countExposed(tx, ids, scope, { at, heardSince, tag, limit: limits.groups }),
+    db.countUntold(tx, scope),
+    db.measurePatching(tx, ids, scope),
+  ])
+  return {
+    records: records.map(viewVulnerability),
+    ...viewFound(found),
+    devices: { at: formatInstant(at ?? now), ...devices, untold },
+    patching: { ...patching, zeroSince: instantOrNull(patching.zeroSince) },
+  }
+}
+
+export async function listExposures(tx: ReadTx, actor: Actor): Promise<ExposuresView> {
+  const scope = scopeOf(actor)
+  const [rows, untold, pending] = await Promise.all([
+    db.listOpenExposures(tx, scope, limits.exposures),
+    db.countUntold(tx, scope),
+    countUnread(tx),
+  ])
+  const items = rows.map(({ name, aliases, foundAt, ...row }) => ({
+    ...{ ...row, vulnerability: name, aliases: [...aliases] },
+    foundAt: formatInstant(foundAt),
+  }))
+  return { items, untold, pending }
+}
+
+export async function listSetAsideRecords(tx: ReadTx) {
+  const rows = await listSetAside(tx, limits.setAside)
+  return { items: rows.map(({ label, why, at }) => ({ label, why, at: formatInstant(at) })) }
+}
+
+/** Throws `product_not_found`, `out_of_scope`, `release_not_found`. */
+export async function showReleaseExposure(
+  app: Pick<App, 'db' | 'trust'>,
+  actor: Actor,
+  { product, version }: { product: string; version: string },
+): Promise<{ sboms: SbomStateView[]; found: FoundView[]; foundCount: number }> {
+  await findRelease(app, actor, product, version)
+  const tx = app.db.reader
+  const [sboms, found] = await Promise.all([
+    db.listSboms(tx, product, version),
+    db.listFoundIn(tx, { product, version }, limits.found),
+  ])
+  return { sboms, ...viewFound(found) }
+}
+
+/** Throws `device_not_found`, `out_of_scope`. */
+export async function showDeviceExposure(
+  tx: ReadTx,
+  actor: Actor,
+  deviceId: string,
+): Promise<{ sbom: SbomStateView | null; found: FoundView[]; foundCount: number }> {
+  const { id } = await findDevice(tx, actor, deviceId)
+  const [sbom, found] = await Promise.all([
+    db.findSbomOn(tx, id),
+    db.listFoundOn(tx, id, limits.found),
+  ])
+  return { sbom: sbom ?? null, ...viewFound(found) }
+}
+
+/** Counts what devices run, for whoever asks in the next minute. */
+export async function countRunningReleases(app: Pick<App, 'clock' | 'db'>): Promise<void> {
+  const heardSince = new Date(app.clock.now().getTime() - heardMs)
+  await app.db.write((tx) => db.countReleases(tx, heardSince))
+}

@@ -1,0 +1,367 @@
+/** Which releases and devices have what was found in components. */
+import type { PendingQuery, Row } from 'postgres'
+import { bigintsOid, textsOid } from './arrays.ts'
+import type { ReadTx, WriteTx } from './connection.ts'
+
+/** The scope of whoever asks; `null` for all. */
+export interface ExposureScope {
+  readonly fleets: readonly string[] | null
+  readonly products: readonly string[] | null
+}
+
+export interface VulnerabilityRow {
+  readonly id: number
+  readonly name: string
+  readonly modifiedAt: Date
+  readonly withdrawnAt: Date | null
+  readonly importedAt: Date
+  readonly summary: string
+  readonly faults: readonly string[]
+  readonly aliases: readonly string[]
+}
+
+const vulnerabilityColumns = (sql: ReadTx['sql']) => sql`
+  v.id, v.name, v.modified_at as "modifiedAt", v.withdrawn_at as "withdrawnAt", v.imported_at as "importedAt",
+  v.summary, v.faults, ${aliasesOf(sql)} as aliases`
+
+const aliasesMax = 32
+const aliasesOf = (sql: ReadTx['sql']) => sql`
+  array(select n.name from vulnerability_names n where n.vulnerability = v.id and n.kind <> 'own'
+    order by n.kind, n.name limit ${aliasesMax})`
+
+/**
+ * The records about one flaw: those of the name, those of its aliases, and those that are derived
+ * from any of them; at most `limit`.
+ */
+export async function findVulnerabilities(
+  { sql }: ReadTx,
+  names: readonly string[],
+  limit: number,
+): Promise<VulnerabilityRow[]> {
+  const given = sql.array([...names], textsOid)
+  return sql<VulnerabilityRow[]>`
+    with known as (
+      select unnest(${given}::text[]) as name
+      union
+      select other.name from vulnerability_names one join vulnerability_names other using (vulnerability)
+      where one.name = any(${given}) and one.kind <> 'upstream' and other.kind <> 'upstream'
+    )
+    select ${vulnerabilityColumns(sql)} from vulnerabilities v
+    where v.id in (select n.vulnerability from vulnerability_names n join known k on k.name = n.name)
+    order by v.name limit ${limit}`
+}
+
+export interface ListedVulnerability extends VulnerabilityRow {
+  readonly affectedCount: number
+  readonly unknownCount: number
+}
+
+/** Records that concern a release in the scope, by name. */
+export async function listVulnerabilities(
+  { sql }: ReadTx,
+  { products }: Pick<ExposureScope, 'products'>,
+  page: { after: string; limit: number },
+): Promise<ListedVulnerability[]> {
+  const within = products && sql.array([...products], textsOid)
+  return sql<ListedVulnerability[]>`
+    select ${vulnerabilityColumns(sql)}, r.affected as "affectedCount", r.unknown as "unknownCount"
+    from vulnerabilities v cross join lateral (
+      select count(distinct (s.product, s.version)) filter (where f.verdict = 'affected') as affected,
+        count(distinct (s.product, s.version)) filter (where f.verdict = 'unknown') as unknown
+      from findings f join release_components c on c.component = f.component join sboms s on s.id = c.sbom
+      where f.vulnerability = v.id and (${within}::text[] is null or s.product = any(${within}))
+    ) r
+    where v.name > ${page.after} and r.affected + r.unknown > 0
+    order by v.name limit ${page.limit}`
+}
+
+export interface FoundRow {
+  readonly vulnerability: string
+  readonly aliases: readonly string[]
+  readonly summary: string
+  readonly product: string
+  readonly version: string
+  readonly platform: string
+  readonly purl: string
+  readonly componentName: string
+  readonly componentVersion: string
+  readonly verdict: 'affected' | 'unknown'
+  readonly fixed: string | null
+  readonly confidence: 'full' | 'low' | null
+  readonly reason: string | null
+  readonly foundAt: Date
+}
+
+/** What was found, affected before unknown, and how much of it there is altogether. */
+async function listFound(
+  { sql }: ReadTx,
+  where: PendingQuery<Row[]>,
+  limit: number,
+): Promise<{ rows: FoundRow[]; count: number }> {
+  const from = sql`
+    from findings f join vulnerabilities v on v.id = f.vulnerability join components p on p.id = f.component
+      join release_components c on c.component = f.component join sboms s on s.id = c.sbom
+    where ${where}`
+  const rows = await sql<FoundRow[]>`
+    select v.name as vulnerability, ${aliasesOf(sql)} as aliases, v.summary, s.product, s.version, s.platform,
+      p.purl, p.name as "componentName", p.version as "componentVersion", f.verdict, f.fixed, f.confidence,
+      f.reason, f.found_at as "foundAt"
+    ${from} order by f.verdict, s.product, s.version, s.platform, v.name, p.purl limit ${limit}`
+  if (rows.length < limit) return { rows, count: rows.length }
+  const [{ count }] = await sql<[{ count: number }]>`select count(*) as count ${from}`
+  return { rows, count }
+}
+
+export async function listFoundOf(
+  tx: ReadTx,
+  vulnerabilities: readonly number[],
+  { products }: Pick<ExposureScope, 'products'>,
+  limit: number,
+): Promise<{ rows: FoundRow[]; count: number }> {
+  const { sql } = tx
+  const within = products && sql.array([...products], textsOid)
+  return listFound(
+    tx,
+    sql`f.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})
+      and (${within}::text[] is null or s.product = any(${within}))`,
+    limit,
+  )
+}
+
+export async function listFoundIn(
+  tx: ReadTx,
+  release: { readonly product: string; readonly version: string },
+  limit: number,
+): Promise<{ rows: FoundRow[]; count: number }> {
+  const { product, version } = release
+  return listFound(tx, tx.sql`s.product = ${product} and s.version = ${version}`, limit)
+}
+
+/** What was found in the release that a device runs. */
+export async function listFoundOn(
+  tx: ReadTx,
+  device: string,
+  limit: number,
+): Promise<{ rows: FoundRow[]; count: number }> {
+  const running = tx.sql`
+    select s.id from running_releases r join devices d on d.id = r.device
+      join sboms s on s.sha256 = r.sha256 and s.platform = d.platform
+    where r.device = ${device}`
+  return listFound(tx, tx.sql`s.id in (${running})`, limit)
+}
+
+export interface SbomState {
+  readonly platform: string
+  readonly state: 'read' | 'missing' | 'unusable'
+  readonly why: string | null
+  readonly componentsCount: number
+  readonly othersCount: number
+  readonly isIncomplete: boolean
+}
+
+const sbomColumns = (sql: ReadTx['sql']) => sql`
+  s.platform, s.state, s.why, s.components_count as "componentsCount", s.others_count as "othersCount",
+  s.is_incomplete as "isIncomplete"`
+
+/** Lists what is known of a release, at most once for each of its platforms. */
+export async function listSboms(
+  { sql }: ReadTx,
+  product: string,
+  version: string,
+): Promise<SbomState[]> {
+  return sql<SbomState[]>`
+    select ${sbomColumns(sql)} from sboms s
+    where s.product = ${product} and s.version = ${version} order by s.platform`
+}
+
+/** Finds what is known of what the device runs; `undefined` where nothing is for its platform. */
+export async function findSbomOn({ sql }: ReadTx, device: string): Promise<SbomState | undefined> {
+  const [row] = await sql<SbomState[]>`
+    select ${sbomColumns(sql)} from running_releases r join devices d on d.id = r.device
+      join sboms s on s.sha256 = r.sha256 and s.platform = d.platform
+    where r.device = ${device}`
+  return row
+}
+
+/** What the releases are that have it, as `sha256`, `platform`, `is_affected` and `found_at`. */
+const concerned = (sql: ReadTx['sql'], vulnerabilities: readonly number[]) => sql`
+  select s.sha256, s.platform, bool_or(f.verdict = 'affected') as is_affected,
+    min(f.found_at) filter (where f.verdict = 'affected') as found_at
+  from findings f join release_components c on c.component = f.component join sboms s on s.id = c.sbom
+  where f.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})
+  group by s.sha256, s.platform`
+
+/** What devices ran at an instant, or run now. */
+const runningAt = (sql: ReadTx['sql'], at: Date | null) =>
+  at === null
+    ? sql`select device, sha256 from running_releases`
+    : sql`
+      select device, sha256 from running_releases where since <= ${at}
+      union all select device, sha256 from past_releases where since <= ${at} and until > ${at}`
+
+const isInScope = (sql: ReadTx['sql'], { fleets, products }: ExposureScope) => {
+  const [names, within] = [fleets, products].map((list) => list && sql.array([...list], textsOid))
+  return sql`(${names!}::text[] is null or f.name = any(${names!}))
+    and (${within!}::text[] is null or f.product = any(${within!}))`
+}
+
+export interface ExposedGroup {
+  /** The fleet, or the value of the tag; `null` for devices without the tag. */
+  readonly name: string | null
+  /** They run an affected release, and were heard since the given instant. */
+  readonly confirmedCount: number
+  /** An affected release is the last that they reported. */
+  readonly lastKnownCount: number
+  /** It cannot be told of their release whether it is affected. */
+  readonly unknownCount: number
+}
+
+/**
+ * Counts devices, all together and by fleet or by the values of a tag: most affected first, at most
+ * `limit` groups.
+ */
+export async function countExposed(
+  { sql }: ReadTx,
+  vulnerabilities: readonly number[],
+  scope: ExposureScope,
+  how: {
+    readonly at: Date | null
+    readonly heardSince: Date
+    readonly tag: string | null
+    readonly limit: number
+  },
+): Promise<{ total: Omit<ExposedGroup, 'name'>; groups: ExposedGroup[] }> {
+  const name = how.tag === null ? sql`d.fleet` : sql`d.tags ->> ${how.tag}::text`
+  const rows = await sql<(ExposedGroup & { isTotal: boolean })[]>`
+    with concerned as materialized (${concerned(sql, vulnerabilities)}), device as (
+      select ${name} as name, c.is_affected, coalesce(t.seen_at >= ${how.heardSince}, false) as is_heard
+      from concerned c join (${runningAt(sql, how.at)}) r on r.sha256 = c.sha256
+        join devices d on d.id = r.device and d.platform = c.platform join fleets f on f.name = d.fleet
+        left join device_states t on t.device = d.id
+      where ${isInScope(sql, scope)}
+    )
+    select grouping(name) = 1 as "isTotal", name,
+      count(*) filter (where is_affected and is_heard) as "confirmedCount",
+      count(*) filter (where is_affected and not is_heard) as "lastKnownCount",
+      count(*) filter (where not is_affected) as "unknownCount"
+    from device group by grouping sets ((name), ())
+    order by 1 desc, 3 desc, 4 desc, 5 desc, 2 limit ${how.limit + 1}`
+  const [total, ...groups] = rows.map((row) => ({
+    ...{ name: row.name, confirmedCount: row.confirmedCount },
+    ...{ lastKnownCount: row.lastKnownCount, unknownCount: row.unknownCount },
+  }))
+  return { total: total!, groups }
+}
+
+export interface PatchTimes {
+  /** Devices that have run an affected release since the flaw was known here. */
+  readonly everCount: number
+  readonly leftCount: number
+  /** Half of those that run it no more ran it for at most this long since then; in seconds. */
+  readonly medianSeconds: number | null
+  /** When the last of them stopped; `null` while any is left. */
+  readonly zeroSince: Date | null
+}
+
+export async function measurePatching(
+  { sql }: ReadTx,
+  vulnerabilities: readonly number[],
+  scope: ExposureScope,
+): Promise<PatchTimes> {
+  const [row] = await sql<[PatchTimes]>`
+    with concerned as materialized (${concerned(sql, vulnerabilities)}), spans as (
+      select x.device, min(greatest(x.since, c.found_at)) as begun, bool_or(x.until is null) as is_left,
+        max(x.until) as ended
+      from concerned c join (
+          select device, sha256, since, null::timestamptz as until from running_releases
+          union all select device, sha256, since, until from past_releases
+        ) x on x.sha256 = c.sha256 and (x.until is null or x.until > c.found_at)
+        join devices d on d.id = x.device and d.platform = c.platform join fleets f on f.name = d.fleet
+      where c.is_affected and ${isInScope(sql, scope)}
+      group by x.device
+    )
+    select count(*) as "everCount", count(*) filter (where is_left) as "leftCount",
+      (percentile_cont(0.5) within group (order by extract(epoch from ended - begun)::float8)
+        filter (where not is_left)) as "medianSeconds",
+      case when not bool_or(is_left) then max(ended) end as "zeroSince"
+    from spans`
+  return row
+}
+
+/** Counts devices anew by what they run; an empty name of a release for those that said nothing. */
+export async function countReleases({ sql }: WriteTx, heardSince: Date): Promise<void> {
+  await sql`delete from release_counts`
+  await sql`
+    insert into release_counts (sha256, platform, fleet, heard_count, silent_count)
+    select coalesce(r.sha256, ''), d.platform, d.fleet, count(*) filter (where t.seen_at >= ${heardSince}),
+      count(*) filter (where (t.seen_at >= ${heardSince}) is not true)
+    from devices d left join running_releases r on r.device = d.id left join device_states t on t.device = d.id
+    group by 1, 2, 3`
+}
+
+export interface UntoldGroup {
+  readonly reason: UntoldReason
+  readonly count: number
+}
+
+export type UntoldReason =
+  | 'nothing_reported'
+  | 'release_unknown'
+  | 'platform_unknown'
+  | 'sbom_missing'
+  | 'sbom_unusable'
+
+/**
+ * Devices of whose release no bill of materials is known, as they were counted last. At most one
+ * row for each reason.
+ */
+export async function countUntold({ sql }: ReadTx, scope: ExposureScope): Promise<UntoldGroup[]> {
+  return sql<UntoldGroup[]>`
+    select reason, sum(count)::bigint as count from (
+      select n.heard_count + n.silent_count as count, case
+        when n.sha256 = '' then 'nothing_reported'
+        when s.state = 'read' then null
+        when s.state is not null then 'sbom_' || s.state
+        when exists (select from sboms o where o.sha256 = n.sha256) then 'platform_unknown'
+        else 'release_unknown' end as reason
+      from release_counts n join fleets f on f.name = n.fleet
+        left join sboms s on s.sha256 = n.sha256 and s.platform = n.platform
+      where ${isInScope(sql, scope)}
+    ) told where reason is not null group by reason order by reason`
+}
+
+export interface OpenExposure {
+  readonly name: string
+  readonly aliases: readonly string[]
+  readonly summary: string
+  readonly foundAt: Date
+  readonly confirmedCount: number
+  readonly lastKnownCount: number
+}
+
+/** Records that affect what devices run, by how many, as they were counted last. */
+export async function listOpenExposures(
+  { sql }: ReadTx,
+  scope: ExposureScope,
+  limit: number,
+): Promise<OpenExposure[]> {
+  return sql<OpenExposure[]>`
+    with told as (
+      select s.id, sum(n.heard_count)::bigint as heard, sum(n.silent_count)::bigint as silent
+      from release_counts n join fleets f on f.name = n.fleet
+        join sboms s on s.sha256 = n.sha256 and s.platform = n.platform
+      where ${isInScope(sql, scope)} group by s.id
+    ), hit as (
+      select vulnerability, sbom, min(found_at) as found_at
+      from told t join release_components c on c.sbom = t.id join findings f on f.component = c.component
+      where f.verdict = 'affected' group by 1, 2
+    ), counted as (
+      select vulnerability, min(found_at) as found_at, sum(heard)::bigint as heard, sum(silent)::bigint as silent
+      from hit h join told t on t.id = h.sbom group by 1
+      order by 3 desc, 4 desc, 1 limit ${limit}
+    )
+    select v.name, ${aliasesOf(sql)} as aliases, v.summary, c.found_at as "foundAt", c.heard as "confirmedCount",
+      c.silent as "lastKnownCount"
+    from counted c join vulnerabilities v on v.id = c.vulnerability
+    order by c.heard desc, c.silent desc, v.name`
+}

@@ -1,0 +1,54 @@
+import {
+  importVulnerabilities,
+  listExposures,
+  listSetAsideRecords,
+  listVulnerabilities,
+  showDeviceExposure,
+  showReleaseExposure,
+  showVulnerability,
+} from '@seaworthy/api/vulnerabilities'
+import { parseInstant } from '@seaworthy/std/time'
+import * as vulnerabilities from '../app/vulnerabilities/index.ts'
+import { audited, read } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export const vulnerabilityEndpoints: readonly Endpoint[] = [
+  audited(
+    importVulnerabilities,
+    {
+      permission: 'vulnerability:write',
+      subject: () => 'vulnerabilities',
+      before: async (_app, { actor, body }) => vulnerabilities.readBatch(actor, body.records),
+    },
+    async (_app, tx, { actor }, batch) => {
+      const reply = await vulnerabilities.importRecords(tx, actor, batch)
+      const { added, changed, withdrawn, findings, setAsideNew } = reply
+      return {
+        reply,
+        detail: { added, changed, withdrawn, findings, setAside: setAsideNew },
+        isUnchanged: added + changed + setAsideNew === 0,
+      }
+    },
+  ),
+  read(listVulnerabilities, 'vulnerability:read', (app, { actor, query }) =>
+    vulnerabilities.listVulnerabilities(app.db.reader, actor, query),
+  ),
+  read(showVulnerability, 'vulnerability:read', (app, { actor, params, query, now }) => {
+    const { at, tag } = query
+    const wanted = { at: at === undefined ? undefined : parseInstant(at), tag }
+    const name = params.vulnerability
+    return vulnerabilities.showVulnerability(app.db.reader, actor, { name, ...wanted }, now)
+  }),
+  read(listExposures, 'vulnerability:read', (app, { actor }) =>
+    vulnerabilities.listExposures(app.db.reader, actor),
+  ),
+  read(listSetAsideRecords, 'vulnerability:read', (app) =>
+    vulnerabilities.listSetAsideRecords(app.db.reader),
+  ),
+  read(showReleaseExposure, 'vulnerability:read', (app, { actor, params }) =>
+    vulnerabilities.showReleaseExposure(app, actor, params),
+  ),
+  read(showDeviceExposure, 'vulnerability:read', (app, { actor, params }) =>
+    vulnerabilities.showDeviceExposure(app.db.reader, actor, params.deviceId),
+  ),
+]
