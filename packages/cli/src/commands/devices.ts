@@ -12,6 +12,7 @@ import {
 } from '@seaworthy/api/devices'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
+import { showDeviceExposure } from '@seaworthy/api/vulnerabilities'
 import { showFleet } from '@seaworthy/api/fleets'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Context } from '../context.ts'
@@ -36,6 +37,7 @@ import { checkFleet, checkOneDevice, howToEnrol, withoutEnrolment } from '../tru
 import { addMoveCommand } from './device-moves.ts'
 import { addForeignDeviceCommands } from './foreign-devices.ts'
 import { describeWhy } from './rollouts/index.ts'
+import { countFound, describeCounts, orDenied } from './vulnerabilities/view.ts'
 
 export function addDeviceCommands(program: Command, ports: CliPorts): void {
   const device = program.command('device').description('the machines')
@@ -177,9 +179,13 @@ async function show(context: Context, given: string): Promise<void> {
     const deviceId = await findDeviceId(connection, given)
     const view = await connection.client.call(showDevice, { params: { deviceId } })
     const reading = await describeReader(context, connection, view)
+    const known = await orDenied(
+      connection.client.call(showDeviceExposure, { params: { deviceId } }),
+    )
     const now = context.ports.clock.now()
-    context.show({ ...view, reading }, () => [
+    context.show({ ...view, reading, ...countFound(known) }, () => [
       ...describe(context, view, now),
+      ...describeCounts(known),
       ...context.fields([
         [
           'key',

@@ -5,6 +5,7 @@ import { bundleManifestSchema } from '@seaworthy/oci/bundle/manifest-schema'
 import { documentKinds } from '@seaworthy/sbom/documents'
 import type { ReleaseView } from '@seaworthy/api/releases'
 import { listReleases, showRelease } from '@seaworthy/api/releases'
+import { showReleaseExposure } from '@seaworthy/api/vulnerabilities'
 import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
 import { formatAgo, formatBytes, shortDigest } from '../../output/format.ts'
@@ -20,6 +21,7 @@ import type { SbomOptions } from './sbom.ts'
 import { showSbom } from './sbom.ts'
 import type { VerifyOptions } from './verify.ts'
 import { verifyExport, verifyReleaseOnline } from './verify.ts'
+import { countFound, describeCounts, orDenied } from '../vulnerabilities/view.ts'
 import { describeChannels, describeRelease } from './view.ts'
 
 export function addReleaseCommands(program: Command, ports: CliPorts): void {
@@ -156,7 +158,14 @@ async function list(context: Context, product: string): Promise<void> {
 
 async function show(context: Context, product: string, version: string): Promise<void> {
   await withConnection(context, async ({ client }) => {
-    const view = await client.call(showRelease, { params: { product, version } })
-    context.show(view, () => describeRelease(context, view))
+    const params = { product, version }
+    const [view, known] = await Promise.all([
+      client.call(showRelease, { params }),
+      orDenied(client.call(showReleaseExposure, { params })),
+    ])
+    context.show({ ...view, ...countFound(known) }, () => [
+      ...describeRelease(context, view),
+      ...describeCounts(known),
+    ])
   })
 }

@@ -1,46 +1,22 @@
-/** `seaworthy vulnerability …`: what is known of the components of a release. */
-import type { Command } from 'commander'
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+/** `seaworthy vulnerability check`: the components of a release against records in files. */
 import type { SbomComponent } from '@seaworthy/response/components'
 import { readCycloneDx } from '@seaworthy/response/components'
 import type { ComponentVerdict } from '@seaworthy/response/matching'
 import { judgeComponent, subjectKey } from '@seaworthy/response/matching'
 import type { VulnerabilityRecord } from '@seaworthy/response/records'
 import { readRecord } from '@seaworthy/response/records'
-import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
-import { CliError } from '../failure.ts'
-import { formatCount } from '../output/format.ts'
-import { collect } from '../options.ts'
-import type { CliPorts } from '../ports.ts'
-import { withConnection } from '../connection.ts'
-import { readBounded } from '../state/files.ts'
-import { fetchSbom } from './releases/sbom.ts'
+import type { Context } from '../../context.ts'
+import { formatCount } from '../../output/format.ts'
+import { withConnection } from '../../connection.ts'
+import { readBounded } from '../../state/files.ts'
+import { fetchSbom } from '../releases/sbom.ts'
+import { listRecords, recordBytesMax } from './record-files.ts'
+import { describeVerdict } from './view.ts'
 
-interface CheckOptions {
+export interface CheckOptions {
   records: string[]
   platform?: string
   channel?: string
-}
-
-export function addVulnerabilityCommands(program: Command, ports: CliPorts): void {
-  const vulnerability = program
-    .command('vulnerability')
-    .description('what is known of the components of a release')
-  vulnerability
-    .command('check <product> <version>')
-    .description('compare the components of a release with records in the OSV format')
-    .requiredOption(
-      '--records <path>',
-      'a record, or a folder of them (*.json), such as an unpacked export of osv.dev; may be repeated',
-      collect,
-    )
-    .option('--platform <os/arch>', 'needed where the release has several')
-    .option('--channel <name>', 'needed where several channels list the version')
-    .action(async (product: string, version: string, options: CheckOptions, command: Command) =>
-      check(createContext(ports, command), product, version, options),
-    )
 }
 
 interface Finding {
@@ -49,18 +25,13 @@ interface Finding {
   readonly verdict: ComponentVerdict
 }
 
-async function check(
+export async function checkRelease(
   context: Context,
   product: string,
   version: string,
   { records: paths, ...options }: CheckOptions,
 ): Promise<void> {
-  const files = (await Promise.all(paths.map(listRecords))).flat()
-  if (files.length === 0) {
-    throw new CliError('usage', `${paths.join(', ')} holds no records`, {
-      wayOut: 'Name a record, or a folder with files that end in .json.',
-    })
-  }
+  const files = await listRecords(paths)
   const { platform, bytes } = await withConnection(context, (connection) =>
     fetchSbom(context, connection, { product, version, ...options, format: 'cyclonedx' }),
   )
@@ -104,30 +75,14 @@ function viewFinding({ record, component, verdict }: Finding) {
   return { id, aliases, summary, component: { purl, name, version }, ...verdict }
 }
 
-function describeVerdict(verdict: ComponentVerdict): string {
-  switch (verdict.verdict) {
-    case 'affected': {
-      const how = verdict.confidence === 'low' ? 'perhaps affected' : 'affected'
-      return verdict.fixed === undefined
-        ? `${how}, no fix known`
-        : `${how}, fixed in ${verdict.fixed}`
-    }
-    case 'unknown':
-      return `unknown: ${verdict.reason.replaceAll('_', ' ')}`
-    case 'fixed':
-    case 'not_affected':
-      return verdict.verdict.replaceAll('_', ' ')
-  }
-}
-
-interface SetAside {
+export interface SetAside {
   readonly file: string
   readonly why: string
 }
 const setAsideShownMax = 5
 
 /** What could not be used may hold what matters: it is counted, and named. */
-function describeSetAside(setAside: readonly SetAside[]): string[] {
+export function describeSetAside(setAside: readonly SetAside[]): string[] {
   if (setAside.length === 0) return []
   const left = setAside.length - setAsideShownMax
   return [
@@ -136,8 +91,6 @@ function describeSetAside(setAside: readonly SetAside[]): string[] {
     ...(left > 0 ? [`  … and ${left} more (all of them with --json)`] : []),
   ]
 }
-
-const recordBytesMax = 16 * 1024 * 1024
 
 async function matchAll(
   context: Context,
@@ -174,13 +127,4 @@ async function matchAll(
   }
   progress.finish()
   return { findings, setAside }
-}
-
-async function listRecords(path: string): Promise<string[]> {
-  if (!(await stat(path)).isDirectory()) return [path]
-  const names = await readdir(path, { recursive: true })
-  return names
-    .filter((name) => name.endsWith('.json'))
-    .toSorted()
-    .map((name) => join(path, name))
 }
