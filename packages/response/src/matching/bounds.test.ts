@@ -7,7 +7,8 @@ import { readRecord } from '../records/index.ts'
 import { boundsOf, judgeComponent, placeOf } from './index.ts'
 
 function componentOf(purl: string) {
-  const document = { bomFormat: 'CycloneDX', components: [{ type: 'library', name: 'a', purl }] }
+  const components = [{ type: 'library', name: 'a', purl }]
+  const document = { bomFormat: 'CycloneDX', specVersion: '1.6', components }
   return readCycloneDx(utf8Encode(JSON.stringify(document))).components[0]!
 }
 

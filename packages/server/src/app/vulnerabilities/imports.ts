@@ -33,7 +33,7 @@ export interface ReadBatch {
 }
 
 /**
- * Reads records, each as JSON text. Of two with one id, the newer one counts. Throws
+ * Reads records, each as JSON text. The newer one of two with one id counts. Throws
  * `out_of_scope`.
  */
 export function readBatch(actor: Actor, documents: readonly string[]): ReadBatch {

@@ -73,6 +73,7 @@ async function pushWith(version: string, purls?: readonly string[] | Uint8Array)
       : utf8Encode(
           JSON.stringify({
             bomFormat: 'CycloneDX',
+            specVersion: '1.6',
             components: purls?.map((purl) => ({ type: 'library', name: purl, purl })),
           }),
         )
@@ -324,7 +325,7 @@ test('R13 an attacker’s bill of materials is bounded, and its release is unkno
     [many, broken].map(({ sboms }) => [sboms[0]!.state, sboms[0]!.why]),
     [
       ['unusable', 'the document lists more than 100 versions of one package'],
-      ['unusable', 'the document is not JSON'],
+      ['unusable', 'the document is no bill of materials: it is not JSON'],
     ],
   )
   assert.deepEqual([long.sboms[0]!.state, long.sboms[0]!.othersCount], ['read', 2])
