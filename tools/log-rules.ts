@@ -17,6 +17,7 @@ const causedByNobody = [
   'app/trust/publication.ts',
   'app/worker/caller-log.ts',
   'app/worker/database-clock.ts',
+  'app/worker/reloads.ts',
   // Its port is given the limited log.
   'http/registry/index.ts',
 ].map((path) => `packages/server/src/${path}`)

@@ -53,6 +53,7 @@ import type { BankAccess, FollowedClock } from './app/worker/index.ts'
 import {
   createBudgets,
   createCallerLog,
+  createReloads,
   followDatabaseClock,
   keepComparing,
 } from './app/worker/index.ts'
@@ -116,7 +117,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const tasks = startTasks(app, { keeper, memory, acme: config.acme, opened: opened.promise })
   const challenges =
     config.acme?.challenge === 'tls-alpn-01' ? createChallengeCertificates(app) : undefined
-  await subscribe(app, {
+  const stopReloading = await subscribe(app, {
     challenges,
     onAudit: () => tasks.wake('log-sequencer'),
     onRollouts: () => tasks.wake('rollout-reconciler'),
@@ -163,6 +164,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await stopLooking()
       await stopKeeping()
       await stopComparing()
+      stopReloading()
       await app.db.close()
       blobs.close()
       await exporter?.stop()
@@ -301,7 +303,7 @@ async function createApp(
 
 /**
  * Resolves when everything in memory has been loaded once; from then on notifications keep it
- * fresh.
+ * fresh, until the returned function is called.
  */
 async function subscribe(
   app: App,
@@ -316,16 +318,8 @@ async function subscribe(
     onCertificate: () => void
     challenges: ChallengeCertificates | undefined
   },
-): Promise<void> {
-  const reload = (what: string, load: () => Promise<void>) => {
-    load().then(
-      () => app.health.report(`cache:${what}`, null),
-      (error: unknown) => {
-        app.log.error('cache.reload-failed', { what, error })
-        app.health.report(`cache:${what}`, 'it could not be loaded again')
-      },
-    )
-  }
+): Promise<() => void> {
+  const { begin: reload, stop } = createReloads(app)
   const caches = [
     ['certificate', app.certificate.reload],
     ['metadata', app.trust.reload],
@@ -361,6 +355,7 @@ async function subscribe(
       onListening: () => app.foreignIdentities.forgetAll(),
     },
   ])
+  return stop
 }
 
 type SecureListener = (socket: TLSSocket) => void

@@ -19,6 +19,7 @@ export type { BudgetName } from './budgets.ts'
 export { createBudgets } from './worker-budgets.ts'
 export { answerWithin, checkReadiness } from './readiness.ts'
 export type { Backlog } from './overload.ts'
+export { createReloads } from './reloads.ts'
 export { createWaitingLimit } from './waiting-limit.ts'
 export {
   OverloadRefusal,
