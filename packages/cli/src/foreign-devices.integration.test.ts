@@ -35,6 +35,18 @@ test('D7 an image is released as it is, a device of another system gets it, and 
   assert.deepEqual([one.kind, one.platforms.length], ['os-image', 1])
   const two = await ann.json<ReleaseView>(...create, '2.0', ...from('gate.swu', 'modem.bin'))
   assert.equal(two.kind, 'os-image')
+  // Nothing is computed of an image: its builder is told, unless the build hands something over.
+  const sbom = ann.file('gate.cdx.json')
+  await writeFile(sbom, '{"bomFormat":"CycloneDX","specVersion":"1.6","components":[]}')
+  const { err: told } = await ann.run(...create, '0.8', ...from('gate.swu'))
+  assert.match(told, /No bill of materials for linux\/arm64: .*--sbom FILE/)
+  const { err: quiet } = await ann.run(...create, '0.9', ...from('gate.swu'), '--sbom', sbom)
+  assert.doesNotMatch(quiet, /No bill of materials/)
+  await ann.ok('release', 'sbom', 'gate', '0.9', '--handed-over')
+  assert.match(
+    await ann.fails(5, 'release', 'sbom', 'gate', '0.9'),
+    /Of images nothing is computed/,
+  )
   for (const version of ['1.0', '2.0']) {
     await ann.ok('publish', 'gate', version, '--channel', 'stable', '--sign-with', key)
   }

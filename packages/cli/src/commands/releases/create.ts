@@ -10,11 +10,13 @@ import { bundleManifestName, checkFolderManifest } from '@seaworthy/oci/bundle/m
 import type { Digest } from '@seaworthy/oci/digests'
 import type { ImageLayout } from '@seaworthy/oci/layout'
 import { createLayout, openLayout } from '@seaworthy/oci/layout'
-import { manifestChildren, parseManifest } from '@seaworthy/oci/manifests'
+import { manifestChildren, mediaTypes, parseManifest } from '@seaworthy/oci/manifests'
 import { parseRegistryReference } from '@seaworthy/oci/names'
 import { createRegistryClient, registryContent } from '@seaworthy/oci/registry/client'
 import type { BuiltRelease, PlatformSource } from '@seaworthy/oci/release'
 import { buildRelease } from '@seaworthy/oci/release'
+import { releaseAnnotations } from '@seaworthy/oci/release-index'
+import { mediaTypeOf } from '@seaworthy/sbom/documents'
 import { TransportError } from '@seaworthy/std/http'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { Context } from '../../context.ts'
@@ -100,6 +102,7 @@ export async function createReleaseFrom(
       })
     }
     for (const line of describeDropped(built.dropped)) context.warn(line)
+    for (const line of describeUncomputed(built, handedOver)) context.warn(line)
     await withConnection(context, async (connection) => {
       await pushWithProgress(context, layout, {
         digest: built.descriptor.digest,
@@ -294,6 +297,26 @@ async function buildWithProgress(
   })
   progress.finish()
   return built
+}
+
+/** Says of which platforms nobody will know what they are made of, while it can still be mended. */
+function describeUncomputed(
+  { bytes, platforms }: BuiltRelease,
+  handedOver: ReadonlyMap<string, unknown>,
+): string[] {
+  const index = parseManifest(bytes, mediaTypes.index)
+  if (index.kind !== 'index') return []
+  const computed = new Set(
+    index.manifests
+      .filter(({ artifactType }) => artifactType === mediaTypeOf.cyclonedx)
+      .map(({ annotations }) => annotations?.[releaseAnnotations.platform]),
+  )
+  return platforms
+    .filter((platform) => !computed.has(platform) && !handedOver.has(platform))
+    .map(
+      (platform) =>
+        `No bill of materials for ${platform}: of an image nothing is computed. Hand over the one that its build made: --sbom FILE.`,
+    )
 }
 
 const droppedShownMax = 20
