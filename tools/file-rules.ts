@@ -6,6 +6,19 @@ import { at, findPattern } from './rule.ts'
 const linesMax = 500
 const longest = 'a\n'.repeat(linesMax)
 
+/** Words for which the glossary has another one, and that name nothing else here. */
+const otherWords: Readonly<Record<string, string>> = {
+  updater: 'installer',
+  downloader: 'fetcher',
+  configuration: 'settings, or config for the program itself',
+  campaign: 'rollout',
+  cohort: 'wave',
+  hotfix: 'emergency',
+  recipient: 'reader',
+  advisory: 'record',
+  semaphore: 'reboot lock',
+}
+
 export const fileRules: Rule[] = [
   {
     name: 'names say what a thing is',
@@ -42,6 +55,21 @@ export const fileRules: Rule[] = [
     passes: [['packages/oci/src/blob-store.ts', 'function handleUpload() {}']],
   },
   {
+    name: 'files and folders are named by the words of the glossary',
+    appliesTo: (file) =>
+      file.path.startsWith('packages/') || /^(?:sim|bench|tools)\//.test(file.path),
+    check: (file) =>
+      file.path
+        .split(/[/.-]/)
+        .filter((word) => Object.hasOwn(otherWords, word))
+        .map((word) => ({ line: 1, text: `"${word}" is here: ${otherWords[word]}` })),
+    caught: [
+      ['packages/agent/src/installer/updater.ts', ''],
+      ['packages/server/src/app/configuration/index.ts', '/** Settings. */'],
+    ],
+    passes: [['packages/agent/src/installer/start-update.ts', '']],
+  },
+  {
     name: 'an index opens with what its folder is for',
     appliesTo: (file) => /^packages\/.*\/index\.ts$/.test(file.path),
     check: (file) =>
@@ -53,12 +81,17 @@ export const fileRules: Rule[] = [
   },
   {
     name: `files have at most ${linesMax} lines`,
-    appliesTo: (file) => !file.isTest || /^tools\/[\w-]+\.ts$/.test(file.path),
+    appliesTo: (file) =>
+      !file.isTest || /^tools\/[\w-]+\.ts$|\.(?:suite|fixture)\.ts$/.test(file.path),
     check: (file) => {
       const lines = file.source.split('\n').length - 1
       return lines > linesMax ? [{ line: lines, text: 'split it by noun into a folder' }] : []
     },
-    caught: [at(longest + 'a\n'), ['tools/a.ts', longest + 'a\n']],
+    caught: [
+      at(longest + 'a\n'),
+      ['tools/a.ts', longest + 'a\n'],
+      ['packages/oci/src/store/a.suite.ts', longest + 'a\n'],
+    ],
     passes: [at(longest), ['tools/a.test.ts', longest + 'a\n']],
   },
 ]

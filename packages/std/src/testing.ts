@@ -1,4 +1,5 @@
 /** Waiting for a condition, and comparing work, in tests only. */
+import assert from 'node:assert/strict'
 import { systemSleep } from './time.ts'
 
 /**
@@ -47,4 +48,13 @@ function shortestMs(work: () => void, runs: number): number {
     shortest = Math.min(shortest, (user + system) / 1000)
   }
   return shortest
+}
+
+/** The check of `assert.rejects` for an error with this code; any other one is in its message. */
+export function hasCode(code: string): (error: unknown) => true {
+  return (error) => {
+    assert.ok(error instanceof Error && 'code' in error, String(error))
+    assert.equal(error.code, code, String(error))
+    return true
+  }
 }

@@ -2,21 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { utf8Encode } from '@seaworthy/std/bytes'
+import { hasCode } from '@seaworthy/std/testing'
 import { hourMs } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
 import { digestOf } from '../digests.ts'
 import { emptyBytes, emptyDescriptor, encodeManifest, mediaTypes } from '../manifests.ts'
 import { isNeededByRelease, requireClosure } from './garbage.ts'
 import type { OpenStore } from './store.fixture.ts'
-import {
-  withStore,
-  collect,
-  pieces,
-  hasCode,
-  putBytes,
-  putImage,
-  putRelease,
-} from './store.fixture.ts'
+import { withStore, collect, pieces, putBytes, putImage, putRelease } from './store.fixture.ts'
 
 export function testCollection(name: string, open: OpenStore): void {
   describe(`${name}: garbage collection`, () => {

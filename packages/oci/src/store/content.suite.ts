@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { joinBytes, utf8Encode } from '@seaworthy/std/bytes'
 import { seededRandom } from '@seaworthy/std/random'
+import { hasCode } from '@seaworthy/std/testing'
 import { hourMs } from '@seaworthy/std/time'
 import type { Digest } from '../digests.ts'
 import { collectVerified, digestOf } from '../digests.ts'
@@ -17,7 +18,6 @@ import {
   collect,
   pieces,
   breakingOff,
-  hasCode,
   readAll,
   putBytes,
   putImage,

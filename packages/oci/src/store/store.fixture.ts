@@ -48,9 +48,6 @@ export async function* breakingOff(part: Uint8Array): AsyncGenerator<Uint8Array>
   throw new Error('connection reset')
 }
 
-export const hasCode = (code: string) => (error: unknown) =>
-  error instanceof Error && 'code' in error && error.code === code
-
 export async function readAll(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   for await (const part of source) parts.push(Uint8Array.from(part))

@@ -20,7 +20,7 @@ import {
   revokeGatewayToken,
   rotateForeignDevice,
 } from '@seaworthy/api/foreign-devices'
-import { createInvitation, reinvitePerson } from '@seaworthy/api/invitations'
+import { reinvitePerson } from '@seaworthy/api/invitations'
 import { disablePerson, enablePerson, setPerson } from '@seaworthy/api/people'
 import type { BodyInputOf } from '@seaworthy/api/route'
 import type { ProblemError } from '@seaworthy/api/problems'
@@ -34,11 +34,11 @@ import {
 } from '@seaworthy/api/rollouts'
 import { createToken } from '@seaworthy/api/tokens'
 import { formatInstant, hourMs } from '@seaworthy/std/time'
-import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
+import { hasCode } from '@seaworthy/std/testing'
+import type { TestClient, TestServer, Joined } from '../testing/index.ts'
 import {
   acceptLink,
   addDevice,
-  becomeOwner,
   createTestBrowser,
   createTestClient,
   fillFleet,
@@ -48,12 +48,10 @@ import {
   setUpTrust,
   startTestServer,
   waitForRollout,
+  confirmed,
+  joinAsFirstOwner,
+  joinBy,
 } from '../testing/index.ts'
-
-interface Joined {
-  readonly browser: TestBrowser
-  readonly id: string
-}
 
 let server: TestServer
 let client: TestClient
@@ -72,9 +70,8 @@ before(async () => {
   const { signers } = await setUpTrust(client)
   await publishAll(client, server.adminToken, signers, ['1.0.0', '2.0.0'])
   devices.push(...(await fillFleet(client, server.url, 2)).map(({ id }) => id))
-  const browser = createTestBrowser(server, client)
-  olive = { browser, id: (await becomeOwner(server, browser)).person.id }
-  await assert.rejects(setRules(olive, rules), refused('approvers_too_few'))
+  olive = await joinAsFirstOwner(server, client)
+  await assert.rejects(setRules(olive, rules), hasCode('approvers_too_few'))
   oscar = await join('owner')
   otto = await join('operator')
 })
@@ -84,31 +81,15 @@ after(async () => {
   await server.stop()
 })
 
-const refused = (code: string) => (error: unknown) => {
-  assert.equal((error as ProblemError).code, code, String(error))
-  return true
-}
-
-/** Somebody who has confirmed with their passkey just now, however slow the machine is. */
-async function confirmed({ browser }: Joined): Promise<ApiClient> {
-  await browser.stepUp()
-  return browser.api
-}
-
 async function setRules(by: Joined, body: BodyInputOf<typeof setApprovalPolicy>) {
   return (await confirmed(by)).call(setApprovalPolicy, { body })
 }
 
-async function join(
+const join = (
   role: 'owner' | 'admin' | 'operator' | 'viewer',
   by = olive,
   fleets?: string[],
-): Promise<Joined> {
-  const body = { role, ...(fleets && { fleets }) }
-  const { link } = await (await confirmed(by)).call(createInvitation, { body })
-  const browser = createTestBrowser(server, client)
-  return { browser, id: (await acceptLink(browser, link, `A new ${role}`)).person.id }
-}
+): Promise<Joined> => joinBy(by, { role, ...(fleets && { fleets }) }, { server, client })
 
 async function tokenOf(person: Joined): Promise<ApiClient> {
   const body = { name: 'by-hand', role: 'admin', lifetimeSeconds: 86_400 } as const
@@ -194,7 +175,7 @@ test('A2 a rollout to more devices than the rules allow is begun once another pe
   const again = await requestOf(begin(api))
   assert.notEqual(again, id, 'attack: an approval is replayed')
   await api.call(withdrawRequest, { params: { approvalId: again } })
-  await assert.rejects(approve(oscar, again), refused('approval_closed'))
+  await assert.rejects(approve(oscar, again), hasCode('approval_closed'))
 })
 
 test('A2 attack: whoever asks approves by a second token, an account that they invite, or one that they take over', async () => {
@@ -202,34 +183,34 @@ test('A2 attack: whoever asks approves by a second token, an account that they i
   const device = await newDevice()
   const id = await requestOf(remove(token, device))
   assert.equal((await show(oscar.browser.api, id)).isOwn, true)
-  await assert.rejects(approve(oscar, id), refused('approval_own'))
+  await assert.rejects(approve(oscar, id), hasCode('approval_own'))
   const second = await tokenOf(oscar)
   const params = { approvalId: id }
   await assert.rejects(
     second.call(rejectRequest, { params, body: { reason: 'mine' } }),
-    refused('approval_own'),
+    hasCode('approval_own'),
   )
   // A token comes to no approval at all: it can be copied.
   const others = await tokenOf(olive)
-  await assert.rejects(others.call(approveRequest, { params }), refused('permission_denied'))
+  await assert.rejects(others.call(approveRequest, { params }), hasCode('permission_denied'))
 
   const puppet = await join('owner', oscar)
-  await assert.rejects(approve(puppet, id), refused('approval_own'))
+  await assert.rejects(approve(puppet, id), hasCode('approval_own'))
   const puppets = await join('admin', puppet)
-  await assert.rejects(approve(puppets, id), refused('approval_own'))
+  await assert.rejects(approve(puppets, id), hasCode('approval_own'))
   const victim = await join('admin', olive)
   const reinvited = { params: { personId: victim.id } }
   const { link } = await (await confirmed(oscar)).call(reinvitePerson, reinvited)
   const taken = { browser: createTestBrowser(server, client), id: victim.id }
   await acceptLink(taken.browser, link, 'A taken account')
-  await assert.rejects(approve(taken, id), refused('approval_own'))
+  await assert.rejects(approve(taken, id), hasCode('approval_own'))
 
   // The other way round: the puppet asks, and its maker approves.
   const other = await newDevice()
   const own = await requestOf(remove(puppet.browser.api, other))
-  await assert.rejects(approve(oscar, own), refused('approval_own'))
-  await assert.rejects(approve(puppets, own), refused('approval_own'))
-  await assert.rejects(remove(token, device), refused('approval_required'))
+  await assert.rejects(approve(oscar, own), hasCode('approval_own'))
+  await assert.rejects(approve(puppets, own), hasCode('approval_own'))
+  await assert.rejects(remove(token, device), hasCode('approval_required'))
   assert.ok(await isThere(device))
 
   await approve(olive, id)
@@ -240,7 +221,7 @@ test('A2 attack: whoever asks approves by a second token, an account that they i
   const ask = await requestOf(setRules(olive, change))
   const words = (await show(oscar.browser.api, ask)).effect
   assert.ok(words.some((line) => line.includes(puppet.id)))
-  await assert.rejects(approve(puppet, own), refused('approval_own'))
+  await assert.rejects(approve(puppet, own), hasCode('approval_own'))
   await approve(oscar, ask)
   await setRules(olive, change)
   await approve(taken, own)
@@ -252,15 +233,15 @@ test('A2 attack: rules for approvals are changed, or their second owner is sent 
   const none = { releaseDevicesAbove: null, deviceRemoval: false, credentialLease: false }
   const id = await requestOf(setRules(oscar, none))
   assert.match((await show(olive.browser.api, id)).effect.join('\n'), /nothing needs an approval/)
-  await assert.rejects(approve(oscar, id), refused('approval_own'))
-  await assert.rejects(approve(otto, id), refused('permission_denied'))
+  await assert.rejects(approve(oscar, id), hasCode('approval_own'))
+  await assert.rejects(approve(otto, id), hasCode('permission_denied'))
   const admin = await join('admin')
-  await assert.rejects(approve(admin, id), refused('permission_denied'))
+  await assert.rejects(approve(admin, id), hasCode('permission_denied'))
   // The admin has joined meanwhile, and the change would take them in: it is another one.
   const latest = await requestOf(setRules(oscar, none))
   assert.equal(await stateOf(id), 'void')
   assert.deepEqual((await oscar.browser.api.call(showApprovalPolicy, {})).rules, rules)
-  await assert.rejects(remove(client.api, devices[0]!), refused('approval_needs_person'))
+  await assert.rejects(remove(client.api, devices[0]!), hasCode('approval_needs_person'))
 
   const owners = await db.reader.sql<{ id: string }[]>`
     select id from people where role = 'owner' and disabled_at is null and id <> ${oscar.id}`
@@ -270,7 +251,7 @@ test('A2 attack: rules for approvals are changed, or their second owner is sent 
   }
   await assert.rejects(
     (await confirmed(oscar)).call(disablePerson, { params: { personId: olive.id } }),
-    refused('owner_last'),
+    hasCode('owner_last'),
   )
   const params = { approvalId: latest }
   await olive.browser.api.call(rejectRequest, { params, body: { reason: 'we keep them' } })
@@ -283,20 +264,20 @@ test('A2 attack: who approved may not do it any more when it is carried out, or 
   const { api } = otto.browser
   const id = await requestOf(remove(api, device))
   const viewer = await join('viewer')
-  await assert.rejects(approve(viewer, id), refused('permission_denied'))
-  await assert.rejects(show(viewer.browser.api, id), refused('out_of_scope'))
+  await assert.rejects(approve(viewer, id), hasCode('permission_denied'))
+  await assert.rejects(show(viewer.browser.api, id), hasCode('out_of_scope'))
   const admin = await join('admin', oscar)
   const params = { personId: admin.id }
   await approve(admin, id)
   await (await confirmed(olive)).call(setPerson, { params, body: { role: 'viewer' } })
-  await assert.rejects(remove(api, device), refused('approval_void'))
+  await assert.rejects(remove(api, device), hasCode('approval_void'))
   assert.equal(await stateOf(id), 'void')
 
   const second = await requestOf(remove(api, device))
   await (await confirmed(olive)).call(setPerson, { params, body: { role: 'admin' } })
   await approve(admin, second)
   await (await confirmed(olive)).call(disablePerson, { params })
-  await assert.rejects(remove(api, device), refused('approval_void'))
+  await assert.rejects(remove(api, device), hasCode('approval_void'))
   assert.ok(await isThere(device))
 })
 
@@ -310,11 +291,11 @@ test('A2 attack: another call than the approved one is carried out, or the appro
   assert.notEqual(await requestOf(api.call(createRollout, bolder)), id)
   const fleet = { params: { fleet: 'shops' } }
   await client.api.call(setFleet, { ...fleet, body: { updatesEnabled: false } })
-  await assert.rejects(begin(api), refused('approval_void'))
+  await assert.rejects(begin(api), hasCode('approval_void'))
   const second = await requestOf(begin(api))
   await approve(oscar, second)
   await addDevice(client, server.url, await makeProvisioningKey(client, 1))
-  await assert.rejects(begin(api), refused('approval_void'))
+  await assert.rejects(begin(api), hasCode('approval_void'))
   const { items } = await api.call(listRollouts, { query: { state: 'active' } })
   assert.deepEqual(items, [])
   await client.api.call(setFleet, { ...fleet, body: { updatesEnabled: true } })
@@ -413,12 +394,12 @@ test('A2 attack: a rollout that was begun in a small fleet goes on in the fleet 
   const going = await requestOf(resume())
   await grow(1)
   await approve(oscar, going)
-  await assert.rejects(resume(), refused('approval_void'))
+  await assert.rejects(resume(), hasCode('approval_void'))
   await approve(oscar, await requestOf(resume()))
   assert.equal((await resume()).state, 'active')
   // The approval counted the fleet anew: nobody has come since.
   await open()
-  await assert.rejects(resume(), refused('rollout_not_paused'))
+  await assert.rejects(resume(), hasCode('rollout_not_paused'))
 })
 
 test('A2 attack: devices that were stopped because two machines use their identity take a release without an approval: each settled, or all by the fleet', async () => {
@@ -476,7 +457,7 @@ test('A2 attack: many devices are brought another release few at a time: moved o
   const done = await Promise.allSettled(two.map((id) => move(client.api, id)))
   const [won, lost] = done.toSorted((a, b) => a.status.localeCompare(b.status))
   assert.equal(won!.status, 'fulfilled')
-  assert.ok(lost!.status === 'rejected' && refused('approval_needs_person')(lost!.reason))
+  assert.ok(lost!.status === 'rejected' && hasCode('approval_needs_person')(lost!.reason))
 })
 
 test('A2 attack: a move is asked for into a fleet that whoever asks does not reach, or approved by whoever does not reach both', async () => {
@@ -486,12 +467,12 @@ test('A2 attack: a move is asked for into a fleet that whoever asks does not rea
   const move = (fleet: string) => ({ params: { deviceId }, body: { fleet } })
   await approve(oscar, await requestOf(setRules(olive, { ...rules, releaseDevicesAbove: 0 })))
   await setRules(olive, { ...rules, releaseDevicesAbove: 0 })
-  await assert.rejects(scoped.call(setDevice, move('far')), refused('out_of_scope'))
-  await assert.rejects(scoped.call(setDevice, move('nowhere')), refused('fleet_not_found'))
+  await assert.rejects(scoped.call(setDevice, move('far')), hasCode('out_of_scope'))
+  await assert.rejects(scoped.call(setDevice, move('nowhere')), hasCode('fleet_not_found'))
   const id = await requestOf(otto.browser.api.call(setDevice, move('far')))
   for (const fleet of ['far', 'spare']) {
     const one = await join('admin', olive, [fleet])
-    await assert.rejects(approve(one, id), refused('out_of_scope'))
+    await assert.rejects(approve(one, id), hasCode('out_of_scope'))
     const { items } = await one.browser.api.call(listApprovals, { query: { limit: 1000 } })
     assert.ok(!items.some((item) => item.id === id))
   }
@@ -528,18 +509,18 @@ test('A2 attack: an approval outlives who asked: disabled meanwhile, or asked to
   const asking = await join('operator')
   const device = await newDevice()
   const id = await requestOf(remove(asking.browser.api, device))
-  await assert.rejects(approve(olive, id), refused('approval_own'))
+  await assert.rejects(approve(olive, id), hasCode('approval_own'))
   await db.write(
     ({ sql }) => sql`update sessions set factor = 'provider' where person_id = ${oscar.id}`,
   )
-  await assert.rejects(approve(oscar, id), refused('passkey_needed'))
+  await assert.rejects(approve(oscar, id), hasCode('passkey_needed'))
   await db.write(
     ({ sql }) => sql`update sessions set factor = 'passkey' where person_id = ${oscar.id}`,
   )
   await approve(oscar, id)
   const params = { personId: asking.id }
   await (await confirmed(olive)).call(disablePerson, { params })
-  await assert.rejects(remove(asking.browser.api, device), refused('unauthenticated'))
+  await assert.rejects(remove(asking.browser.api, device), hasCode('unauthenticated'))
   await (await confirmed(olive)).call(enablePerson, { params })
   assert.ok(await isThere(device))
   await db.write(({ sql }) => sql`update approvals set expires_at = now() where id = ${id}`)
@@ -548,7 +529,7 @@ test('A2 attack: an approval outlives who asked: disabled meanwhile, or asked to
   const second = await requestOf(remove(asking.browser.api, device))
   assert.notEqual(second, id)
   await db.write(({ sql }) => sql`update approvals set expires_at = now() where id = ${second}`)
-  await assert.rejects(approve(oscar, second), refused('approval_closed'))
+  await assert.rejects(approve(oscar, second), hasCode('approval_closed'))
 })
 
 test('A2 attack: two approve, or act, at the same moment: one of them does', async () => {
@@ -558,7 +539,7 @@ test('A2 attack: two approve, or act, at the same moment: one of them does', asy
   const both = await Promise.allSettled([approve(olive, id), approve(oscar, id)])
   const [won, lost] = both.toSorted((a, b) => a.status.localeCompare(b.status))
   assert.equal(won!.status, 'fulfilled')
-  assert.ok(lost!.status === 'rejected' && refused('approval_closed')(lost!.reason))
+  assert.ok(lost!.status === 'rejected' && hasCode('approval_closed')(lost!.reason))
   const acts = await Promise.allSettled([remove(api, device), remove(api, device)])
   assert.equal(acts.filter(({ status }) => status === 'fulfilled').length, 1)
   const asks = await Promise.allSettled([begin(api), begin(api), begin(api)])
@@ -573,7 +554,7 @@ test('A2 A9 attack: one person leaves requests without end: they are few, and li
     const body = { fleet: 'shops', version: '1.0.0', policy }
     const error = await api.call(createRollout, { body }).catch((why: unknown) => why)
     if ((error as ProblemError).code === 'approval_required' && days < 40) continue
-    refused('approvals_too_many')(error)
+    hasCode('approvals_too_many')(error)
     break
   }
   const query = { state: 'open', limit: 1000 } as const

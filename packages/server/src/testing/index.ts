@@ -38,6 +38,8 @@ export {
 export type { TestDevice } from './device.ts'
 export { acceptLink, becomeOwner, createAuthenticator, createTestBrowser } from './authenticator.ts'
 export type { TestBrowser } from './authenticator.ts'
+export { confirmed, joinAsFirstOwner, joinBy } from './joined.ts'
+export type { Joined } from './joined.ts'
 export { startIdentityProvider } from './identity-provider.ts'
 export type { TestIdentityProvider } from './identity-provider.ts'
 export { sendHalf } from './half-sent.ts'

@@ -14,7 +14,7 @@ import type { App } from '../app.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import type { Actor } from './actors.ts'
 import { hasCredentialEnded, isSameSecret } from './credentials.ts'
-import { hasSessionEnded } from './session-end.ts'
+import { hasSessionEnded } from './session-limits.ts'
 
 declare const readNow: unique symbol
 

@@ -19,7 +19,7 @@ import { listProvisioningKeysOf, revokeProvisioningKey } from '../../db/provisio
 import { listFleetLockKeysOf } from '../../db/reboot-locks.ts'
 import { countSessionsOf } from '../../db/sessions.ts'
 import type { ServerRefusal } from '../refusals.ts'
-import { sessionLimits } from './session-end.ts'
+import { sessionLimits } from './session-limits.ts'
 import { findHeir, listMakers, listWorkingTokens, revokeToken } from '../../db/tokens.ts'
 
 export interface EndedWithMaker {

@@ -12,7 +12,7 @@ import type { Actor, PersonActor } from './actors.ts'
 import type { App } from '../app.ts'
 import { hasCredentialEnded, isSameSecret, parseCredential } from './credentials.ts'
 import { mayRecord } from './refusal-records.ts'
-import { hasSessionEnded } from './session-end.ts'
+import { hasSessionEnded } from './session-limits.ts'
 
 type Deps = Pick<
   App,

@@ -66,7 +66,7 @@ export {
   tradeCredential,
 } from './registry.ts'
 export { readGrant, requireRoleOfTokens } from './role-names.ts'
-export { sessionLimits } from './session-end.ts'
+export { sessionLimits } from './session-limits.ts'
 export { requireOwnFactor } from './own-factor.ts'
 export { requireStepUp, steppedUpUntil, stepUpMs } from './step-up.ts'
 export { identify, identifyDevice, identifySession } from './identify.ts'

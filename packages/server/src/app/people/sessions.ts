@@ -1,4 +1,4 @@
-/** Sign-in, confirmation, and sessions; `access/session-end.ts` says when one ends. */
+/** Sign-in, confirmation, and sessions; `access/session-limits.ts` says when one ends. */
 import type { RequestOptions } from '@seaworthy/api/ceremonies'
 import type { PasskeyProof } from '@seaworthy/api/ceremonies'
 import type { SelfView, SessionView } from '@seaworthy/api/sessions'

@@ -18,8 +18,8 @@ import type { WriteTx } from '../../db/connection.ts'
 import { insertMetadata, lockPublication, notifyMetadata } from '../../db/metadata.ts'
 import type { App, TrustPlane, TrustState } from '../app.ts'
 import { destroyReplacedKeys, requireOnlineSigner } from './online-keys.ts'
-import { renewalDue } from './renewals.ts'
-import type { OnlineTimes } from './renewals.ts'
+import { renewalDue } from './metadata-renewal.ts'
+import type { OnlineTimes } from './metadata-renewal.ts'
 import { loadTrustState, sha256Hex } from './trust-plane.ts'
 
 export interface PublicationDeps {

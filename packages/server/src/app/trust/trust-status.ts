@@ -3,7 +3,7 @@ import type { TrustStatus } from '@seaworthy/api/trust'
 import { parseInstant } from '@seaworthy/std/time'
 import type { RoleAuthority, RoleKeys } from '@seaworthy/trust/tuf'
 import { blindTimeMs, delegatorOf } from '@seaworthy/trust/tuf'
-import { shareUsed } from './renewals.ts'
+import { shareUsed } from './metadata-renewal.ts'
 import type { TrustState } from '../app.ts'
 
 type RoleView = TrustStatus['roles'][number]

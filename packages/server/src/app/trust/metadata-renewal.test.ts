@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { dayMs, formatInstant, hourMs, minuteMs } from '@seaworthy/std/time'
 import { expiryOf } from '@seaworthy/trust/tuf'
-import { renewalDue } from './renewals.ts'
+import { renewalDue } from './metadata-renewal.ts'
 
 const now = new Date('2030-01-01T00:00:00Z')
 const publishedAgo = (role: 'snapshot' | 'timestamp', ms: number) => {
