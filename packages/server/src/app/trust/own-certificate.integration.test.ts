@@ -18,10 +18,10 @@ import { showSelf } from '@seaworthy/api/server'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import { waitUntil } from '@seaworthy/std/testing'
-import type { TestAuthority } from './testing/authority.ts'
-import { createTestAuthority } from './testing/authority.ts'
-import type { TestClient, TestServer } from './testing/index.ts'
-import { createTestClient, startTestServer } from './testing/index.ts'
+import type { TestAuthority } from '../../testing/authority.ts'
+import { createTestAuthority } from '../../testing/authority.ts'
+import type { TestClient, TestServer } from '../../testing/index.ts'
+import { createTestClient, startTestServer } from '../../testing/index.ts'
 
 let folder: string
 let port: number
