@@ -1,5 +1,6 @@
 /** `/etc/seaworthy/agent.json`: read strictly, every complaint names the member. */
 import { parseAnyJson } from '@seaworthy/std/json'
+import { describeKnown } from '@seaworthy/std/nearest'
 import type { Refuse } from '@seaworthy/std/refusal'
 import { Refusal, refuseAs } from '@seaworthy/std/refusal'
 import type { ConfigRefusal } from './refusals.ts'
@@ -27,6 +28,8 @@ export interface AgentConfig {
   channel: string
   pollSeconds: number
   mirrors: MirrorConfig[]
+  /** Whether reports of a failed update have the last lines that the application wrote. */
+  reportOutput: boolean
   stateDir: string
   /** Folder of `agent.sock`. */
   runDir: string
@@ -113,6 +116,8 @@ function asObject(value: unknown, name: string): Members {
   return value as Members
 }
 
+const mirrorMembers: readonly string[] = ['url', 'pin', 'ca']
+
 function parseMirrors(value: unknown): MirrorConfig[] {
   if (!Array.isArray(value) || value.length > 16)
     return refuse('mirrors: expected a list of at most 16')
@@ -124,8 +129,8 @@ function parseMirrors(value: unknown): MirrorConfig[] {
     if (members['pin'] !== undefined) mirror.pin = checks.pin(members['pin'], `${at}.pin`)
     if (members['ca'] !== undefined) mirror.ca = checks.ca(members['ca'], `${at}.ca`)
     for (const name of Object.keys(members)) {
-      if (!['url', 'pin', 'ca'].includes(name))
-        return refuse(`${at}.${name}: unknown member; these are known: url, pin, ca`)
+      if (!mirrorMembers.includes(name))
+        return refuse(`${at}.${name}: unknown member; ${describeKnown(name, mirrorMembers)}`)
     }
     return mirror
   })
@@ -154,6 +159,8 @@ const checks = {
       ? value
       : refuse(`${name}: expected 1 to 604800`),
   mirrors: parseMirrors,
+  reportOutput: (value: unknown, name: string) =>
+    typeof value === 'boolean' ? value : refuse(`${name}: expected true or false`),
   stateDir: textOf(absolute, 'an absolute path'),
   runDir: textOf(absolute, 'an absolute path'),
   environment: textMap(environmentName, 256),
@@ -183,7 +190,7 @@ export function parseConfig(
   const parsed: Members = {}
   for (const [name, member] of Object.entries(members)) {
     if (!Object.hasOwn(checks, name)) {
-      refuse(`${name}: unknown member; these are known: ${Object.keys(checks).join(', ')}`)
+      refuse(`${name}: unknown member; ${describeKnown(name, Object.keys(checks))}`)
     }
     parsed[name] = checks[name as keyof typeof checks](member, name)
   }
@@ -194,6 +201,7 @@ export function parseConfig(
   const config = {
     pollSeconds: 3600,
     mirrors: [],
+    reportOutput: true,
     environment: {},
     platform: defaults.platform,
     runDir: stateDir === undefined ? '/run/seaworthy' : `${stateDir}/run`,

@@ -119,6 +119,13 @@ export interface AppEnd {
   readonly output: string
 }
 
+/** The end of what an application wrote to its standard output and error. */
+export interface AppOutput {
+  readonly bytes: Uint8Array
+  /** Whether it wrote something before these bytes. */
+  readonly isCut: boolean
+}
+
 export interface AppSpec {
   product: string
   /** Digest of the release. */
@@ -136,6 +143,8 @@ export interface AppSpec {
 export interface HealthProbe {
   /** One probe; never rejects, at most 10 s. */
   isHealthy(): Promise<boolean>
+  /** What was wrong at the last probe, in a few words, where that is known. */
+  readonly fault?: string | undefined
   close(): void
 }
 
@@ -163,6 +172,8 @@ export interface Processes {
   /** Signals the whole process group; a process that has ended is no error. */
   signal(app: AppProcess, name: 'SIGTERM' | 'SIGKILL' | 'SIGHUP'): Promise<void>
   openProbe(check: HealthCheck, spec: AppSpec): HealthProbe
+  /** The end of what the release wrote since it was first started; never rejects. */
+  readOutput(spec: Pick<AppSpec, 'sha256' | 'dataFolder'>): Promise<AppOutput>
 }
 
 export class ProcessError extends Error {

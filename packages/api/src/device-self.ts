@@ -81,6 +81,8 @@ export const refusalField = z.strictObject({
   at: instant,
   /** The release or role concerned. */
   subject: text(256).optional(),
+  /** Why, in words. */
+  reason: text(256).optional(),
 })
 
 export const updateState = z.enum([
@@ -110,6 +112,17 @@ export const reportedSettings = z.strictObject({
   failed: z.strictObject({ version: configVersionField, code: text(64) }).optional(),
 })
 
+/** Why the last update of a device failed; without the secrets that the device knows. */
+export const failureField = z.strictObject({
+  /** SHA-256 of the release's OCI index. */
+  sha256: sha256Hex,
+  code: text(64),
+  /** The cause in words, such as `EACCES ./bin/app: it cannot be executed`. */
+  reason: text(256).optional(),
+  /** The last lines that the application wrote; absent where the device does not tell them. */
+  output: z.array(text(256)).max(20).optional(),
+})
+
 /** A statement of the device about itself, canonical JSON, signed when it changes something. */
 export const reportField = z.strictObject({
   /** Grows by one with each signed report of this device. */
@@ -132,6 +145,8 @@ export const reportField = z.strictObject({
   refusals: z.array(refusalField).max(32),
   /** Absent where the device never had variables or secrets. */
   configuration: reportedSettings.optional(),
+  /** Only in signed reports, from the failure of an update until a release commits. */
+  failure: failureField.optional(),
   agentVersion: text(64),
   platform: platformField,
   bootId: text(64).optional(),

@@ -104,6 +104,7 @@ export function createSimProcesses(
       const app = findApp(process)
       if (app !== undefined) end(app)
     },
+    readOutput: async () => ({ bytes: new Uint8Array(), isCut: false }),
     openProbe: (_check: HealthCheck, spec) => ({
       isHealthy: async () =>
         table.some(

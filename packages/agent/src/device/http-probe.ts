@@ -1,6 +1,6 @@
 /**
- * Asks a URL whenever a line comes in; any answer from 200 to 399 is healthy. Nothing of the answer
- * is kept.
+ * Asks a URL whenever a line comes in; any answer from 200 to 399 is healthy. Of the answer
+ * only the status is told.
  */
 import type { IncomingMessage } from 'node:http'
 import { get as getPlain } from 'node:http'
@@ -8,7 +8,8 @@ import { get as getTls } from 'node:https'
 
 const timeoutMs = 10_000
 
-function probe(url: string): Promise<boolean> {
+/** `healthy`, or `unhealthy` with a few words. */
+function probe(url: string): Promise<string> {
   return new Promise((resolve) => {
     const isTls = url.startsWith('https:')
     const options = {
@@ -19,15 +20,21 @@ function probe(url: string): Promise<boolean> {
     const onResponse = (response: IncomingMessage) => {
       const { statusCode } = response
       response.destroy()
-      resolve(statusCode !== undefined && statusCode >= 200 && statusCode < 400)
+      const isHealthy = statusCode !== undefined && statusCode >= 200 && statusCode < 400
+      resolve(isHealthy ? 'healthy' : `unhealthy status ${statusCode}`)
     }
     // A local service may have its own certificate: the probe asks whether it is alive, not who it
     // is.
     const request = isTls
       ? getTls(url, { ...options, rejectUnauthorized: false }, onResponse)
       : getPlain(url, options, onResponse)
-    request.on('timeout', () => request.destroy())
-    request.on('error', () => resolve(false))
+    request.on('timeout', () => {
+      resolve('unhealthy no answer')
+      request.destroy()
+    })
+    request.on('error', (error) =>
+      resolve('code' in error ? `unhealthy ${String(error.code)}` : 'unhealthy'),
+    )
   })
 }
 
@@ -37,5 +44,5 @@ export async function serveProbe(
   input: AsyncIterable<unknown>,
   write: (text: string) => void,
 ): Promise<void> {
-  for await (const _line of input) write((await probe(url)) ? 'healthy\n' : 'unhealthy\n')
+  for await (const _line of input) write(`${await probe(url)}\n`)
 }

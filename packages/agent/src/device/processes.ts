@@ -8,8 +8,9 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { access, constants, open, readdir, readFile, stat, truncate } from 'node:fs/promises'
 import type { HealthCheck } from '@seaworthy/oci/bundle/manifest'
+import { cutText } from '@seaworthy/std/printable'
 import type { Sleep } from '@seaworthy/std/time'
-import type { AppEnd, AppProcess, AppSpec, HealthProbe, Processes } from '../ports.ts'
+import type { AppEnd, AppOutput, AppProcess, AppSpec, HealthProbe, Processes } from '../ports.ts'
 import { ProcessError } from '../ports.ts'
 import { layoutOf } from '../state/layout.ts'
 import type { Account } from './accounts.ts'
@@ -38,6 +39,8 @@ const environBytesMax = 256 * 1024
  */
 const logBytesMax = 8 * 1024 * 1024
 const logCheckMs = 60_000
+/** The bytes at the end of it that `readOutput` returns. */
+const outputBytesMax = 64 * 1024
 const logFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW
 
 function markOf(settings: ProcessSettings, product: string, sha256: string): string {
@@ -69,6 +72,8 @@ export function createProcesses(settings: ProcessSettings): Processes {
   const children = new Map<string, ChildProcess>()
   /** How those processes ended that nobody has waited for yet. */
   const ends = new Map<string, AppEnd>()
+  /** Where the output of the release begins that was started last, by its data folder. */
+  const begins = new Map<string, { readonly sha256: string; readonly position: number }>()
   const account =
     settings.account === undefined ? {} : { uid: settings.account.uid, gid: settings.account.gid }
   const ownUid = settings.account?.uid ?? process.getuid?.()
@@ -121,19 +126,23 @@ export function createProcesses(settings: ProcessSettings): Processes {
 
   return {
     async start(spec) {
-      await checkProgram(spec)
       const log = await open(logFileOf(spec.dataFolder), logFlags, 0o640)
+      const known = begins.get(spec.dataFolder)
+      if (known?.sha256 !== spec.sha256) {
+        begins.set(spec.dataFolder, { sha256: spec.sha256, position: (await log.stat()).size })
+      }
       let child: ChildProcess
       try {
+        await checkProgram(spec)
         // A command that is too long throws here already; other failures come as an event.
         try {
           child = launch(spec.command, spec, log.fd)
         } catch (cause) {
-          throw notStarted(cause)
+          throw notStarted(spec, cause)
         }
         await new Promise<void>((resolve, reject) => {
           child.once('spawn', resolve)
-          child.once('error', (cause) => reject(notStarted(cause)))
+          child.once('error', (cause) => reject(notStarted(spec, cause)))
         })
       } finally {
         await log.close()
@@ -201,6 +210,31 @@ export function createProcesses(settings: ProcessSettings): Processes {
       }
     },
     openProbe: (check, spec) => openProbe(check, spec, settings, launch),
+    readOutput({ sha256, dataFolder }) {
+      const begin = begins.get(dataFolder)
+      // A release that an earlier installer started wrote somewhere at the end of it.
+      const position = begin?.sha256 === sha256 ? begin.position : 0
+      return readEnd(logFileOf(dataFolder), position).catch(() => noOutput)
+    },
+  }
+}
+
+const noOutput: AppOutput = { bytes: new Uint8Array(), isCut: false }
+
+/** The end of the file, from no earlier than the position. */
+async function readEnd(path: string, position: number): Promise<AppOutput> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const stats = await file.stat()
+    if (!stats.isFile()) return noOutput
+    // A file that is shorter has been started over since.
+    const begin = stats.size < position ? 0 : position
+    const from = Math.max(begin, stats.size - outputBytesMax)
+    const buffer = new Uint8Array(stats.size - from)
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, from)
+    return { bytes: buffer.subarray(0, bytesRead), isCut: from > 0 }
+  } finally {
+    await file.close()
   }
 }
 
@@ -214,8 +248,17 @@ function howEnded({ exitCode, signalCode }: ChildProcess): string {
   return signalCode === null ? `exit code ${exitCode}` : `signal ${signalCode}`
 }
 
-function notStarted(cause: unknown): ProcessError {
-  return new ProcessError('the application cannot be started', { cause })
+const startFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'it cannot be executed',
+  E2BIG: 'the command is longer than the system takes',
+}
+
+/** The message is a reason for people, such as `EACCES ./bin/app: it cannot be executed`. */
+function notStarted({ command }: AppSpec, cause: unknown): ProcessError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'failed'
+  const words = startFaults[code] ?? 'it cannot be started'
+  return new ProcessError(`${code} ${cutText(command[0]!, 128)}: ${words}`, { cause })
 }
 
 /**
@@ -231,7 +274,7 @@ async function checkProgram(spec: AppSpec): Promise<void> {
       : undefined
   if (file === undefined) return
   await access(file, constants.X_OK).catch((cause: unknown) => {
-    throw notStarted(cause)
+    throw notStarted(spec, cause)
   })
 }
 
@@ -244,37 +287,45 @@ function openProbe(
   switch (check.kind) {
     case 'alive':
       return { isHealthy: async () => true, close() {} }
-    case 'exec':
+    case 'exec': {
+      let fault: string | undefined
       return {
-        isHealthy: () => runToEnd(() => launch(check.command, spec, 'ignore'), settings.sleep),
+        get fault() {
+          return fault
+        },
+        async isHealthy() {
+          fault = await runToEnd(() => launch(check.command, spec, 'ignore'), settings.sleep)
+          return fault === undefined
+        },
         close() {},
       }
+    }
     case 'http':
       return openHttpProbe(check.url, settings)
   }
 }
 
-/** Whether the command exits with 0 within the time of a probe. */
-async function runToEnd(begin: () => ChildProcess, sleep: Sleep): Promise<boolean> {
+/** `undefined` when the command exits with 0 within the time of a probe, or what was wrong. */
+async function runToEnd(begin: () => ChildProcess, sleep: Sleep): Promise<string | undefined> {
   const timer = new AbortController()
   let child: ChildProcess
   try {
     child = begin()
   } catch {
     // A command that is too long for the system is a failed check.
-    return false
+    return 'it cannot be started'
   }
   void sleep(probeTimeoutMs, timer.signal).then(
     () => child.kill('SIGKILL'),
     () => {},
   )
   return new Promise((resolve) => {
-    const finish = (isHealthy: boolean) => {
+    const finish = (fault: string | undefined) => {
       timer.abort(new Error('over'))
-      resolve(isHealthy)
+      resolve(fault)
     }
-    child.once('exit', (code) => finish(code === 0))
-    child.once('error', () => finish(false))
+    child.once('exit', (code) => finish(code === 0 ? undefined : howEnded(child)))
+    child.once('error', () => finish('it cannot be started'))
   })
 }
 
@@ -284,7 +335,8 @@ async function runToEnd(begin: () => ChildProcess, sleep: Sleep): Promise<boolea
  */
 function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
   let child: ReturnType<typeof begin> | undefined
-  let answer: ((isHealthy: boolean) => void) | undefined
+  let answer: ((said: string) => void) | undefined
+  let fault: string | undefined
   const begin = () => {
     const [program, ...args] = settings.probeCommand
     const started = spawn(program!, [...args, url], {
@@ -293,38 +345,42 @@ function openHttpProbe(url: string, settings: ProcessSettings): HealthProbe {
     })
     const lost = () => {
       if (child === started) child = undefined
-      answer?.(false)
+      answer?.('unhealthy')
     }
     started.once('exit', lost)
     started.once('error', lost)
     started.stdin.on('error', () => {})
-    started.stdout.on('data', (bytes: Buffer) =>
-      answer?.(bytes.toString('latin1').trim() === 'healthy'),
-    )
+    started.stdout.on('data', (bytes: Buffer) => answer?.(bytes.toString('latin1').trim()))
     return started
   }
   return {
+    get fault() {
+      return fault
+    },
     async isHealthy() {
       try {
         child ??= begin()
       } catch {
+        fault = 'it cannot be asked'
         return false
       }
       const timer = new AbortController()
       const asked = child
-      const isHealthy = await Promise.race([
-        new Promise<boolean>((resolve) => {
+      const said = await Promise.race([
+        new Promise<string>((resolve) => {
           answer = resolve
           asked.stdin.write('\n')
         }),
         settings.sleep(probeTimeoutMs + 2000, timer.signal).then(
-          () => false,
-          () => false,
+          () => 'unhealthy no answer',
+          () => 'unhealthy',
         ),
       ])
       timer.abort(new Error('over'))
       answer = undefined
-      return isHealthy
+      if (said === 'healthy') return true
+      fault = /^unhealthy ([A-Za-z0-9_ ]{1,40})$/.exec(said)?.[1]
+      return false
     },
     close() {
       child?.kill('SIGKILL')

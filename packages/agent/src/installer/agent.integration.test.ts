@@ -65,10 +65,14 @@ test('V1 updates, switches both links at once and keeps the release before', asy
   assert.notEqual(readlinkSync(`${agent.stateDir}/products/gauge/current`), before)
 })
 
-for (const [behaviour, code] of [
-  ['unhealthy', 'health_failed'],
-  ['crashing', 'crash_loop'],
-  ['turns-bad', 'health_failed'],
+for (const [behaviour, code, reason] of [
+  [
+    'unhealthy',
+    'health_failed',
+    /^GET http:\/\/127\.0\.0\.1:\d+\/health was not healthy once in 2 s: status 500$/,
+  ],
+  ['crashing', 'crash_loop', /^it ended 3 times, the last time with exit code 3$/],
+  ['turns-bad', 'health_failed', /^GET .* failed 3 times in a row after .*: status 500$/],
 ] as const) {
   test(`V1 a release that is ${behaviour} is rolled back with ${code} and not tried again`, async () => {
     const bad = await origin.release(
@@ -82,6 +86,11 @@ for (const [behaviour, code] of [
       'rolled back',
       () => lastSigned()?.update.state === 'rolled_back' && lastSigned()?.update.code === code,
     )
+    const failure = lastSigned()?.failure
+    assert.deepEqual([failure?.sha256, failure?.code], [bad.sha256, code])
+    assert.match(failure?.reason ?? '', reason)
+    const lines = Array.from({ length: 3 }, () => 'lost its valve')
+    assert.deepEqual(failure?.output, behaviour === 'crashing' ? lines : undefined)
     await version('2.0.0')
     assert.equal(lastSigned()?.running?.version, '2.0.0')
     assert.equal(lastSigned()?.committedCounter, 2)
@@ -92,6 +101,29 @@ for (const [behaviour, code] of [
     assert.ok(!origin.requests.slice(asked).some((request) => request.includes(bad.sha256)))
   })
 }
+
+test('V1 a release whose program cannot be executed says so in its report, and a report without a signature does not repeat it', async () => {
+  const path = writeTestApp(`${folder.path}/stuck`, 'stuck', 'healthy', {
+    extra: {
+      'seaworthy.json': JSON.stringify({ start: ['./plain'] }),
+      plain: 'no program',
+    },
+  })
+  const { sha256 } = await origin.release('stuck', path)
+  await agent.updateNow()
+  await waitUntil('rolled back', () => lastSigned()?.failure?.sha256 === sha256)
+  assert.deepEqual(lastSigned()?.failure, {
+    sha256,
+    code: 'start_failed',
+    reason: 'EACCES ./plain: it cannot be executed',
+  })
+  const idle = () => origin.reports.findLast(({ isSigned }) => !isSigned)?.report
+  await waitUntil('an idle report', async () => {
+    await agent.updateNow()
+    return idle()?.update.sha256 === sha256
+  })
+  assert.equal(idle()?.failure, undefined)
+})
 
 test('T7 fault: folders, links and huge files in the place of state that is there twice take nothing down', async () => {
   await agent.stop()

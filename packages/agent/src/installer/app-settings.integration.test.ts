@@ -35,12 +35,16 @@ let sha256: string
 /** The application is unwell while any of its values has the word `bad`. */
 const isWell = () => !Object.values(readFiles()).some((value) => value.includes('bad'))
 
+/** What applications have written. */
+let output = ''
+
 /** Digests of releases that never get well. */
 const unwell = new Set<string>()
 
 const start = async (options: InlineOptions = {}) => {
   agent = await startInlineAgent(`${folder.path}/${count}/state`, origin, {
     isHealthy: (release) => isWell() && !unwell.has(release),
+    readOutput: () => output,
     ...options,
   })
 }
@@ -236,6 +240,21 @@ const polledTwice = async () => {
   }
 }
 const lastSigned = () => origin.reports.findLast(({ isSigned }) => isSigned)!.report
+
+test('V8 attack: a release that fails and writes the secrets that it was given brings none of them into its report', async () => {
+  give(5, await secret('TOKEN', 'hunter-of-the-sea', 5), variable('COLOUR', 'red', 4))
+  await confirmed(5)
+  const app = writeTestApp(`${folder.path}/${count}/leak`, 'leaking', 'healthy', {
+    windowSeconds: 0.2,
+  })
+  output = 'COLOUR=red\nTOKEN=hunter-of-the-sea\n'
+  const leaking = await origin.release('2.0.0', app, { counter: 2 })
+  unwell.add(leaking.sha256)
+  agent.installer.pollNow()
+  await waitUntil('it is reported', () => lastSigned().failure?.sha256 === leaking.sha256)
+  assert.deepEqual(lastSigned().failure?.output, ['COLOUR=red', 'TOKEN=[secret]'])
+  assert.ok(!JSON.stringify([origin.reports, agent.status()]).includes('hunter-of'))
+})
 
 test('V8 values with which the application does not get well are put back, reported, and tried again only when they or the release change', async () => {
   const first = await secret('TOKEN', 'the good one', 5)

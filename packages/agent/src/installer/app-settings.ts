@@ -18,10 +18,17 @@ import { ensureReceivingKey } from '../state/receiving-key.ts'
 import type { AppSettingsFacts } from './app-settings-plan.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndTell } from './context.ts'
+import type { UntoldSecrets } from './output.ts'
+import { secretOf } from './output.ts'
 
 type Received = FetcherReplies['configuration']
 
 export interface AppSettings {
+  /**
+   * The secrets that this process has opened. `undefined`: the application may have others, which
+   * could not be opened.
+   */
+  readonly secrets: UntoldSecrets
   /** Opens what was confirmed before; it is written with the defaults of the release. */
   restore(): Promise<void>
   /**
@@ -50,6 +57,9 @@ export interface AppSettings {
  */
 const namesMax = 2048
 
+/** This many secrets are kept out of reports, the newest; a device has at most 100 at a time. */
+const secretsMax = 300
+
 /**
  * How far ahead of the time that is known here a version may be: a device without a clock knows a
  * signed time that is a day old, and the server's clock may be off by another. Whoever drives a
@@ -68,6 +78,8 @@ export function createAppSettings(context: InstallerContext): AppSettings {
   let defaults: ReadonlyMap<string, string> = new Map()
   let isWritten = false
   let given: AppSettingsFacts['given']
+  const secrets = new Set<string>()
+  let areSecretsKnown = true
 
   const versionMax = () => {
     const { timeFloor } = context.trust.client.status()
@@ -116,9 +128,19 @@ export function createAppSettings(context: InstallerContext): AppSettings {
       const key = await ensureReceivingKey(disk, layout)
       const scope = entry.isOfFleet ? { fleet: received.fleet } : ('device' as const)
       const binding = { scope, name, version, deviceKeyId: context.signer.keyId }
-      opened.set(name, await envelope.open(key, binding, content))
+      const secret = await envelope.open(key, binding, content)
+      opened.set(name, secret)
+      remember(secret)
     }
     return opened
+  }
+
+  const remember = (secret: Uint8Array) => {
+    const value = secretOf(secret)
+    secrets.delete(value)
+    secrets.add(value)
+    const [oldest] = secrets
+    if (secrets.size > secretsMax && oldest !== undefined) secrets.delete(oldest)
   }
 
   const isSame = (opened: ReadonlyMap<string, Uint8Array>) =>
@@ -169,6 +191,7 @@ export function createAppSettings(context: InstallerContext): AppSettings {
       await write(confirmed?.opened ?? new Map())
     } catch (error) {
       if (!(error instanceof TrustError)) throw error
+      areSecretsKnown = false
       log.error('configuration-unreadable', { code: error.code })
     }
     given = 'confirmed'
@@ -177,6 +200,9 @@ export function createAppSettings(context: InstallerContext): AppSettings {
   return {
     get given() {
       return given
+    },
+    get secrets() {
+      return areSecretsKnown ? secrets : undefined
     },
     async restore() {
       const { file, trial } = store.state.configuration
@@ -187,8 +213,11 @@ export function createAppSettings(context: InstallerContext): AppSettings {
           const { deviceId, received } = confirmed
           taken = { deviceId, version: received.version }
         }
+        // What is on trial may be what an application wrote that was left running.
+        if (trial !== null) await openFile(otherFile(file))
       } catch (error) {
         if (!(error instanceof TrustError)) throw error
+        areSecretsKnown = false
         log.error('configuration-unreadable', { code: error.code })
       }
       // An application that was left running may have read what is on trial.

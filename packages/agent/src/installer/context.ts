@@ -134,6 +134,8 @@ export async function changeAndTell(
   publishStatus(context)
 }
 
+export type FoundRefusal = Omit<RefusalRecord, 'at'>
+
 /**
  * Notes why something was refused; a refusal that was there in the last cycle already is not
  * reported again. The end of a refusal is signed too: the server drops none without the device's
@@ -141,12 +143,12 @@ export async function changeAndTell(
  */
 export async function recordRefusals(
   context: InstallerContext,
-  found: readonly { code: string; subject?: string }[],
+  found: readonly FoundRefusal[],
   metadata: Readonly<Record<string, number>> | undefined,
 ): Promise<void> {
   const now = context.ports.clock.now()
   const { state } = context.store
-  const key = ({ code, subject }: { code: string; subject?: string }) => `${code} ${subject ?? ''}`
+  const key = ({ code, subject }: FoundRefusal) => `${code} ${subject ?? ''}`
   const known = new Map(state.refusals.map((record) => [key(record), record]))
   const refusals = found
     .slice(0, refusalsMax)
@@ -202,6 +204,7 @@ export function describeStatus(context: InstallerContext): Readonly<Record<strin
     floor: state.floor,
     update: context.activity,
     outcome: state.outcome,
+    failure: state.failure,
     configuration: state.configuration,
     application: kept === undefined ? null : kept,
     refusals: state.refusals,

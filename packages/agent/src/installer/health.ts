@@ -5,6 +5,7 @@
  * been healthy for at least half a window without interruption. Three failed probes in a row after
  * it was healthy, three exits, or a window without one success end the trial.
  */
+import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import type { TrialFailure } from '../refusals.ts'
 import type { Verdict } from './planner.ts'
 
@@ -62,6 +63,28 @@ function judge(trial: Trial, nowMs: number): Verdict {
   return nowMs - trial.healthySinceMs >= trial.windowMs / 2
     ? { state: 'healthy' }
     : { state: 'pending' }
+}
+
+/** The reason of a failed verdict for people; it names the cause that was seen last. */
+export function explainFailure(
+  { exits, healthySinceMs, failuresInARow }: Trial,
+  { health, windowSeconds }: Pick<BundleManifest, 'health' | 'windowSeconds'>,
+  { fault, lastExit }: { fault: string | undefined; lastExit: string | undefined },
+): string {
+  const ended = `it ended ${exits === 1 ? 'once' : `${exits} times`}, the last time with ${lastExit ?? 'an unknown exit'}`
+  if (exits >= exitsMax) return ended
+  const check =
+    health.kind === 'http'
+      ? `GET ${health.url}`
+      : health.kind === 'exec'
+        ? health.command.join(' ')
+        : 'the application'
+  const why = fault === undefined ? '' : `: ${fault}`
+  if (healthySinceMs !== undefined) {
+    return `${check} failed ${failuresInARow} times in a row after it had been healthy${why}`
+  }
+  const never = `${check} was not healthy once in ${windowSeconds} s`
+  return exits > 0 ? `${never}: ${ended}` : `${never}${why}`
 }
 
 /**

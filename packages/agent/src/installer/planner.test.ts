@@ -122,13 +122,23 @@ const table: [string, DeviceState, Facts, InstallStep][] = [
     'trial: cut short too often',
     state({ ...onTrial, update: trial(3) }),
     facts(atTwo),
-    { do: 'begin-undo', release: two, code: 'interrupted' },
+    {
+      do: 'begin-undo',
+      release: two,
+      code: 'interrupted',
+      reason: 'started 3 times without a verdict',
+    },
   ],
   [
     'trial: the release vanished',
     onTrial,
     facts({ current: one.sha256, stored: sha(one) }),
-    { do: 'begin-undo', release: two, code: 'release_missing' },
+    {
+      do: 'begin-undo',
+      release: two,
+      code: 'release_missing',
+      reason: 'its files are no longer on the disk',
+    },
   ],
   [
     'trial: the first release of all has no previous',

@@ -24,7 +24,7 @@ export interface Facts {
 export type Verdict =
   | { state: 'pending' }
   | { state: 'healthy' }
-  | { state: 'failed'; code: string }
+  | { state: 'failed'; code: string; reason?: string | undefined }
 
 export type InstallStep =
   /** Do nothing: everything is as it should be. */
@@ -37,7 +37,7 @@ export type InstallStep =
   | { do: 'watch'; release: StoredRelease }
   | { do: 'commit'; release: StoredRelease }
   /** Give up the trial: from here on the committed release is put back. */
-  | { do: 'begin-undo'; release: StoredRelease; code: string }
+  | { do: 'begin-undo'; release: StoredRelease; code: string; reason?: string | undefined }
   | { do: 'finish-undo'; release: StoredRelease; code: string }
   /** Remove a stored release to which nothing may go back. */
   | { do: 'remove'; sha256: string }
@@ -91,14 +91,17 @@ function planTrial(
   starts: number,
 ): InstallStep {
   if (!facts.stored.includes(release.sha256)) {
-    return { do: 'begin-undo', release, code: 'release_missing' }
+    const reason = 'its files are no longer on the disk'
+    return { do: 'begin-undo', release, code: 'release_missing', reason }
   }
   if (facts.verdict.state === 'failed') {
-    return { do: 'begin-undo', release, code: facts.verdict.code }
+    const { code, reason } = facts.verdict
+    return { do: 'begin-undo', release, code, ...(reason === undefined ? {} : { reason }) }
   }
   const isRunning = facts.running.includes(release.sha256)
   if (!isRunning && starts >= trialStartsMax) {
-    return { do: 'begin-undo', release, code: 'interrupted' }
+    const reason = `started ${starts} times without a verdict`
+    return { do: 'begin-undo', release, code: 'interrupted', reason }
   }
   const placing = planPlacing(facts, release, state.committed, true)
   if (placing !== undefined) return placing
@@ -146,6 +149,7 @@ export function commitRelease(state: DeviceState, release: StoredRelease): Devic
     committedCounter: Math.max(state.committedCounter, release.counter),
     floor,
     update: null,
+    failure: null,
     outcome: { state: 'committed', targetPath: release.targetPath, sha256: release.sha256 },
   }
 }

@@ -8,8 +8,9 @@ import type { FetcherReplies } from '../handover/messages.ts'
 import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
 import { createChoice } from './choice.ts'
 import type { AppSettings } from './app-settings.ts'
-import type { InstallerContext } from './context.ts'
+import type { FoundRefusal, InstallerContext } from './context.ts'
 import { publishStatus, recordRefusals } from './context.ts'
+import { listOwnSecrets, readReason } from './output.ts'
 import { createReporter } from './reporter.ts'
 import { createUpdateStarter } from './start-update.ts'
 import { isContentRefusal } from './verified.ts'
@@ -34,6 +35,10 @@ export function createPoller(
   const { ports, settings, store, trust } = context
   const { config } = settings
   const { checkIn } = createReporter(context)
+  const refusalOf = ({ code, message }: TrustError): FoundRefusal => {
+    const reason = readReason(message, new Set(listOwnSecrets(config)))
+    return { code, ...(reason === undefined ? {} : { reason }) }
+  }
   const choice = createChoice(context)
 
   const metadataVersions = (): Record<string, number> | undefined => {
@@ -75,7 +80,7 @@ export function createPoller(
     report,
     async poll() {
       let unreachable: Error | undefined
-      const found: { code: string; subject?: string }[] = []
+      const found: FoundRefusal[] = []
       let reply: FetcherReplies['check-in'] | undefined
       if (config.server !== undefined) {
         try {
@@ -83,7 +88,7 @@ export function createPoller(
         } catch (error) {
           if (!isExpected(error)) throw error
           unreachable = error
-          if (error instanceof TrustError) found.push({ code: error.code })
+          if (error instanceof TrustError) found.push(refusalOf(error))
         }
       }
       if (reply !== undefined) {
@@ -91,7 +96,7 @@ export function createPoller(
           await appSettings.follow(reply.configVersion)
         } catch (error) {
           if (!isExpected(error)) throw error
-          if (error instanceof TrustError) found.push({ code: error.code })
+          if (error instanceof TrustError) found.push(refusalOf(error))
           ports.log.warn('configuration-refused', { code: expectedCode(error) })
         }
       }
@@ -100,14 +105,14 @@ export function createPoller(
         context.setLastError(undefined)
       } catch (error) {
         if (!isExpected(error)) throw error
-        const code = error instanceof TrustError ? error.code : undefined
-        if (code !== undefined) {
+        const refusal = error instanceof TrustError ? refusalOf(error) : undefined
+        if (refusal !== undefined) {
           found.push({
-            code,
+            ...refusal,
             ...(reply?.assignment ? { subject: reply.assignment.targetPath } : {}),
           })
         }
-        context.setLastError(code ?? expectedCode(error))
+        context.setLastError(refusal?.code ?? expectedCode(error))
         ports.log.warn('poll-failed', { error })
       }
       await recordRefusals(context, found, metadataVersions())

@@ -6,7 +6,7 @@ import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import { TrustError, unreachable } from '@seaworthy/std/refusal'
 import { ProcessError } from '../ports.ts'
 import { isLocalFailure, LocalFault } from '../refusals.ts'
-import type { StoredRelease } from '../state/device-state.ts'
+import type { DeviceState, StoredRelease, UpdateFailure } from '../state/device-state.ts'
 import { rememberFailure } from '../state/failed-releases.ts'
 import { createApplication } from './application.ts'
 import type { AppSettings } from './app-settings.ts'
@@ -14,6 +14,8 @@ import type { AppSettingsStep } from './app-settings-plan.ts'
 import { isUrgent, planAppSettings } from './app-settings-plan.ts'
 import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
+import type { UntoldSecrets } from './output.ts'
+import { listOwnSecrets, readOutputLines, readReason } from './output.ts'
 import type { Facts, InstallStep, Verdict } from './planner.ts'
 import { commitRelease, planStep } from './planner.ts'
 import { pointSlots, readSlots, removeRelease } from './stored-releases.ts'
@@ -56,8 +58,32 @@ export function createReconciler(
     }
   }
 
-  const fail = (release: StoredRelease, code: string) => {
-    verdict = { sha256: release.sha256, verdict: { state: 'failed', code } }
+  const fail = (release: StoredRelease, failure: Failure) => {
+    verdict = { sha256: release.sha256, verdict: { state: 'failed', ...failure } }
+  }
+
+  const secrets = (): UntoldSecrets => {
+    const opened = appSettings.secrets
+    return opened && new Set([...opened, ...listOwnSecrets(settings.config)])
+  }
+
+  /** What a failed trial leaves for people: why it failed, and what the application wrote last. */
+  const describeTrial = async (release: StoredRelease, reason: string | undefined) => {
+    const known = secrets()
+    const why = reason === undefined ? undefined : readReason(reason, known)
+    const lines = settings.config.reportOutput
+      ? readOutputLines(
+          await ports.processes.readOutput({
+            sha256: release.sha256,
+            dataFolder: layout.appData,
+          }),
+          known,
+        )
+      : []
+    return {
+      ...(why === undefined ? {} : { reason: why }),
+      ...(lines.length === 0 ? {} : { output: lines }),
+    }
   }
 
   const useDefaultsOf = async (sha256: string | undefined) => {
@@ -70,9 +96,9 @@ export function createReconciler(
     try {
       await useDefaultsOf(runner.kept?.sha256)
     } catch (error) {
-      const code = startFailure(error)
-      if (code === undefined) throw error
-      ports.log.error('configuration-not-written', { code })
+      const failure = startFailure(error)
+      if (failure === undefined) throw error
+      ports.log.error('configuration-not-written', { code: failure.code })
     }
   }
 
@@ -88,13 +114,14 @@ export function createReconciler(
       await useDefaultsOf(release.sha256)
       await application.start(release.sha256)
     } catch (error) {
-      const code = startFailure(error)
-      if (code === undefined) throw error
+      const failure = startFailure(error)
+      if (failure === undefined) throw error
       ports.log.error('application-not-started', { sha256: release.sha256, error })
-      if (isTrial) fail(release, code)
-      else if (appSettings.given === 'trial') appSettingsVerdict = { state: 'failed', code }
-      else {
-        context.setLastError(code)
+      if (isTrial) fail(release, failure)
+      else if (appSettings.given === 'trial') {
+        appSettingsVerdict = { state: 'failed', ...failure }
+      } else {
+        context.setLastError(failure.code)
         await ports.sleep(5000, signal)
       }
     }
@@ -106,9 +133,9 @@ export function createReconciler(
     try {
       manifest = await application.manifestOf(release.sha256)
     } catch (error) {
-      const code = startFailure(error)
-      if (code === undefined) throw error
-      return fail(release, code)
+      const failure = startFailure(error)
+      if (failure === undefined) throw error
+      return fail(release, failure)
     }
     context.setActivity({
       state: 'watching',
@@ -152,12 +179,7 @@ export function createReconciler(
         return context.wakePoller()
       }
       case 'begin-undo':
-        ports.log.warn('rolling-back', { targetPath: step.release.targetPath, code: step.code })
-        return store.change((state) =>
-          state.update === null
-            ? state
-            : { ...state, update: { ...state.update, phase: 'undo', code: step.code } },
-        )
+        return beginUndo(step.release, step)
       case 'finish-undo':
         return finishUndo(step.release, step.code)
       case 'report-missing':
@@ -239,12 +261,24 @@ export function createReconciler(
     }
   }
 
+  const beginUndo = async (release: StoredRelease, { code, reason }: Failure) => {
+    const why = await describeTrial(release, reason)
+    const { targetPath } = release
+    ports.log.warn('rolling-back', { targetPath, code, reason: why.reason })
+    await store.change((state) =>
+      state.update === null
+        ? state
+        : { ...state, update: { ...state.update, phase: 'undo', code, ...why } },
+    )
+  }
+
   const finishUndo = async ({ targetPath, sha256, counter }: StoredRelease, code: string) => {
     const outcome = { state: 'rolled_back', targetPath, sha256, code } as const
     await changeAndReport(context, outcome, (state) => ({
       ...state,
       update: null,
       outcome,
+      failure: failureOfUpdate(sha256, code, state.update),
       failed: rememberFailure(state, { sha256, counter, code }),
     }))
     verdict = undefined
@@ -254,10 +288,12 @@ export function createReconciler(
 
   /** Counter and floor stay: what is fetched again must not be older. */
   const reportMissing = async ({ targetPath, sha256 }: StoredRelease) => {
-    const outcome = { state: 'failed', targetPath, sha256, code: 'release_missing' } as const
+    const code = 'release_missing'
+    const outcome = { state: 'failed', targetPath, sha256, code } as const
     await changeAndReport(context, outcome, (state) => ({
       ...state,
       outcome,
+      failure: { sha256, code, reason: 'its files are no longer on the disk' },
       committed: null,
       fallback: null,
     }))
@@ -292,15 +328,36 @@ export function createReconciler(
   }
 }
 
-/** Throws a bug again. */
-function failureOf(error: unknown): Verdict {
-  const code = error instanceof TrustError ? error.code : startFailure(error)
-  if (code === undefined) throw error
-  return { state: 'failed', code }
+function failureOfUpdate(
+  sha256: string,
+  code: string,
+  update: DeviceState['update'],
+): UpdateFailure {
+  const { reason, output } = update ?? {}
+  return {
+    sha256,
+    code,
+    ...(reason === undefined ? {} : { reason }),
+    ...(output === undefined ? {} : { output: [...output] }),
+  }
 }
 
-/** The code of the failure; `undefined` for a bug. */
-function startFailure(error: unknown): string | undefined {
-  if (error instanceof ProcessError) return 'start_failed'
-  return error instanceof LocalFault || isContentRefusal(error) ? error.code : undefined
+interface Failure {
+  readonly code: string
+  /** The reason in words, which may hold what reports must not. */
+  readonly reason?: string | undefined
+}
+
+/** Throws a bug again. */
+function failureOf(error: unknown): Verdict {
+  const failure = error instanceof TrustError ? { code: error.code } : startFailure(error)
+  if (failure === undefined) throw error
+  return { state: 'failed', ...failure }
+}
+
+/** Why the application was not started; `undefined` for a bug. */
+function startFailure(error: unknown): Failure | undefined {
+  if (error instanceof ProcessError) return { code: 'start_failed', reason: error.message }
+  if (!(error instanceof LocalFault || isContentRefusal(error))) return undefined
+  return { code: error.code, reason: error.message }
 }

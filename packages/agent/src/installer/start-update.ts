@@ -14,6 +14,8 @@ import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
 import { commitRelease } from './planner.ts'
 import { stageRelease } from './stage.ts'
+import { listOwnSecrets, readReason } from './output.ts'
+import type { RefusedContent } from './verified.ts'
 import { isContentRefusal } from './verified.ts'
 
 /**
@@ -33,6 +35,9 @@ export interface UpdateStarter {
    */
   waitForNothing(): void
 }
+
+/** What ended an attempt before the release was stored. */
+type ContentFault = Pick<RefusedContent | LocalFault, 'code' | 'message'>
 
 /** How long a permission to restart holds. */
 const permissionLifetimeMs = 60_000
@@ -141,8 +146,8 @@ export function createUpdateStarter(
       context.setActivity({ state: 'idle' })
       // Sources, network and fetcher may do better next time; a genuine release that this device
       // cannot use will not.
-      if (isContentRefusal(error)) await giveUp(release, error.code)
-      else if (error instanceof LocalFault) await tellFailure(release, error.code)
+      if (isContentRefusal(error)) await giveUp(release, error)
+      else if (error instanceof LocalFault) await tellFailure(release, error)
       throw error
     } finally {
       staged.abort(new Error('staged'))
@@ -163,20 +168,26 @@ export function createUpdateStarter(
     }
   }
 
-  const giveUp = async (release: StoredRelease, code: string) => {
+  const giveUp = async (release: StoredRelease, failure: ContentFault) => {
     const { sha256, counter } = release
-    await tellFailure(release, code, (state) => rememberFailure(state, { sha256, counter, code }))
+    const { code } = failure
+    await tellFailure(release, failure, (state) =>
+      rememberFailure(state, { sha256, counter, code }),
+    )
   }
 
   const tellFailure = async (
     { targetPath, sha256 }: StoredRelease,
-    code: string,
+    { code, message }: ContentFault,
     failedOf = (state: DeviceState) => state.failed,
   ) => {
     const outcome = { state: 'failed', targetPath, sha256, code } as const
+    // No variable or secret is known to content, and the configuration's own are left out.
+    const reason = readReason(message, new Set(listOwnSecrets(config)))
     await changeAndReport(context, outcome, (state) => ({
       ...state,
       outcome,
+      failure: { sha256, code, ...(reason === undefined ? {} : { reason }) },
       failed: failedOf(state),
     }))
   }

@@ -4,7 +4,7 @@ import type { AppSpec } from '../ports.ts'
 import type { InstallerContext } from './context.ts'
 import type { Verdict } from './planner.ts'
 import type { Observation } from './health.ts'
-import { observe, probeIntervalMs, startTrial } from './health.ts'
+import { explainFailure, observe, probeIntervalMs, startTrial } from './health.ts'
 
 /** Probes until there is a verdict. */
 export async function watchTrial(
@@ -23,6 +23,10 @@ export async function watchTrial(
       const seen = await look()
       const result = observe(trial, ports.clock.monotonicMs(), seen)
       trial = result.trial
+      if (result.verdict.state === 'failed') {
+        const seenLast = { fault: probe.fault, lastExit: runner.kept?.lastExit }
+        return { ...result.verdict, reason: explainFailure(trial, manifest, seenLast) }
+      }
       if (result.verdict.state !== 'pending') return result.verdict
       if (seen.kind !== 'exit') await pause(probeIntervalMs(trial))
     }

@@ -34,7 +34,13 @@ export interface UnfinishedUpdate {
   /** How often the application was started for this trial. */
   starts: number
   code?: string
+  /** Why, in words, and what the application wrote last. */
+  reason?: string
+  output?: readonly string[]
 }
+
+/** Why the last update failed; it goes into each signed report until a release commits. */
+export type UpdateFailure = NonNullable<DeviceReport['failure']>
 
 /** The files that hold variables and secrets in turn: what is confirmed, and what is tried. */
 export type AppSettingsFile = 'configuration.json' | 'configuration-2.json'
@@ -75,6 +81,7 @@ export interface RefusalRecord {
   code: string
   at: string
   subject?: string
+  reason?: string
 }
 
 export interface SignedReport {
@@ -121,6 +128,7 @@ export interface DeviceState {
     sha256: string
     code?: string
   } | null
+  failure: UpdateFailure | null
   failed: FailedRelease[]
   /** Refusals of the last cycle. */
   refusals: RefusalRecord[]
@@ -150,6 +158,7 @@ export const emptyState: DeviceState = {
   staged: null,
   update: null,
   outcome: null,
+  failure: null,
   failed: [],
   refusals: [],
   metadata: {},

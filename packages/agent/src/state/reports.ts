@@ -99,7 +99,11 @@ export async function withSignedReport(
   now: Date,
 ): Promise<DeviceState> {
   const sequence = state.sequence + 1
-  const report = buildReport(state, facts, now, sequence)
+  const report = {
+    ...buildReport(state, facts, now, sequence),
+    // Reports without a signature leave it out: the server keeps what was signed last.
+    ...(state.failure === null ? {} : { failure: state.failure }),
+  }
   const signed: SignedReport = { sequence, report, signature: await signReport(signer, report) }
   const kept = state.outbox.length < outboxMax ? state.outbox : state.outbox.slice(0, outboxMax - 1)
   return { ...state, sequence, outbox: [...kept, signed] }

@@ -29,11 +29,23 @@ const isRelease: Form = (value) =>
   isCounter(value['counter']) &&
   isCounter(value['floor'])
 
+const isReason: Form = (value) => value === undefined || isText(value)
+const isOutput: Form = (value) => value === undefined || isListOf(isText)(value)
+
 const isUpdate: Form = (value) =>
   isObject(value) &&
   (value['phase'] === 'trial' || value['phase'] === 'undo') &&
   isRelease(value['release']) &&
-  isCounter(value['starts'])
+  isCounter(value['starts']) &&
+  isReason(value['reason']) &&
+  isOutput(value['output'])
+
+const isFailure: Form = (value) =>
+  isObject(value) &&
+  isDigest(value['sha256']) &&
+  isText(value['code']) &&
+  isReason(value['reason']) &&
+  isOutput(value['output'])
 
 const isAppSettingsFile: Form = (value) =>
   value === 'configuration.json' || value === 'configuration-2.json'
@@ -76,6 +88,7 @@ const forms = {
   channelFloors: isCounters,
   staged: isNullOr(isRelease),
   update: isNullOr(isUpdate),
+  failure: isNullOr(isFailure),
   outcome: isNullOr((value) => isObject(value) && isText(value['targetPath'])),
   failed: isListOf(
     (item) =>

@@ -56,6 +56,8 @@ export interface InlineOptions {
   /** Wraps the fetcher: what a hijacked one would answer. */
   hijack?: (fetcher: FetcherPort, layout: Layout) => FetcherPort
   isHealthy?: (sha256: string) => boolean
+  /** What the application has written. */
+  readOutput?: () => string
   /** Wraps what writes the files that the application reads. */
   appFiles?: (real: AppFiles) => AppFiles
 }
@@ -75,6 +77,7 @@ export async function startInlineAgent(
     channel: origin.channel,
     pollSeconds: 3600,
     mirrors: [],
+    reportOutput: true,
     stateDir: folder,
     runDir: `${folder}/run`,
     environment: { PORT: '1' },
@@ -132,7 +135,10 @@ export async function startInlineAgent(
       appFiles: (options.appFiles ?? ((real) => real))(
         createAppFiles(layout.appConfig, undefined, silentLog),
       ),
-      processes: namedProcesses(running, told, options.isHealthy ?? (() => true)),
+      processes: namedProcesses(running, told, {
+        isHealthy: options.isHealthy ?? (() => true),
+        readOutput: options.readOutput ?? (() => ''),
+      }),
     },
     {
       config,
@@ -167,7 +173,7 @@ export async function startInlineAgent(
 function namedProcesses(
   running: Set<string>,
   told: string[],
-  isHealthy: (sha256: string) => boolean,
+  { isHealthy, readOutput }: { isHealthy: (sha256: string) => boolean; readOutput: () => string },
 ): Processes {
   const endings = new Map<string, () => void>()
   let count = 0
@@ -192,6 +198,7 @@ function namedProcesses(
       running.delete(app.sha256)
       endings.get(app.id)?.()
     },
+    readOutput: async () => ({ bytes: Buffer.from(readOutput()), isCut: false }),
     openProbe: (_check, spec) => ({ isHealthy: async () => isHealthy(spec.sha256), close() {} }),
   }
 }

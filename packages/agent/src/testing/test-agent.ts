@@ -55,7 +55,7 @@ export function writeTestApp(
   writeFileSync(
     `${folder}/app.mjs`,
     behaviour === 'crashing'
-      ? 'process.exit(3)\n'
+      ? 'console.error("lost its valve")\nprocess.exit(3)\n'
       : `import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 let seen = 0

@@ -43,6 +43,7 @@ export interface ReceivedReport {
     update: { state: string; targetPath?: string; sha256?: string; code?: string }
     refusals: { code: string; subject?: string }[]
     configuration?: DeviceReport['configuration']
+    failure?: DeviceReport['failure']
   }
   isSigned: boolean
 }

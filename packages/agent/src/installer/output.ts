@@ -1,0 +1,159 @@
+/**
+ * The last lines that an application wrote, without the secrets that this device knows: they go
+ * into a report, which people and the server read.
+ */
+import { base64Decode, base64Encode } from '@seaworthy/std/bytes'
+import { cutText, writeOut } from '@seaworthy/std/printable'
+import type { AppOutput } from '../ports.ts'
+
+const linesMax = 20
+const lineLengthMax = 256
+const lengthMax = 2048
+/** A shorter text occurs everywhere: taking it out would say which one it is. */
+const secretLengthMin = 4
+const reasonLengthMax = 256
+const hidden = '[secret]'
+
+/**
+ * Values that reports must not hold. `undefined`: this process does not know all of them, and
+ * nothing of the application goes into a report.
+ */
+export type UntoldSecrets = ReadonlySet<string> | undefined
+
+/** Values are kept as Base64 of their bytes. */
+export function secretOf(bytes: Uint8Array): string {
+  return base64Encode(bytes)
+}
+
+/** The last lines; none where something in them might be a secret that cannot be recognised. */
+export function readOutputLines({ bytes, isCut }: AppOutput, secrets: UntoldSecrets): string[] {
+  const forms = secrets && listForms(secrets)
+  if (forms === undefined) return []
+  const text = Buffer.from(bytes).toString('latin1')
+  const { scrubbed, headLength } = scrub(text, forms)
+  // A secret may begin before what was read: its rest is not recognised.
+  const shown = isCut ? scrubbed.slice(headLength) : scrubbed
+  const lines = Buffer.from(shown, 'latin1')
+    .toString('utf8')
+    .split(/\r\n|\n|\r/)
+    .map((line) => cutText(clean(line), lineLengthMax))
+    .filter((line) => line !== '')
+  const last = lines.slice(-linesMax)
+  for (let length = sumOf(last); length > lengthMax;) length -= last.shift()!.length
+  return last
+}
+
+/** One line that says why something failed; `undefined` where it might tell a secret. */
+export function readReason(text: string, secrets: UntoldSecrets): string | undefined {
+  const forms = secrets && listForms(secrets)
+  if (forms === undefined) return undefined
+  const { scrubbed } = scrub(Buffer.from(text).toString('latin1'), forms)
+  const line = clean(Buffer.from(scrubbed, 'latin1').toString('utf8'))
+  return line === '' ? undefined : cutText(line, reasonLengthMax)
+}
+
+function sumOf(lines: readonly string[]): number {
+  return lines.reduce((sum, { length }) => sum + length, 0)
+}
+
+// oxlint-disable-next-line no-control-regex -- escape sequences of terminals begin with a control
+const escapes = /\u001b(?:\[[0-9;?]*[A-Za-z]|\][^\u0007\u001b]*\u0007?)/g
+
+/** The line without colours, and without characters that nobody sees. */
+function clean(line: string): string {
+  const plain = line.replaceAll(escapes, '').replaceAll('\t', ' ')
+  return writeOut(plain, () => '').trimEnd()
+}
+
+/**
+ * The forms in which programs write a value, each as Latin-1 text of its bytes: as it is, line by
+ * line, in JSON, in a URL, in hexadecimal and in Base64. `undefined` when one is too short.
+ */
+function listForms(secrets: ReadonlySet<string>): readonly string[] | undefined {
+  const forms = new Set<string>()
+  for (const secret of secrets) {
+    const whole = Buffer.from(base64Decode(secret)).toString('latin1')
+    const value = whole.trim()
+    if (value === '') continue
+    if (value.length < secretLengthMin) return undefined
+    const lines = value.split(/\r?\n/).map((line) => line.trim())
+    // Lines such as BEGIN and END of a key are no secret, and do no harm.
+    for (const text of [whole, value, ...lines]) {
+      if (text.length >= 2 * secretLengthMin || text === whole || text === value) {
+        for (const form of formsOf(text)) forms.add(form)
+      }
+    }
+  }
+  return [...forms].toSorted((a, b) => b.length - a.length)
+}
+
+function formsOf(text: string): string[] {
+  const bytes = Buffer.from(text, 'latin1')
+  const characters = bytes.toString('utf8')
+  const latin1 = (form: string) => Buffer.from(form).toString('latin1')
+  const hex = bytes.toString('hex')
+  return [
+    text,
+    latin1(JSON.stringify(characters).slice(1, -1)),
+    encodeURIComponent(characters),
+    hex,
+    hex.toUpperCase(),
+    bytes.toString('base64').replace(/=+$/, ''),
+    bytes.toString('base64url'),
+  ].filter((form) => form.length >= secretLengthMin)
+}
+
+/**
+ * The text with each form hidden; `headLength` is the part of the result in which the rest of a
+ * form may stand that began before the text.
+ */
+function scrub(
+  text: string,
+  forms: readonly string[],
+): { readonly scrubbed: string; readonly headLength: number } {
+  const longest = forms[0]?.length ?? 0
+  const spans = forms
+    .flatMap((form) => [...placesOf(text, form)].map((from) => ({ from, to: from + form.length })))
+    .toSorted((a, b) => a.from - b.from)
+  let scrubbed = ''
+  let headLength: number | undefined
+  let at = 0
+  const pass = (to: number) => {
+    if (headLength === undefined && to >= longest) {
+      headLength = scrubbed.length + Math.max(0, longest - at)
+    }
+    scrubbed += text.slice(at, to)
+    at = to
+  }
+  for (const { from, to } of spans) {
+    if (from >= at) {
+      pass(from)
+      scrubbed += hidden
+    }
+    at = Math.max(at, to)
+  }
+  pass(text.length)
+  return { scrubbed, headLength: headLength ?? scrubbed.length }
+}
+
+function* placesOf(text: string, form: string): Generator<number> {
+  for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, at + 1)) yield at
+}
+
+/** Names of values in the agent's own configuration that are secret by what they are called. */
+const secretName = /pass|secret|token|credential|key$/i
+
+/** The values of the configuration file that reports must not hold. */
+export function listOwnSecrets(config: {
+  readonly environment: Readonly<Record<string, string>>
+  readonly provisioningKey?: string
+  readonly enrolmentKey?: string
+}): string[] {
+  const named = Object.entries(config.environment).flatMap(([name, value]) =>
+    // Shorter ones are rather a layout of keys or a lifetime of tokens.
+    secretName.test(name) && value.trim().length >= secretLengthMin ? [value] : [],
+  )
+  return [...named, config.provisioningKey, config.enrolmentKey].flatMap((value) =>
+    value === undefined ? [] : [secretOf(Buffer.from(value))],
+  )
+}
