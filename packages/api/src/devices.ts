@@ -1,6 +1,12 @@
 /** Devices as people see them. */
 import { z } from 'zod'
-import { reportedSettings, reportField, runningField, updateState } from './device-self.ts'
+import {
+  failureField,
+  reportedSettings,
+  reportField,
+  runningField,
+  updateState,
+} from './device-self.ts'
 import {
   configVersionField,
   enrolmentField,
@@ -62,7 +68,9 @@ export const deviceView = z.object({
   identitySharedSince: instant.nullable(),
   /** Which variables and secrets its application has, as it signed it; null where it has none. */
   configuration: reportedSettings.nullable(),
-  lastRefusal: z.object({ code: z.string(), at: instant }).nullable(),
+  lastRefusal: z
+    .object({ code: z.string(), at: instant, reason: z.string().nullable() })
+    .nullable(),
 })
 export type DeviceView = z.output<typeof deviceView>
 
@@ -148,6 +156,8 @@ export const showDevice = defineRoute({
   summary: 'Show one device with its key and its last signed reports.',
   params: deviceParams,
   reply: deviceView.extend({
+    /** Why its last update failed, as it signed it; null once a release has committed since. */
+    failure: failureField.nullable(),
     /** Null for devices that have a secret instead. */
     publicKey: publicKeyField.nullable(),
     /** What it showed when it registered, for whoever verifies it; null where it showed nothing. */

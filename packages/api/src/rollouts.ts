@@ -298,6 +298,8 @@ export const updateView = z.object({
   state: updateStateField,
   /** The device's code of a failure, or the server's. */
   code: z.string().nullable(),
+  /** The device's own words for its last failure, where this is the update that failed. */
+  reason: z.string().nullable(),
   offeredAt: instant,
   changedAt: instant,
   deadlineAt: instant,
@@ -334,7 +336,17 @@ export const showRolloutHistory = defineRoute({
       }),
     ),
     /** How often each code ended an update that failed. */
-    failures: z.array(z.object({ state: updateStateField, code: z.string().nullable(), count })),
+    failures: z.array(
+      z.object({
+        state: updateStateField,
+        code: z.string().nullable(),
+        count,
+        /** The reason that most of these devices gave. */
+        reason: z.string().nullable(),
+        /** One of the devices. */
+        deviceId: idField('device'),
+      }),
+    ),
   }),
 })
 

@@ -17,7 +17,7 @@ import { lacks } from '@seaworthy/std/testing/programs'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
 import type { RegisteredDevice } from './testing/devices.ts'
-import { registerDevices } from './testing/devices.ts'
+import { registerDevices, rollbackReason } from './testing/devices.ts'
 import type { TestedServer } from './testing/server.ts'
 import { startServer } from './testing/server.ts'
 
@@ -273,6 +273,14 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   assert.equal(await codeOf(half[0]!), 'attempts_used_up')
   const updates = await ann.ok('rollout', 'updates', rollout.id, '--state', 'rolled_back')
   assert.match(updates, new RegExp(`${half[0]!.id} +2 +1 +rolled_back +health_failed`))
+  assert.ok(updates.includes('was not healthy once'), updates)
+  const shown = await ann.ok('device', 'show', half[0]!.id)
+  assert.ok(shown.includes(`health_failed: ${rollbackReason}`), shown)
+  assert.match(shown, /it wrote last: +1 line\n {2}lost its valve\n/)
+  assert.match(
+    await ann.ok('rollout', 'show', rollout.id),
+    new RegExp(`rolled_back +health_failed +1 +${half[0]!.id} +GET http`),
+  )
   assert.match(
     await ann.ok('rollout', 'history', rollout.id),
     /1 failed update:\n.*\nrolled_back +health_failed +1/,
@@ -280,7 +288,7 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   const steps = await ann.ok('device', 'updates', half[0]!.id)
   assert.match(
     steps,
-    /^2\.0 {2}rollout_\w+ {2}wave 2: rolled_back \(health_failed\)\n.* 1 {2}offered\n/,
+    /^2\.0 {2}rollout_\w+ {2}wave 2: rolled_back \(health_failed\): GET .*: status 500\n.* 1 {2}offered\n/,
   )
 
   // One of few devices has failed, which is more than the gate lets pass.
@@ -303,7 +311,10 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   assert.equal(exitCode, 3)
   assert.equal(changes.at(-1)!.rollout.stopCode, 'failure_gate')
   assert.deepEqual(changes.at(-1)!.failures, [
-    { state: 'rolled_back', code: 'health_failed', count: 1 },
+    {
+      ...{ state: 'rolled_back', code: 'health_failed', count: 1 },
+      ...{ reason: rollbackReason, deviceId: half[0]!.id },
+    },
   ])
   if (terminal !== undefined) {
     assert.equal(await terminal.ended, 3, terminal.shown())

@@ -21,6 +21,7 @@ import type { DeviceFilterOptions } from '../device-filter.ts'
 import { addFilterOptions, filterOf } from '../device-filter.ts'
 import { CliError } from '../failure.ts'
 import { findDeviceId } from '../find-device.ts'
+import { describeFailure, reasonOf } from '../output/failure.ts'
 import { formatCount, formatPast, formatMs, harmless } from '../output/format.ts'
 import { describeRefusal } from '../output/refusal-words.ts'
 import { collect, collectPairs, wholeNumber } from '../options.ts'
@@ -186,6 +187,7 @@ async function show(context: Context, given: string): Promise<void> {
     context.show({ ...view, reading, ...countFound(known) }, () => [
       ...describe(context, view, now),
       ...describeCounts(known),
+      ...describeFailure(context, view),
       ...context.fields([
         [
           'key',
@@ -335,7 +337,7 @@ async function showUpdates(context: Context, given: string, limit: number): Prom
 function describeDeviceUpdate(update: DeviceUpdate): string[] {
   const { version, rolloutId, wave, events } = update
   return [
-    `${version}  ${rolloutId}  wave ${wave}: ${update.state}${codeOf(update)}`,
+    `${version}  ${rolloutId}  wave ${wave}: ${update.state}${codeOf(update)}${reasonOf(update)}`,
     ...events.map((event) => `  ${event.at}  ${event.attempt}  ${event.state}${codeOf(event)}`),
   ].map(harmless)
 }
@@ -425,6 +427,7 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
         : [
             `${view.lastRefusal.code}, ${formatPast(view.lastRefusal.at, now)}`,
             describeRefusal(view.lastRefusal.code),
+            view.lastRefusal.reason ?? undefined,
           ]
             .filter((part) => part !== undefined)
             .join(': '),

@@ -39,9 +39,12 @@ export interface RegisteredDevice {
   work(state: 'downloading' | 'installing' | 'watching'): Promise<void>
   /** Says that what it was assigned last runs and is well. */
   commit(): Promise<void>
-  /** Says that it went back by itself. */
+  /** Says that it went back by itself, for `rollbackReason`. */
   rollBack(code: string): Promise<void>
 }
+
+/** What devices say of why they went back. */
+export const rollbackReason = 'GET http://127.0.0.1/health was not healthy once in 2 s: status 500'
 
 export interface RegisteredDevices {
   readonly devices: readonly RegisteredDevice[]
@@ -119,7 +122,10 @@ function createDevice(
 ): RegisteredDevice {
   let sequence = 0
   let assigned: NonNullable<Assignment> | undefined
-  const send = async (update: DeviceReport['update']): Promise<Assignment> => {
+  const send = async (
+    update: DeviceReport['update'],
+    failure?: DeviceReport['failure'],
+  ): Promise<Assignment> => {
     sequence += 1
     const report: DeviceReport = {
       sequence,
@@ -132,6 +138,7 @@ function createDevice(
       timestampVerifiedAt: null,
       refusals: [],
       ...(device.configuration === undefined ? {} : { configuration: device.configuration }),
+      ...(failure === undefined ? {} : { failure }),
       agentVersion: '0.1.0',
       platform: 'linux/amd64',
     }
@@ -161,7 +168,9 @@ function createDevice(
       await send({ state: 'committed', targetPath, sha256 })
     },
     async rollBack(code) {
-      await send({ state: 'rolled_back', code, ...target() })
+      const { sha256 } = target()
+      const failure = { sha256, code, reason: rollbackReason, output: ['lost its valve'] }
+      await send({ state: 'rolled_back', code, ...target() }, failure)
     },
   }
   return device

@@ -155,13 +155,24 @@ function text(value: string | number | boolean | null): string | null {
   return value === null ? null : String(value)
 }
 
+/** An update with the device's words for why it failed. */
+export interface ExplainedUpdate extends Update {
+  readonly reason: string | null
+}
+
+/** The reason in the last report `l` of the device, where it is about the update `u` of `r`. */
+const reason = (sql: ReadTx['sql']) => sql`
+  case when l.report -> 'failure' ->> 'sha256' = r.sha256 and l.report -> 'failure' ->> 'code' = u.code
+    then l.report -> 'failure' ->> 'reason' end`
+
 /** Lists the updates of a rollout in the order of their devices. */
 export async function listUpdatesOfRollout(
   { sql }: ReadTx,
   page: { rollout: string; state: UpdateState | null; after: string; limit: number },
-): Promise<Update[]> {
-  return sql<Update[]>`
-    select ${columns(sql)} from updates u
+): Promise<ExplainedUpdate[]> {
+  return sql<ExplainedUpdate[]>`
+    select ${columns(sql)}, ${reason(sql)} as reason from updates u join rollouts r on r.id = u.rollout
+      left join last_reports l on l.device = u.device
     where u.rollout = ${page.rollout} and u.device > ${page.after}
       and (${page.state}::text is null or u.state = ${page.state})
     order by u.device limit ${page.limit}`
@@ -174,9 +185,10 @@ export async function listUpdatesOfRollout(
 export async function listUpdatesOfDevice(
   { sql }: ReadTx,
   page: { device: string; after: string | null; limit: number },
-): Promise<(Update & { version: string })[]> {
-  return sql<(Update & { version: string })[]>`
-    select ${columns(sql)}, r.version from updates u join rollouts r on r.id = u.rollout
+): Promise<(ExplainedUpdate & { version: string })[]> {
+  return sql<(ExplainedUpdate & { version: string })[]>`
+    select ${columns(sql)}, r.version, ${reason(sql)} as reason
+    from updates u join rollouts r on r.id = u.rollout left join last_reports l on l.device = u.device
     where u.device = ${page.device} and (${page.after}::text is null or u.rollout < ${page.after})
     order by u.rollout desc limit ${page.limit}`
 }
@@ -192,13 +204,21 @@ export async function listUpdateEvents(
     order by rollout desc, id desc limit ${wanted.limit}`
 }
 
+export interface FailureCount {
+  readonly state: UpdateState
+  readonly code: string | null
+  readonly count: number
+  /** The most frequent reason of the devices, and one of them. */
+  readonly reason: string | null
+  readonly deviceId: string
+}
+
 /** How often each code ended updates of a rollout that did not succeed, most frequent first. */
-export async function countFailures(
-  { sql }: ReadTx,
-  rollout: string,
-): Promise<{ state: UpdateState; code: string | null; count: number }[]> {
-  return sql<{ state: UpdateState; code: string | null; count: number }[]>`
-    select state, code, count(*) as count from updates
-    where rollout = ${rollout} and state in ('rolled_back', 'failed', 'timed_out')
-    group by state, code order by count desc, state, code limit 100`
+export async function countFailures({ sql }: ReadTx, rollout: string): Promise<FailureCount[]> {
+  return sql<FailureCount[]>`
+    select u.state, u.code, count(*) as count, mode() within group (order by ${reason(sql)}) as reason,
+      min(u.device) as "deviceId"
+    from updates u join rollouts r on r.id = u.rollout left join last_reports l on l.device = u.device
+    where u.rollout = ${rollout} and u.state in ('rolled_back', 'failed', 'timed_out')
+    group by u.state, u.code order by count desc, u.state, u.code limit 100`
 }

@@ -22,6 +22,7 @@ export const deviceEndpoints: readonly Endpoint[] = [
     const device = await devices.findDevice(app.db.reader, actor, params.deviceId)
     return {
       ...devices.viewDevice(device),
+      failure: device.report?.failure ?? null,
       publicKey: device.publicKey,
       enrolment: await devices.showEnrolment(app.db.reader, device.id),
       reports: await devices.listReports(app.db.reader, device.id),

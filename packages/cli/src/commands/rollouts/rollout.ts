@@ -23,9 +23,15 @@ import { goBack } from './back.ts'
 import type { CreateRolloutOptions } from './create.ts'
 import { createRolloutOf, instantOption, releaseOption } from './create.ts'
 import { addPolicyOptions } from './policy-options.ts'
-import { showHistory, showUpdates, updateStates } from './updates.ts'
+import {
+  describeFailureCounts,
+  readFailures,
+  showHistory,
+  showUpdates,
+  updateStates,
+} from './updates.ts'
 import type { UpdatesOptions } from './updates.ts'
-import { describeProgress, describeRollout } from './view.ts'
+import { describeProgress, describeRollout, sumWaves } from './view.ts'
 import { watchRollout } from './watch.ts'
 import { explainDeviceIn } from './why.ts'
 
@@ -190,7 +196,15 @@ async function list(context: Context, filter: ListOptions): Promise<void> {
 async function show(context: Context, rolloutId: string): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const view = await client.call(showRollout, { params: { rolloutId } })
-    context.show(view, () => describeRollout(context, view))
+    // With --json, `rollout history` tells the failures.
+    const failures =
+      context.options.json || sumWaves(view).failed === 0
+        ? []
+        : await readFailures({ client }, rolloutId)
+    context.show(view, () => [
+      ...describeRollout(context, view),
+      ...(failures.length === 0 ? [] : describeFailureCounts(context, failures)),
+    ])
   })
 }
 

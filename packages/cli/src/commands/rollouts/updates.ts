@@ -8,6 +8,7 @@ import { maxOf } from '@seaworthy/std/numbers'
 import type { Context } from '../../context.ts'
 import { drawCurve } from '../../output/bars.ts'
 import { formatAgo, formatCount } from '../../output/format.ts'
+import type { Connection } from '../../connection.ts'
 import { collectPages, withConnection } from '../../connection.ts'
 
 export { updateStates }
@@ -42,6 +43,7 @@ export async function showUpdates(
           { title: 'try', text: (u) => String(u.attempt), align: 'right' },
           { title: 'state', text: (u) => u.state },
           { title: 'code', text: (u) => u.code ?? '-', isShrinkable: true },
+          { title: 'reason', text: (u) => u.reason ?? '-', isShrinkable: true, isDroppable: true },
           { title: 'since', text: (u) => formatAgo(u.changedAt, now), isDroppable: true },
         ],
         updates,
@@ -89,8 +91,17 @@ function describeHistory(
   return [...lines, ...codes]
 }
 
+/** Why updates of the rollout failed; nothing where none did. */
+export async function readFailures(
+  { client }: Pick<Connection, 'client'>,
+  rolloutId: string,
+): Promise<History['failures']> {
+  const { failures } = await client.call(showRolloutHistory, { params: { rolloutId } })
+  return failures
+}
+
 /** A table by code, most frequent first; nothing where nothing failed. */
-function describeFailureCounts(context: Context, failures: History['failures']): string[] {
+export function describeFailureCounts(context: Context, failures: History['failures']): string[] {
   if (failures.length === 0) return ['', 'No update failed.']
   const total = failures.reduce((sum, { count }) => sum + count, 0)
   return [
@@ -101,6 +112,8 @@ function describeFailureCounts(context: Context, failures: History['failures']):
         { title: 'state', text: (f) => f.state },
         { title: 'code', text: (f) => f.code ?? '-' },
         { title: 'count', text: (f) => String(f.count), align: 'right' },
+        { title: 'such as', text: (f) => f.deviceId },
+        { title: 'reason', text: (f) => f.reason ?? '-', isShrinkable: true },
       ],
       failures.toSorted((a, b) => b.count - a.count),
       'No update failed.',

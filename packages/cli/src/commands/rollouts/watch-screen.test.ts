@@ -56,9 +56,10 @@ const finished: RolloutView = {
     makeWave(i + 1, 'passed', { membersCount: count, offeredCount: count, healthyCount: count }),
   ),
 }
+const such = { reason: null, deviceId: `device_${'0'.repeat(26)}` }
 const failures = [
-  { state: 'timed_out' as const, code: null, count: 1 },
-  { state: 'rolled_back' as const, code: 'health_failed', count: 12 },
+  { state: 'timed_out' as const, code: null, count: 1, ...such },
+  { state: 'rolled_back' as const, code: 'health_failed', count: 12, ...such },
 ]
 
 const draw = (view: RolloutView, size: { columns: number; rows: number }, trouble?: string) =>

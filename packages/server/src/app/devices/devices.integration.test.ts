@@ -289,6 +289,25 @@ test('D8 forged version reports are refused: what runs changes by signature alon
   assert.ok(signature.length > 0)
 })
 
+test('D8 forged reasons are not shown: why an update failed is what the device signed last', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const sha256 = 'f'.repeat(64)
+  const failure = { sha256, code: 'start_failed', reason: 'EACCES ./app', output: ['a line'] }
+  const shown = async () => {
+    const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+    return view.failure
+  }
+  await report(client, device, { sequence: 0, failure })
+  assert.equal(await shown(), null)
+  await report(client, device, { sequence: 1, failure }, true)
+  assert.deepEqual(await shown(), failure)
+  await report(client, device, { sequence: 1 })
+  await report(client, device, { sequence: 1, failure: { ...failure, reason: 'forged' } })
+  assert.deepEqual(await shown(), failure)
+  await report(client, device, { sequence: 2 }, true)
+  assert.equal(await shown(), null)
+})
+
 test('D8 attack: a fetcher sends an old signed report again, and the device is shown at no older release', async () => {
   const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   const sha256 = 'd'.repeat(64)

@@ -230,7 +230,10 @@ export function viewDevice(device: DeviceWithState): DeviceView {
     clockOffsetSeconds: device.clockOffsetSeconds,
     identitySharedSince: instantOrNull(device.sharedSince),
     configuration: report?.configuration ?? null,
-    lastRefusal: refusal === undefined ? null : { code: refusal.code, at: refusal.at },
+    lastRefusal:
+      refusal === undefined
+        ? null
+        : { code: refusal.code, at: refusal.at, reason: refusal.reason ?? null },
   }
 }
 

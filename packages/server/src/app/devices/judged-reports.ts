@@ -73,15 +73,15 @@ export async function judgeReports(
 }
 
 /**
- * What the device refused, which metadata it has verified, and which variables and secrets it has
- * stays as it was signed, also where its fetcher leaves something out.
+ * What the device refused, which metadata it has verified, which variables and secrets it has and
+ * why its last update failed stays as it was signed, also where its fetcher leaves something out.
  */
 function accept(
   { saidSequence }: Extract<Judgement, { kind: 'accepted' }>,
-  { configuration: _configuration, ...report }: DeviceReport,
+  { configuration: _configuration, failure: _failure, ...report }: DeviceReport,
   signed: DeviceReport | null,
 ): JudgedReport {
-  const { refusals = [], metadata = {}, configuration } = signed ?? {}
+  const { refusals = [], metadata = {}, configuration, failure } = signed ?? {}
   return {
     kind: 'accepted',
     saidSequence,
@@ -90,6 +90,7 @@ function accept(
       refusals,
       metadata,
       ...(configuration === undefined ? {} : { configuration }),
+      ...(failure === undefined ? {} : { failure }),
     },
     // A report that is taken by its digest counts with its own number as the statement that
     // reported the failure.

@@ -3,7 +3,7 @@
  * fleet (D5).
  */
 import type { UpdateView } from '@seaworthy/api/rollouts'
-import type { Update, UpdateState } from '@seaworthy/fleet/rollouts'
+import type { UpdateState } from '@seaworthy/fleet/rollouts'
 import { dayMs, formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../db/connection.ts'
 import type { FleetSample, VersionCount } from '../../db/history.ts'
@@ -15,7 +15,7 @@ import { cutPage, readPage, viewPage } from '../paging.ts'
 
 const samplesMax = 500
 
-function viewUpdate(update: Update): UpdateView {
+function viewUpdate(update: db.ExplainedUpdate): UpdateView {
   return {
     rolloutId: update.rolloutId,
     deviceId: update.deviceId,
@@ -23,6 +23,7 @@ function viewUpdate(update: Update): UpdateView {
     attempt: update.attempt,
     state: update.state,
     code: update.code,
+    reason: update.reason,
     offeredAt: formatInstant(update.offeredAt),
     changedAt: formatInstant(update.changedAt),
     deadlineAt: formatInstant(update.deadlineAt),
