@@ -1,6 +1,6 @@
 /**
  * Golden files: expected text that lies beside its test and is shown in every diff, and the pages
- * of docs/api. `npm run golden` rewrites them.
+ * of docs/api and docs/reference. `npm run golden` rewrites them.
  */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
  * is written instead.
  */
 export function expectGolden(file: URL, actual: string): void {
-  if (!/\.golden\.\w+$|\/docs\/api\/[\w-]+\.md$/.test(file.pathname))
+  if (!/\.golden\.\w+$|\/docs\/(?:api|reference)\/[\w-]+\.md$/.test(file.pathname))
     throw new Error(`${file.pathname} is not a golden file`)
   if (process.env['SEAWORTHY_GOLDEN'] === 'write') {
     writeFileSync(file, actual)
