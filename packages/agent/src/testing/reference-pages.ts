@@ -6,7 +6,7 @@ import type { HpkeCode } from '@seaworthy/trust/hpke'
 import type { TrustCode } from '@seaworthy/trust/tuf'
 import type { AgentConfig } from '../config.ts'
 import type {
-  ConfigurationFault,
+  AppSettingsFault,
   ContentFailure,
   LocalFailure,
   StateFault,
@@ -54,7 +54,7 @@ const local: Record<LocalFailure, Entry> = {
   disk_failed: ['The disk did not read or write as asked.', disk],
 }
 
-const settings: Record<ConfigurationFault | HpkeCode, Entry> = {
+const settings: Record<AppSettingsFault | HpkeCode, Entry> = {
   secret_rollback: ['A secret older than one that was here.', 'Set it again: `secret set`.'],
   secret_of_future: [
     'A secret whose version nobody can have given it by now.',
