@@ -1,6 +1,6 @@
 /**
- * Asks a URL whenever a line comes in; any answer from 200 to 399 is healthy. Of the answer
- * only the status is told.
+ * Asks a URL whenever a line comes in; any answer from 200 to 399 is healthy. The answer's status
+ * is told, and nothing else of it is kept.
  */
 import type { IncomingMessage } from 'node:http'
 import { get as getPlain } from 'node:http'
