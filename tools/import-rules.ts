@@ -20,7 +20,7 @@ const allowedPackages: Record<string, readonly string[]> = {
   agent: ['std', 'trust', 'oci', 'delta', 'api'],
   cli: ['std', 'trust', 'oci', 'sbom', 'response', 'fleet', 'api'],
   server: ['std', 'trust', 'oci', 'delta', 'response', 'fleet', 'api'],
-  web: ['std', 'fleet', 'api'],
+  web: ['std', 'trust', 'fleet', 'api'],
 }
 /** Packages that must run in a browser too. */
 export const nodeFree = ['std', 'trust', 'fleet', 'response', 'api', 'web']

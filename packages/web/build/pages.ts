@@ -32,7 +32,8 @@ const root = join(home, '../..')
 /** Folders and files from whose content the pages are made. */
 const sources = [
   ...['packages/web/src', 'packages/web/build', 'packages/web/package.json'],
-  ...['packages/api/src', 'packages/fleet/src', 'packages/std/src', 'package-lock.json'],
+  ...['packages/api/src', 'packages/fleet/src', 'packages/std/src'],
+  ...['packages/trust/src', 'package-lock.json'],
 ]
 
 /** Oldest browsers that are served; the pages tell older ones so in a sentence. */

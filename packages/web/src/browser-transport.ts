@@ -37,6 +37,13 @@ export function createBrowserTransport(fetch: Fetch): Transport {
 const isJson = (headers: Headers) =>
   /^application\/(?:[a-z]+\+)?json/.test(headers.get('content-type') ?? '')
 
+/** Escapes the same characters in a text that is parsed as JSON afterwards. */
+export function showJsonText(text: string): string {
+  return writeOut(text, (character) =>
+    character === '\n' ? character : `\\\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
+}
+
 /**
  * Escapes invisible and direction-changing characters in the texts of an answer: other people and
  * devices choose names and reasons. Such characters cannot stand between the values of JSON.
@@ -44,12 +51,7 @@ const isJson = (headers: Headers) =>
 async function* showPieces(pieces: HttpResponse['body']): HttpResponse['body'] {
   const decoder = new TextDecoder()
   const encoder = new TextEncoder()
-  const show = (text: string) =>
-    encoder.encode(
-      writeOut(text, (character) =>
-        character === '\n' ? character : `\\\\u{${character.codePointAt(0)!.toString(16)}}`,
-      ),
-    )
+  const show = (text: string) => encoder.encode(showJsonText(text))
   for await (const piece of pieces) yield show(decoder.decode(piece, { stream: true }))
   yield show(decoder.decode())
 }

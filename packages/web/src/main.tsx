@@ -6,6 +6,7 @@ import { createClient } from '@seaworthy/api/client'
 import { systemClock } from '@seaworthy/std/time'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
+import { createLogReader } from './audit-log.ts'
 import { createBrowserTransport } from './browser-transport.ts'
 import { isLinkCode, takeLinkCode } from './link-code.ts'
 import { createPasskeys } from './passkeys.ts'
@@ -20,6 +21,7 @@ if (isCurrentBrowser && root !== null) {
     client: createClient({ baseUrl: location.origin, transport }),
     passkeys: createPasskeys(window),
     clock: systemClock,
+    log: createLogReader(location.origin, transport),
     linkCode: takeLinkCode(location, history),
     providerAnswer: takeAnswer(location, history),
     leave: (url: string) => location.assign(url),

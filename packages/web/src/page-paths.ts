@@ -12,6 +12,7 @@ export const pagePaths = [
   '/fleets',
   '/fleets/$fleet',
   '/invitation',
+  '/log',
   '/new-rollout',
   '/pair',
   '/people',

@@ -2,6 +2,7 @@
 import type { ApiClient } from '@seaworthy/api/client'
 import type { Clock } from '@seaworthy/std/time'
 import { createContext, useContext } from 'react'
+import type { LogReader } from './audit-log.ts'
 import type { Passkeys } from './passkeys.ts'
 import type { NoAnswer, BroughtAnswer } from './provider-answers.ts'
 
@@ -9,6 +10,8 @@ export interface WebPorts {
   readonly client: ApiClient
   readonly passkeys: Passkeys
   readonly clock: Clock
+  /** The audit log, which is served as files and not by a route. */
+  readonly log: LogReader
   /** The secret of the link that led here, taken out of the address before anything was shown. */
   readonly linkCode: string | undefined
   /** What an identity provider sent the browser back with, taken out of the address likewise. */

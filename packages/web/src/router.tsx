@@ -90,6 +90,10 @@ const tree = root.addChildren([
       lazyRouteComponent(() => import('./pages/trust.tsx'), 'TrustPage'),
     ),
     inside(
+      '/log',
+      lazyRouteComponent(() => import('./pages/log.tsx'), 'LogPage'),
+    ),
+    inside(
       '/people',
       lazyRouteComponent(() => import('./pages/people.tsx'), 'PeoplePage'),
     ),

@@ -10,6 +10,7 @@ const paths = {
   fleets: 'M4 5h7v6H4Zm9 0h7v6h-7ZM4 13h7v6H4Zm9 0h7v6h-7Z',
   light:
     'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8Zm0-6v3m0 14v3M2 12h3m14 0h3M5 5l2 2m10 10 2 2M5 19l2-2M17 7l2-2',
+  log: 'M5 4h14v16H5ZM8 8h8M8 12h8M8 16h5',
   menu: 'M4 6h16M4 12h16M4 18h16',
   overview: 'M4 4h7v7H4Zm9 0h7v4h-7Zm0 7h7v9h-7Zm-9 3h7v6H4Z',
   people:

@@ -41,7 +41,10 @@ const groups: readonly { readonly title: string; readonly places: readonly Place
   },
   {
     title: 'Trust',
-    places: [{ to: '/trust', label: 'Roles and keys', icon: 'trust', needs: 'trust:read' }],
+    places: [
+      { to: '/trust', label: 'Roles and keys', icon: 'trust', needs: 'trust:read' },
+      { to: '/log', label: 'Audit log', icon: 'log', needs: 'log:read' },
+    ],
   },
   {
     title: 'People',
