@@ -57,7 +57,7 @@ test('B10 only builders, releasers and admins write to the registry', () => {
 test('A4 operators and releasers steer rollouts, everybody with an overview reads them', () => {
   const may = (permission: Permission) =>
     roles.filter((role) => permissionsOf(role).includes(permission))
-  const readers = ['admin', 'releaser', 'operator', 'auditor', 'viewer']
+  const readers = ['admin', 'releaser', 'operator', 'responder', 'auditor', 'viewer']
   for (const permission of ['rollout:read', 'update:read', 'reboot-lock:read'] as const) {
     assert.deepEqual(may(permission), readers)
   }

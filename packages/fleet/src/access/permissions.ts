@@ -39,6 +39,8 @@ export const permissions = [
   'credential:read',
   'credential:write',
   'credential:lease',
+  'case:read',
+  'case:handle',
   'rollout:read',
   'rollout:write',
   'rollout:approve',
@@ -64,6 +66,7 @@ export const roles = [
   'releaser',
   'builder',
   'operator',
+  'responder',
   'auditor',
   'viewer',
   'monitor',
@@ -133,6 +136,8 @@ const table: Record<BuiltInRole, readonly Permission[]> = {
     'reboot-lock:write',
     'log:read',
   ],
+  // What they see of a case also depends on whether they are read in to it.
+  responder: [...watches, 'case:read', 'case:handle'],
   auditor: [
     ...watches,
     'person:read',
