@@ -14,6 +14,7 @@ export const builtInRole = z.enum([
   'releaser',
   'builder',
   'operator',
+  'responder',
   'auditor',
   'viewer',
   'monitor',

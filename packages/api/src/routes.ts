@@ -11,6 +11,7 @@ import * as grants from './grants.ts'
 import * as foreignDevices from './foreign-devices.ts'
 import * as identityProviders from './identity-providers.ts'
 import * as invitations from './invitations.ts'
+import * as cases from './cases.ts'
 import * as leases from './leases.ts'
 import * as omaha from './omaha.ts'
 import * as accountKeys from './account-keys.ts'
@@ -69,6 +70,7 @@ export const resources: Readonly<Record<string, readonly Route[]>> = {
   secrets: routesOf(secrets),
   'stored-credentials': routesOf(storedCredentials),
   leases: routesOf(leases),
+  cases: routesOf(cases),
   rollouts: routesOf(rollouts),
   updates: routesOf(updates),
   'foreign-devices': routesOf(foreignDevices),

@@ -24,6 +24,7 @@ import { addReaderCommands } from './commands/readers.ts'
 import { addSecretCommands } from './commands/secrets.ts'
 import { addVariableCommands } from './commands/variables.ts'
 import { addRebootLockCommands } from './commands/reboot-locks.ts'
+import { addCaseCommands } from './commands/cases.ts'
 import { addPublishCommands, addReleaseCommands } from './commands/releases/index.ts'
 import { addRoleCommands } from './commands/roles.ts'
 import { addRolloutCommands } from './commands/rollouts/index.ts'
@@ -63,6 +64,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addSecretCommands,
   addReaderCommands,
   addStoredCredentialCommands,
+  addCaseCommands,
   addGatewayTokenCommands,
   addRolloutCommands,
   addDeviceCommands,

@@ -10,6 +10,7 @@ const roleTexts: Readonly<Record<BuiltInRoleName, string>> = {
   releaser: 'releases, proposals and rollouts',
   builder: 'uploads releases',
   operator: 'devices, fleets and rollouts',
+  responder: 'reports of flaws, and cases they are read in to',
   auditor: 'reads everything, the audit log too',
   viewer: 'reads products, fleets and devices',
   monitor: 'reads health and metrics',

@@ -139,6 +139,21 @@ export type LeaseRefusal =
   | 'lease_target_failed'
   | 'leases_too_many'
 
+/** Why a case stays as it is, or is not shown. */
+export type CaseRefusal =
+  | 'case_not_found'
+  | 'case_not_taken'
+  | 'case_not_opened'
+  | 'case_full'
+  | 'case_has_no_reporter'
+  | 'case_embargo_time'
+  | 'case_reader_unfit'
+  | 'case_reader_not_found'
+  | 'case_readers_too_many'
+  | 'case_handler_stays'
+  | 'report_not_found'
+  | 'reports_waiting'
+
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
 /** Why people are refused who set variables and secrets. */

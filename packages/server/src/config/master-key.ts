@@ -21,6 +21,7 @@ export const secretPurposes = {
   'totp-secret': 'totp.person',
   'client-secret': 'oidc.provider',
   'held-secret': 'secret.application',
+  'case-text': 'text.case',
 } as const
 export type SecretName = keyof typeof secretPurposes
 

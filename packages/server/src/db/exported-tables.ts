@@ -49,6 +49,22 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'The audit log: each entry, and its place in the tree once it has one.',
     plain: 'id entry leaf_index',
   },
+  case_entries: {
+    about: 'What was said and done in cases of reported flaws, sealed under the master key.',
+    plain: 'id case_id at by kind',
+    sealed: 'sealed',
+  },
+  case_readers: {
+    about: 'Who is read in to which case.',
+    plain: 'case_id reader read_in_at read_in_by',
+  },
+  cases: {
+    about: 'Cases of reported flaws and how they stand; their titles are sealed.',
+    plain:
+      'id report embargo embargo_until knowledge handler opened_at acknowledged_at answered_at last_answer_at waiting_since closed_at',
+    hashes: 'reporter_sha256',
+    sealed: 'sealed',
+  },
   components: {
     about: 'Components of releases, each once.',
     plain:

@@ -48,6 +48,30 @@ assertion_ids.expires_at timestamp with time zone not null
 audit_entries.id bigint not null
 audit_entries.entry bytea not null
 audit_entries.leaf_index bigint
+case_entries.id text not null
+case_entries.case_id text not null
+case_entries.at timestamp with time zone not null
+case_entries.by text not null
+case_entries.kind text not null
+case_entries.sealed bytea not null
+case_readers.case_id text not null
+case_readers.reader text not null
+case_readers.read_in_at timestamp with time zone not null
+case_readers.read_in_by text not null
+cases.id text not null
+cases.sealed bytea not null
+cases.report text not null
+cases.embargo text not null
+cases.embargo_until timestamp with time zone
+cases.knowledge text not null
+cases.handler text
+cases.reporter_sha256 bytea
+cases.opened_at timestamp with time zone not null
+cases.acknowledged_at timestamp with time zone
+cases.answered_at timestamp with time zone
+cases.last_answer_at timestamp with time zone
+cases.waiting_since timestamp with time zone
+cases.closed_at timestamp with time zone
 components.id bigint not null
 components.sha256 bytea not null
 components.purl text not null
@@ -573,6 +597,15 @@ approvals: CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'reject
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
+case_entries: FOREIGN KEY (case_id) REFERENCES cases(id)
+case_entries: PRIMARY KEY (id)
+case_readers: FOREIGN KEY (case_id) REFERENCES cases(id)
+case_readers: PRIMARY KEY (case_id, reader)
+cases: CHECK ((embargo = ANY (ARRAY['none'::text, 'proposed'::text, 'active'::text, 'revise'::text, 'exited'::text])))
+cases: CHECK ((knowledge ~ '^(vfd|Vfd|VFd|VFD)[pP][xX][aA]$'::text))
+cases: PRIMARY KEY (id)
+cases: CHECK ((report = ANY (ARRAY['received'::text, 'invalid'::text, 'valid'::text, 'accepted'::text, 'deferred'::text, 'closed'::text])))
+cases: UNIQUE (reporter_sha256)
 components: PRIMARY KEY (id)
 components: UNIQUE (sha256)
 ddi_actions: CHECK ((((state = 'canceling'::text) OR ((state = 'running'::text) AND is_cancel_rejected)) = (cancel_asked_at IS NOT NULL)))
@@ -764,6 +797,12 @@ CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (devi
 CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)
 CREATE INDEX audit_entries_pending ON public.audit_entries USING btree (id) WHERE (leaf_index IS NULL)
 CREATE UNIQUE INDEX audit_entries_pkey ON public.audit_entries USING btree (id)
+CREATE INDEX case_entries_by_case ON public.case_entries USING btree (case_id, id)
+CREATE UNIQUE INDEX case_entries_pkey ON public.case_entries USING btree (id)
+CREATE INDEX case_readers_by_reader ON public.case_readers USING btree (reader, case_id)
+CREATE UNIQUE INDEX case_readers_pkey ON public.case_readers USING btree (case_id, reader)
+CREATE UNIQUE INDEX cases_pkey ON public.cases USING btree (id)
+CREATE UNIQUE INDEX cases_reporter_sha256_key ON public.cases USING btree (reporter_sha256)
 CREATE INDEX components_new ON public.components USING btree (id) WHERE (NOT is_compared)
 CREATE UNIQUE INDEX components_pkey ON public.components USING btree (id)
 CREATE UNIQUE INDEX components_sha256_key ON public.components USING btree (sha256)

@@ -62,6 +62,8 @@ const params: Readonly<Record<string, string>> = {
   approvalId: `approval_${'0'.repeat(26)}`,
   name: 'no_name_of_a_server',
   credential: 'absent',
+  caseId: `case_${'0'.repeat(26)}`,
+  reader: `person_${'0'.repeat(26)}`,
   leaseId: `lease_${'0'.repeat(26)}`,
 }
 
@@ -75,6 +77,7 @@ const rawPaths = [
   ['GET', '/ca.crt'],
   ['GET', '/openapi.json'],
   ['GET', '/metrics'],
+  ['GET', '/report'],
   ['GET', '/tuf/timestamp.json'],
   ['GET', '/log/checkpoint'],
   ['GET', '/log/tile/0/000.p/1'],

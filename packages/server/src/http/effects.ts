@@ -110,6 +110,15 @@ export const unguarded = {
     'server-key.announce',
     'server-key.use-next',
   ],
+  'It says how a report of a flaw is handled, and changes no device.': [
+    'case.answer',
+    'case.assign',
+    'case.move',
+    'case.note',
+    'case.open',
+    'case.read-in',
+    'case.read-out',
+  ],
   'It hands nothing out: that is what opening a lease does.': [
     'lease.end',
     'lease.request',

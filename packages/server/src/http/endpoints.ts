@@ -4,6 +4,7 @@ import { invariant } from '@seaworthy/std/refusal'
 import { accessReviewEndpoints } from './access-reviews.ts'
 import { approvalEndpoints } from './approvals.ts'
 import { certificateEndpoints } from './certificates.ts'
+import { caseEndpoints } from './cases.ts'
 import { createOwnEndpoints } from './device-self.ts'
 import { deviceEndpoints } from './devices.ts'
 import { fleetEndpoints } from './fleets.ts'
@@ -49,6 +50,7 @@ export function listEndpoints(
     ...serverEndpoints,
     ...certificateEndpoints,
     ...serverKeyEndpoints,
+    ...caseEndpoints,
     ...tokenEndpoints,
     ...sessionEndpoints,
     ...personEndpoints,

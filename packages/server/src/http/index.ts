@@ -22,6 +22,7 @@ import { createODataHandlers } from './odata/index.ts'
 import { createOmahaHandler } from './omaha/index.ts'
 import { createRegistryPorts } from './registry-ports.ts'
 import { createRegistryHandler } from './registry/index.ts'
+import { createReportHandlers } from './reports.ts'
 import { createServerFiles } from './server-files.ts'
 import { traceRequests } from './traces.ts'
 import { createTufHandler } from './tuf.ts'
@@ -60,6 +61,7 @@ export function createHandlers(app: App, { hasFastPath, web }: HandlerOptions): 
     ...createODataHandlers(app, limiter, endpoints),
     createMetricsHandler(app, limiter),
     ...createServerFiles(app, endpoints),
+    ...createReportHandlers(app),
     ...(web === undefined ? [] : createWebHandlers(web)),
     createDdiHandler(app, limiter),
   ])

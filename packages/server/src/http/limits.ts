@@ -52,6 +52,8 @@ export const bodyLimits = {
   route: { pace: atOnce },
   ddi: { bytesMax: 256 * 1024, pace: atOnce },
   omaha: { bytesMax: 64 * 1024, pace: atOnce },
+  /** A form escapes a character with up to twelve bytes. */
+  report: { bytesMax: 256 * 1024, pace: atOnce },
   fleetlock: { bytesMax: 4096, pace: atOnce },
   registryToken: { bytesMax: 16 * 1024, pace: atOnce },
   manifest: { bytesMax: manifestSizeMax, pace: steadily },

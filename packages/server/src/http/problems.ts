@@ -10,6 +10,7 @@ import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
 import type { ReleaseFault } from '@seaworthy/oci/release-content'
+import type { CaseFault } from '@seaworthy/response/cases'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { PublicKeyCode } from '@seaworthy/trust/public-keys'
@@ -18,6 +19,7 @@ import type { ContentCheckRefusal, StorageRefusal } from '../app/content/index.t
 import type {
   CertificateRefusal,
   SettingRefusal,
+  CaseRefusal,
   PersonRefusal,
   LeaseRefusal,
   RebootLockRefusal,
@@ -329,6 +331,22 @@ const leaseTable = {
   leases_too_many: no(429, 'Too many leases'),
 } satisfies Record<LeaseRefusal, Mapped>
 
+const caseTable = {
+  case_not_found: no(404, 'No such case'),
+  case_not_taken: no(409, 'Nobody has taken the case'),
+  case_not_opened: no(409, 'A text of the case cannot be opened'),
+  case_full: no(409, 'Too many messages'),
+  case_has_no_reporter: no(409, 'Nobody outside has reported the case'),
+  case_embargo_time: no(422, 'Not a time at which an embargo can end'),
+  case_move_illegal: no(409, 'The case cannot go on like that'),
+  case_reader_unfit: no(409, 'Somebody who may not be read in'),
+  case_reader_not_found: no(404, 'Nobody who is read in'),
+  case_readers_too_many: no(409, 'Too many people are read in'),
+  case_handler_stays: no(409, 'The handler stays read in'),
+  report_not_found: no(404, 'No such report'),
+  reports_waiting: no(503, 'Too many reports wait'),
+} satisfies Record<CaseRefusal | CaseFault, Mapped>
+
 const rebootLockTable = {
   reboot_lock_not_found: no(404, 'No such restart slot'),
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
@@ -423,6 +441,7 @@ const knownCodes = {
   ...certificateTable,
   ...personTable,
   ...settingTable,
+  ...caseTable,
   ...leaseTable,
   ...rebootLockTable,
   ...vulnerabilityTable,

@@ -3,6 +3,7 @@
  * called (credential, body, confirmation, approval) is in `problem-codes.ts`.
  */
 import { accountKeyProblems } from './account-key-problems.ts'
+import { caseProblems } from './case-problems.ts'
 import { leaseProblems } from './lease-problems.ts'
 import type { KnownCode } from './problems.ts'
 import { contentFaults } from './problems.ts'
@@ -372,6 +373,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'devices.set': ['device_not_found', 'fleet_not_found', 'out_of_scope', 'tags_too_many'],
   'devices.show': ['device_not_found', 'out_of_scope'],
   ...accountKeyProblems,
+  ...caseProblems,
   ...leaseProblems,
   ...settingProblems,
   'rollout.abort': ['out_of_scope', 'rollout_ended', 'rollout_not_found'],

@@ -26,7 +26,7 @@ import { setHeldSecret } from '@seaworthy/api/secrets'
 import { addStoredCredential } from '@seaworthy/api/stored-credentials'
 import { announceServerKey } from '@seaworthy/api/server-keys'
 import { createToken, refreshToken } from '@seaworthy/api/tokens'
-import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
+import { base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { PlantedSecrets } from '@seaworthy/std/testing/leaks'
 import { waitUntil } from '@seaworthy/std/testing'
 import { createTotpApp } from '@seaworthy/std/testing/totp'
@@ -195,6 +195,19 @@ export async function plantSecrets(
     const { problem } = await client.api.call(showCertificate, {})
     return problem?.startsWith('no authority makes a certificate') === true
   })
+  const report = new URLSearchParams({
+    title: 'bilge pump answers without a password',
+    text: 'sluice overflow behind the ninth bollard',
+  })
+  const received = await client.send('POST', '/report', {
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: report.toString(),
+  })
+  planted['title of a report'] = report.get('title')!
+  planted['text of a report'] = report.get('text')!
+  planted['link of a report'] = /\/report\/([A-Za-z0-9_-]{43})/.exec(
+    utf8Decode(received.bytes),
+  )![1]!
   const stored = 'postern latch of the fourth quay'
   planted['stored credential'] = stored
   await owner.stepUp()
@@ -253,7 +266,8 @@ async function readOwnSecrets(server: TestServer): Promise<PlantedSecrets> {
   }
   for (const name of Object.keys(secretPurposes) as SecretName[]) {
     // The anchor is a hash of what everybody may read; the others have their own rows.
-    if (['trust-anchor', 'totp-secret', 'client-secret', 'held-secret'].includes(name)) continue
+    if (['trust-anchor', 'totp-secret', 'client-secret', 'held-secret', 'case-text'].includes(name))
+      continue
     const bytes = await openSecret(server, name)
     secrets[name] = bytes
     const key = readPrivateKey(bytes)

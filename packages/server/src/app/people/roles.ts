@@ -37,6 +37,7 @@ const builtInPurposes: Readonly<Record<BuiltInRole, string>> = {
   releaser: 'publish releases and roll them out',
   builder: 'push what is to be released',
   operator: 'run fleets: devices, rollouts, variables and secrets',
+  responder: 'handle reports of flaws and the cases they are read in to',
   auditor: 'look at everything, change nothing',
   viewer: 'look at products, fleets and devices',
   monitor: 'read metrics',

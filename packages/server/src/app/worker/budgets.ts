@@ -24,6 +24,11 @@ const asked = {
   'filtered-changes': { burst: 120, everyMs: 10 * secondMs },
   /** Questions of one network for the answer to a challenge of an ACME authority. */
   challenges: { burst: 120, everyMs: secondMs / 2 },
+  /** Pages of reports that one network looks at, and reports and messages that it sends. */
+  'report-pages': { burst: 120, everyMs: secondMs / 2 },
+  'report-messages': { burst: 10, everyMs: 5 * minuteMs },
+  /** Reports of everybody together: each one makes an entry of the audit log. */
+  reports: { burst: 100, everyMs: 2 * minuteMs },
   /** Access tokens of one device. */
   'device-tokens': { burst: 60, everyMs: minuteMs },
   /** Messages that one FleetLock client or one device of another system sends. */
