@@ -1,0 +1,59 @@
+/** Records of vulnerabilities and a release, from the command line. */
+import assert from 'node:assert/strict'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { waitUntil } from '@seaworthy/std/testing'
+import { createCliUser } from './testing/cli-user.ts'
+import { startServer } from './testing/server.ts'
+
+test('R13 records are imported from a folder, and a release and a vulnerability say what they have to do with each other', async (t) => {
+  const server = await startServer(t)
+  const ann = await createCliUser(t, 'ann')
+  await ann.ok('login', server.url, '--pin', server.pin, '--token', server.token)
+  const key = ['--sign-with', ann.file('key')]
+  await ann.ok('key', 'create', ann.file('key'))
+  await ann.ok('trust', 'init', '--root-key', ann.file('key'), '--threshold', '1')
+  await ann.ok('product', 'create', 'web', '--kind', 'bundle', ...key)
+  const app = ann.file('app')
+  await mkdir(join(app, 'node_modules', 'tide'), { recursive: true })
+  const installed = { name: 'tide', version: '2.1.0', license: 'ISC' }
+  await writeFile(join(app, 'node_modules', 'tide', 'package.json'), JSON.stringify(installed))
+  const from = ['--platform', 'linux/amd64', '--from', app, '--no-start']
+  await ann.ok('release', 'create', 'web', '1.0', ...from)
+
+  const records = ann.file('records')
+  await mkdir(records)
+  const write = (id: string, record: object) =>
+    writeFile(join(records, `${id}.json`), JSON.stringify({ id, ...record }))
+  await write('X-1', {
+    ...{ modified: '2026-01-01T00:00:00Z', aliases: ['CVE-2026-0001'], summary: 'Water gets in' },
+    affected: [
+      {
+        package: { ecosystem: 'npm', name: 'tide' },
+        ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '2.2.0' }] }],
+      },
+    ],
+  })
+  await write('X-2', {})
+  const imported = await ann.ok('vulnerability', 'import', records)
+  assert.match(imported, /1 record added, 0 changed/)
+  assert.match(imported, /without the instant of its last change/)
+  assert.match(await ann.ok('vulnerability', 'import', records), /0 records added.* 1 as before/)
+  assert.match(await ann.ok('vulnerability', 'set-aside'), /without the instant/)
+
+  await waitUntil('the release is read and compared', async () =>
+    (await ann.ok('release', 'show', 'web', '1.0')).includes('vulnerabilities: 1 (X-1)'),
+  )
+  const shown = await ann.ok('vulnerability', 'show', 'CVE-2026-0001')
+  assert.match(shown, /X-1, CVE-2026-0001: Water gets in/)
+  assert.match(shown, /web 1\.0 .*tide 2\.1\.0 .*fixed in 2\.2\.0/)
+  assert.match(shown, /0 devices confirmed, 0 last known, 0 unknown/)
+  assert.match(await ann.ok('vulnerability', 'list'), /X-1/)
+  assert.match(await ann.ok('vulnerability', 'exposure'), /No device is known to run/)
+  assert.match(await ann.fails(5, 'vulnerability', 'show', 'CVE-1999-1'), /vulnerability import/)
+  assert.match(
+    await ann.fails(2, 'vulnerability', 'show', 'X-1', '--at', 'today'),
+    /not an instant/,
+  )
+})
