@@ -138,7 +138,8 @@ export const showVulnerability = defineRoute({
     found: z.array(foundView),
     foundCount: count,
     devices: z.object({
-      at: instant,
+      /** The instant that was asked for; null for now. */
+      at: instant.nullable(),
       total: exposedCounts,
       /** By fleet or by value of the tag (null without it), the first 1,000. */
       groups: z.array(exposedCounts.extend({ name: z.string().nullable() })),

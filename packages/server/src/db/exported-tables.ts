@@ -236,7 +236,8 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     plain: 'component sbom',
   },
   release_counts: {
-    leftOut: 'A new server counts devices within a minute.',
+    about: 'How many devices run each release, as they were counted last.',
+    plain: 'sha256 platform fleet heard_count silent_count',
   },
   release_files: {
     about: 'Digests of release files by older algorithms, for other protocols.',

@@ -70,7 +70,7 @@ function describe(
       groups,
       'No device runs any of these releases.',
     ),
-    `As of ${devices.at}: ${formatCount(total.confirmedCount, 'device')} confirmed, ${total.lastKnownCount} last known, ${total.unknownCount} unknown.`,
+    `${devices.at === null ? 'Now' : `As of ${devices.at}`}: ${formatCount(total.confirmedCount, 'device')} confirmed, ${total.lastKnownCount} last known, ${total.unknownCount} unknown.`,
     ...describeUntold(devices.untold),
     ...describePatching(patching),
   ]

@@ -107,7 +107,7 @@ export async function showVulnerability(
   return {
     records: records.map(viewVulnerability),
     ...viewFound(found),
-    devices: { at: formatInstant(at ?? now), ...devices, untold },
+    devices: { at: instantOrNull(at), ...devices, untold },
     patching: { ...patching, zeroSince: instantOrNull(patching.zeroSince) },
   }
 }
