@@ -34,6 +34,7 @@ function createNames() {
       .replaceAll(/\b\d{7,}\b/g, 'NUMBER')
       .replaceAll(/\b\d+ entries\b/g, 'N entries')
       .replaceAll(/^size: +\d+$/gm, 'size: N')
+      .replaceAll(/^vulnerabilities: .*$/gm, 'vulnerabilities: VERDICT')
       .replaceAll(/^blind time: \w+ \w+/gm, 'blind time: LONG')
       .replaceAll(/sha256:[\w-]{43}\b/g, 'PIN')
       .replaceAll(/\b\d{4}-\d\d-\d\dT[\d:]+Z/g, 'TIME')
