@@ -3,13 +3,13 @@
  * them on.
  */
 import type { Command } from 'commander'
-import { dirname, join } from 'node:path'
 import { parseListenAddress, upOptions, upVariablesText } from '@seaworthy/api/up-options'
 import { quoted } from '@seaworthy/std/printable'
 import { CliError, ExitCodeError } from '../failure.ts'
 import { addHelpBelow } from '../help.ts'
 import type { CliPorts } from '../ports.ts'
-import { addProgramOptions, findProgram, handOn, pathOf } from '../server-program.ts'
+import { addProgramOptions, findProgram, handOn } from '../server-program.ts'
+import { preparePages } from '../web-pages.ts'
 
 export function addUpCommand(program: Command, ports: CliPorts): void {
   const command = program.command('up').description('run the server on this machine')
@@ -42,25 +42,4 @@ function requireAddress(option: 'listen' | 'httpListen', given: unknown): void {
   throw new CliError('usage', `${name}: ${quoted(given)} is not of the form HOST:PORT`, {
     wayOut: 'For example 0.0.0.0:443 or [::]:443; port 0 takes a free one.',
   })
-}
-
-/**
- * The folder of the pages for browsers. In a checkout they are built first, if they are missing or
- * older than their sources; a package carries them built. `undefined` where neither is installed:
- * the server then serves no pages.
- */
-async function preparePages(ports: CliPorts): Promise<string | undefined> {
-  const program = pathOf(() => import.meta.resolve('@seaworthy/web/build'))
-  if (program === undefined) {
-    const packed = pathOf(() => import.meta.resolve('@seaworthy/web/pages'))
-    return packed && dirname(packed)
-  }
-  const exitCode = await ports.runForeground(program, [])
-  if (exitCode !== 0) {
-    throw new CliError('failed', 'the pages that browsers get could not be built', {
-      wayOut:
-        'Run “npm ci” in the checkout and try again, or name pages built elsewhere with --web-folder.',
-    })
-  }
-  return join(dirname(dirname(program)), 'dist/current')
 }

@@ -9,6 +9,7 @@ import type { Command } from 'commander'
 import { createContext } from '../../context.ts'
 import type { Context } from '../../context.ts'
 import type { CliPorts } from '../../ports.ts'
+import { preparePages } from '../../web-pages.ts'
 import { createProcesses } from './processes.ts'
 import { createStage } from './stage.ts'
 import { playStory, writeKeepNote } from './story.ts'
@@ -40,7 +41,9 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
   ports.allowCleanUp(cleanUpMs)
   let isOver = false
   try {
-    const { server, loginLine } = await playStory({ context, stage, processes, folder })
+    // Browsers have nothing to look at once a demo that is not kept has ended.
+    const webFolder = isKept ? await preparePages(ports) : undefined
+    const { server, loginLine } = await playStory({ context, stage, processes, folder, webFolder })
     const seconds = Math.round((ports.clock.monotonicMs() - startedMs) / 1000)
     const summary = [
       '',
@@ -58,6 +61,12 @@ async function demo(context: Context, isKept: boolean): Promise<void> {
       `   export PATH="$PWD/node_modules/.bin:$PATH"   # in this checkout, once in each shell`,
       `   ${loginLine}`,
       `   seaworthy device list`,
+      ...(webFolder === undefined
+        ? []
+        : [
+            `   the dashboard, as its first owner (the browser does not know the certificate: ${server.url}/ca.crt):`,
+            `   ${server.ownerLink}`,
+          ]),
       `   everything lies in ${folder}`,
     ]
     await writeKeepNote(folder, look)

@@ -9,6 +9,8 @@ export interface Story {
   readonly processes: DemoProcesses
   /** An empty folder for everything. */
   readonly folder: string
+  /** The pages that the server serves to browsers; `undefined` where it serves none. */
+  readonly webFolder: string | undefined
 }
 
 export const fleet = 'harbour'
@@ -18,5 +20,7 @@ export interface Server {
   readonly url: string
   readonly listen: string
   readonly dataDir: string
+  /** The one-time link by which a person becomes the first owner, in a browser. */
+  readonly ownerLink: string
   readonly running: RunningProcess
 }

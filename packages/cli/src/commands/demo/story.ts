@@ -152,7 +152,7 @@ async function proveMirror(
 }
 
 async function startServer(story: Story, listen?: string): Promise<Server> {
-  const { processes, folder } = story
+  const { processes, folder, webFolder } = story
   const dataDir = join(folder, 'server')
   const address = listen ?? `127.0.0.1:${await findFreePort()}`
   const readyFile = join(folder, 'server-ready.json')
@@ -163,16 +163,20 @@ async function startServer(story: Story, listen?: string): Promise<Server> {
     args: [
       fileURLToPath(import.meta.resolve('@seaworthy/server/main')),
       ...['--data-dir', dataDir, '--listen', address, '--ready-file', readyFile],
+      ...(webFolder === undefined ? [] : ['--web-folder', webFolder]),
     ],
     logFile: join(folder, 'server.log'),
   })
-  const { url } = await untilThere(story, running, async () => {
+  const { url, ownerLinkFile } = await untilThere(story, running, async () => {
     // The file is absent until the server answers; the caller that waits notices when the server
     // ends instead.
     const text = await readFile(readyFile, 'utf8').catch(() => undefined)
-    return text === undefined ? undefined : (parseAnyJsonText(text) as { url: string })
+    return text === undefined
+      ? undefined
+      : (parseAnyJsonText(text) as { url: string; ownerLinkFile: string })
   })
-  return { url, listen: address, dataDir, running }
+  const ownerLink = (await readFile(ownerLinkFile, 'utf8')).trim()
+  return { url, listen: address, dataDir, ownerLink, running }
 }
 
 /** Waits for `find` to give something, and gives up when the server ends. */
@@ -441,5 +445,6 @@ async function awaitEvent(
 
 /** Tells a user who looks around later where things are. */
 export async function writeKeepNote(folder: string, lines: readonly string[]): Promise<void> {
-  await writeFile(join(folder, 'README.txt'), `${lines.join('\n')}\n`)
+  // The lines have a token and the first owner's link, and other users can get into the folder.
+  await writeFile(join(folder, 'README.txt'), `${lines.join('\n')}\n`, { mode: 0o600 })
 }
