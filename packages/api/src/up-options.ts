@@ -169,6 +169,10 @@ export const upOptions = [
     text: 'share of the requests that are traced, 0 to 1 (default: 1)',
   },
   {
+    name: 'report-form',
+    text: 'take reports of vulnerabilities from anybody, by the form at /report, which promises answers in time and no legal steps (docs/DISCLOSURE.md)',
+  },
+  {
     name: 'no-fast-path',
     text: 'serve idle check-ins as every other request, which costs more processor time',
   },

@@ -127,7 +127,11 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const stopKeeping = keepHearing(app)
   const stopComparing = keepComparing(clock, ports)
   const web = config.webFolder === null ? undefined : await loadWebFiles(config.webFolder)
-  const handlers = createHandlers(app, { hasFastPath: config.hasFastPath, web })
+  const handlers = createHandlers(app, {
+    hasFastPath: config.hasFastPath,
+    hasReportForm: config.hasReportForm,
+    web,
+  })
   const server = createHttpsServer(
     {
       ...createTlsOptions(app.certificate.current),

@@ -50,6 +50,7 @@ export interface Config {
   readonly workersCount: number
   readonly logLevel: LogLevel
   /** Whether idle check-ins are answered without Node's HTTP (`http/fast-path`). */
+  readonly hasReportForm: boolean
   readonly hasFastPath: boolean
   readonly masterKeyFile: string
   /** What holds the key of stored credentials; `null` where there are none. */
@@ -104,6 +105,7 @@ export function checkConfig(env: Env, machine: Machine): Config {
     endsCredentials: env.endsCredentials,
     workersCount: parseCount('--workers', env.workers, machine.coresCount),
     logLevel,
+    hasReportForm: env.hasReportForm,
     hasFastPath: env.hasFastPath,
     masterKeyFile:
       env.masterKeyFile === undefined

@@ -36,6 +36,7 @@ export interface Env {
   readonly webFolder: string | undefined
   readonly otlpEndpoint: string | undefined
   readonly traceRatio: string | undefined
+  readonly hasReportForm: boolean
   readonly hasFastPath: boolean
   readonly help: boolean
 }
@@ -114,6 +115,7 @@ export function readEnv(
     webFolder: read('web-folder'),
     otlpEndpoint: read('otlp-endpoint'),
     traceRatio: read('trace-ratio'),
+    hasReportForm: values['report-form'] === true,
     hasFastPath: values['no-fast-path'] !== true,
     help: values['help'] === true,
   }

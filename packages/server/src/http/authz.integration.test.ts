@@ -123,7 +123,7 @@ let client: TestClient
 let signers: readonly Signer[]
 
 before(async () => {
-  server = await startTestServer()
+  server = await startTestServer({ args: ['--report-form'] })
   client = createTestClient(server)
   ;({ signers } = await setUpTrust(client))
 })

@@ -47,7 +47,7 @@ let rhea: Joined
 let remy: Joined
 
 before(async () => {
-  server = await startTestServer({ workers: 1 })
+  server = await startTestServer({ workers: 1, args: ['--report-form'] })
   client = createTestClient(server)
   db = server.openDatabase()
   const browser = createTestBrowser(server, client)
@@ -212,6 +212,23 @@ test('R2 attack: hostile forms are refused by name, with a page, and nothing is 
   const absent = await readPage(`/report/${'A'.repeat(43)}`)
   assert.equal(absent.status, 404)
   assert.equal(await count(), stored)
+})
+
+test('R2 a server that was not told to takes no reports, and so promises nobody anything', async () => {
+  const plain = await startTestServer({ workers: 1 })
+  const stranger = createTestClient(plain)
+  try {
+    for (const method of ['GET', 'POST'] as const) {
+      const body = new URLSearchParams({ title: 'sluice', text: 'It overflows.' }).toString()
+      const sent = method === 'POST' ? { headers: formHeaders, body } : {}
+      const { status, bytes } = await stranger.send(method, '/report', sent)
+      assert.equal(status, 404)
+      assert.match(utf8Decode(bytes), /takes no reports by form: [^]*--report-form/)
+    }
+  } finally {
+    stranger.close()
+    await plain.stop()
+  }
 })
 
 describe('R2 need to know', () => {

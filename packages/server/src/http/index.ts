@@ -38,11 +38,14 @@ export interface Handlers {
 
 export interface HandlerOptions {
   readonly hasFastPath: boolean
+  /** Whether anybody may report a flaw by the form at `/report`. */
+  readonly hasReportForm: boolean
   /** `undefined` when no pages are served. */
   readonly web: WebFiles | undefined
 }
 
-export function createHandlers(app: App, { hasFastPath, web }: HandlerOptions): Handlers {
+export function createHandlers(app: App, options: HandlerOptions): Handlers {
+  const { hasFastPath, hasReportForm, web } = options
   const limiter = createAttemptLimiter(app)
   const registry = createRegistryHandler(createRegistryPorts(app, limiter))
   const answerRegistry: RawHandler = {
@@ -61,7 +64,7 @@ export function createHandlers(app: App, { hasFastPath, web }: HandlerOptions): 
     ...createODataHandlers(app, limiter, endpoints),
     createMetricsHandler(app, limiter),
     ...createServerFiles(app, endpoints),
-    ...createReportHandlers(app),
+    ...createReportHandlers(app, hasReportForm),
     ...(web === undefined ? [] : createWebHandlers(web)),
     createDdiHandler(app, limiter),
   ])

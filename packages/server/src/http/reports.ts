@@ -1,7 +1,9 @@
 /**
  * `/report`: the form by which anybody reports a flaw, without an account and without a script, and
  * the private page of each report. A page carries no cookie and no right but its own address, so
- * that another site which sends the form gains nothing by it.
+ * that another site which sends the form gains nothing by it. The form makes promises to whoever
+ * reports, so that it is there only where whoever runs the server has switched it on; the pages of
+ * reports that have arrived answer in any case.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { utf8Decode } from '@seaworthy/std/bytes'
@@ -22,10 +24,10 @@ import { originOf } from './request.ts'
 const codeForm = /^\/report\/([A-Za-z0-9_-]{43})$/
 const methods = ['GET', 'HEAD', 'POST'] as const
 
-export function createReportHandlers(app: App): readonly RawHandler[] {
+export function createReportHandlers(app: App, hasForm: boolean): readonly RawHandler[] {
   const answer: RawHandler['answer'] = async (req, res, path) => {
     try {
-      await answerReporter(app, req, res, path)
+      await answerReporter(app, req, res, { path, hasForm })
     } catch (error) {
       // The address of a report is a secret, which no log may have.
       const { problem, headers } = explainFailure(app, error, {
@@ -47,7 +49,7 @@ async function answerReporter(
   app: App,
   req: IncomingMessage,
   res: ServerResponse,
-  path: string,
+  { path, hasForm }: { readonly path: string; readonly hasForm: boolean },
 ): Promise<void> {
   const network = poolOf(req.socket.remoteAddress ?? '')
   await requireBudget(app, 'report-pages', network)
@@ -55,6 +57,12 @@ async function answerReporter(
   const code = codeForm.exec(path)?.[1]
   if (!isForm && code === undefined) {
     throw new HttpError('route_not_found', 'there is no report at this address')
+  }
+  if (isForm && !hasForm) {
+    throw new HttpError(
+      'route_not_found',
+      'this server takes no reports by form: whoever runs it has not started it with --report-form',
+    )
   }
   if (req.method !== 'POST') {
     const page =

@@ -54,6 +54,7 @@ async function knockSlowly(port: number): Promise<SlowKnock[]> {
       '/DEFAULT/controller/v1/x/deploymentBase/1/feedback',
     ],
     ...['/openapi.json', '/ca.crt', '/healthz', '/readyz', '/metrics', '/nothing'],
+    ...['/report', '/report/x'],
   ].flatMap((path) =>
     ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map((method) => `${method} ${path}`),
   )
@@ -99,7 +100,7 @@ async function knockSlowly(port: number): Promise<SlowKnock[]> {
 }
 
 before(async () => {
-  server = await startTestServer({ workers: 2, args: ['--name', 'ship.example'] })
+  server = await startTestServer({ workers: 2, args: ['--name', 'ship.example', '--report-form'] })
   // The harness is told the first name; in this test everybody is on the loopback interface.
   const { port } = new URL(server.url)
   server = { ...server, url: `https://127.0.0.1:${port}` }

@@ -108,7 +108,10 @@ before(async () => {
     ...['--acme-directory', 'https://127.0.0.1:1/directory', '--acme-agree-terms'],
     ...['--http-listen', `127.0.0.1:${await claimPort()}`],
   ]
-  server = await startTestServer({ dataDir: file('first'), args: options })
+  server = await startTestServer({
+    dataDir: file('first'),
+    args: [...options, '--report-form'],
+  })
   client = createTestClient(server)
   const { signers } = await setUpTrust(client)
   browser = createTestBrowser(server, client)
