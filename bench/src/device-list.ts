@@ -56,7 +56,7 @@ async function fillTables(db: Db): Promise<void> {
 
 interface Filter {
   readonly wanted: DevicesWanted
-  /** From which tables, and by which condition, one selects them by hand; `d` is the device. */
+  /** The tables and the condition by which one selects them by hand; `d` is the device. */
   readonly from?: string
   readonly where: string
 }

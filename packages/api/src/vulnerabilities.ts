@@ -141,7 +141,7 @@ export const showVulnerability = defineRoute({
       /** The instant that was asked for; null for now. */
       at: instant.nullable(),
       total: exposedCounts,
-      /** By fleet or by value of the tag (null without it), the first 1,000. */
+      /** The counts by fleet, or by value of the tag (null without it); the first 1,000. */
       groups: z.array(exposedCounts.extend({ name: z.string().nullable() })),
       untold: untoldField,
     }),

@@ -74,6 +74,7 @@ async function pause(
 ): Promise<void> {
   const early = new AbortController()
   const ends = AbortSignal.any([signal, early.signal])
+  // Both reject when the wait is over by the other or by the end of the program: nothing failed.
   await Promise.race([ports.sleep(ms, ends).catch(() => {}), wakeUp.awaited(ends).catch(() => {})])
   early.abort(new Error('over'))
 }

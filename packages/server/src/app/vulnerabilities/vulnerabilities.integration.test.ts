@@ -138,7 +138,7 @@ const ofRelease = (version: string) =>
 /** Waits until the server has read the release and compared its components. */
 async function readOf(version: string) {
   await waitUntil(`${version} is read and compared`, async () => {
-    // In this order: components are there to be compared only once they have been read.
+    // The order matters: components are there to be compared only once they have been read.
     const { sboms } = await ofRelease(version)
     const { pending } = await client.api.call(listExposures, {})
     return sboms.length > 0 && pending.componentsCount === 0
