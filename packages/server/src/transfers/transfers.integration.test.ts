@@ -26,6 +26,7 @@ import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
 import { ProblemError } from '@seaworthy/api/problems'
 import { showServer } from '@seaworthy/api/server'
+import { listExposures } from '@seaworthy/api/vulnerabilities'
 import { hexDecode, hexEncode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { parseAnyJsonText } from '@seaworthy/std/json'
@@ -366,6 +367,10 @@ async function copyExport() {
 }
 
 test('O4 a server that moved house gives the same answers, devices and people go on, and its log is one', async () => {
+  await waitUntil('what devices run is counted', async () => {
+    const { untold, pending } = await client.api.call(listExposures, {})
+    return untold.some(({ count }) => count === 5) && pending.componentsCount === 0
+  })
   const before = await walk()
   const refused = Object.values(before).filter((answer) =>
     Object.hasOwn(answer as object, 'refused'),

@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     await visit('/fleets', 'Fleets', 'fleets')
     await visit('/fleets/harbour', 'harbour', 'fleet')
     await visit('/new-rollout?fleet=harbour', 'Begin a rollout', 'new-rollout')
-    await page.getByLabel('Waves', { exact: true }).fill('50%,100%')
+    await page.getByLabel('Waves', { exact: true }).fill('99%,100%')
     await page.getByLabel('Waves that wait for a person').fill('2')
     await page.getByRole('button', { name: 'Begin the rollout' }).click()
     await page.getByRole('heading', { name: 'gateway 1.0.0 to harbour' }).waitFor()
