@@ -19,7 +19,7 @@ import { listOwnSecrets, readOutputLines, readReason } from './output.ts'
 import type { Facts, InstallStep, Verdict } from './planner.ts'
 import { commitRelease, planStep } from './planner.ts'
 import { pointSlots, readSlots, removeRelease } from './stored-releases.ts'
-import { watchTrial } from './trial.ts'
+import { watchTrial } from './watch-trial.ts'
 import { isContentRefusal } from './verified.ts'
 
 const idle = { state: 'idle' } as const

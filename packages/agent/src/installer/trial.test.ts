@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { Refusal } from '@seaworthy/std/refusal'
 import { parseBundleManifest } from '@seaworthy/oci/bundle/manifest'
-import type { Observation } from './health.ts'
-import { observe, probeIntervalMs, startTrial } from './health.ts'
+import type { Observation } from './trial.ts'
+import { observe, probeIntervalMs, startTrial } from './trial.ts'
 
 const good: Observation = { kind: 'probe', isHealthy: true }
 const bad: Observation = { kind: 'probe', isHealthy: false }
