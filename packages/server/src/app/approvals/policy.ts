@@ -1,4 +1,7 @@
-/** What needs another person's approval: set by an owner, and from then on by two. */
+/**
+ * The rules of approval: set by an owner, and from then on by two. Whether a call needs an approval
+ * by them is decided in `fleet/access/approvals.ts`.
+ */
 import type { ApprovalRefusal, ApprovalRules } from '@seaworthy/fleet/access'
 import { hasApprovalRules, noApprovalRules } from '@seaworthy/fleet/access'
 import { Refusal } from '@seaworthy/std/refusal'
