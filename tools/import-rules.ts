@@ -12,7 +12,7 @@ const allowedPackages: Record<string, readonly string[]> = {
   std: [],
   trust: ['std'],
   fleet: ['std'],
-  api: ['std'],
+  api: ['std', 'fleet'],
   oci: ['std'],
   sbom: ['std'],
   response: ['std'],

@@ -1,4 +1,5 @@
 /** Roles: the built-in ones, which stay as they are, and those that people make (A4). */
+import { builtInRoles } from '@seaworthy/fleet/access'
 import { z } from 'zod'
 import { lineField } from './ceremonies.ts'
 import { instant, nameField } from './fields.ts'
@@ -8,18 +9,7 @@ import { defineRoute, nothing } from './route.ts'
 export const roleName = nameField
 
 /** The built-in roles. A token may have any of them but `owner`. */
-export const builtInRole = z.enum([
-  'owner',
-  'admin',
-  'releaser',
-  'builder',
-  'operator',
-  'responder',
-  'auditor',
-  'viewer',
-  'monitor',
-])
-export type BuiltInRoleName = z.output<typeof builtInRole>
+export const builtInRole = z.enum(builtInRoles)
 
 /** Further roles, of which nothing counts but what they deny. */
 export const deniedByField = z.array(roleName).max(10)

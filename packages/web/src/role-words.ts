@@ -1,10 +1,8 @@
 /** Roles and scopes in words. */
-import { builtInRole } from '@seaworthy/api/roles'
-import type { BuiltInRoleName } from '@seaworthy/api/roles'
+import type { BuiltInRole } from '@seaworthy/fleet/access'
+import { builtInRoles } from '@seaworthy/fleet/access'
 
-export const builtInRoles = builtInRole.options
-
-const roleTexts: Readonly<Record<BuiltInRoleName, string>> = {
+const roleTexts: Readonly<Record<BuiltInRole, string>> = {
   owner: 'everything, and the only role that makes owners',
   admin: 'everything but owners',
   releaser: 'releases, proposals and rollouts',

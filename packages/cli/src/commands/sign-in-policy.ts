@@ -1,7 +1,7 @@
 /** `seaworthy sign-in-policy …`: which roles need a passkey. */
 import type { Command } from 'commander'
-import type { BuiltInRoleName } from '@seaworthy/api/roles'
-import { builtInRole } from '@seaworthy/api/roles'
+import type { BuiltInRole } from '@seaworthy/fleet/access'
+import { builtInRoles } from '@seaworthy/fleet/access'
 import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/sign-in-policy'
 import type { SignInPolicyOutcome } from '@seaworthy/api/sign-in-policy'
 import type { Context } from '../context.ts'
@@ -31,12 +31,9 @@ export function addSignInPolicyCommands(program: Command, ports: CliPorts): void
     )
 }
 
-const readRole = oneOf(...builtInRole.options)
+const readRole = oneOf(...builtInRoles)
 
-function collectRole(
-  text: string,
-  before: readonly BuiltInRoleName[] | undefined,
-): BuiltInRoleName[] {
+function collectRole(text: string, before: readonly BuiltInRole[] | undefined): BuiltInRole[] {
   return [...(before ?? []), readRole(text)]
 }
 
@@ -54,7 +51,7 @@ async function show(context: Context): Promise<void> {
 const listed = (names: readonly string[]) => (names.length === 0 ? 'no role' : names.join(', '))
 
 interface SetOptions {
-  passkeyRole?: BuiltInRoleName[]
+  passkeyRole?: BuiltInRole[]
   dryRun?: boolean
 }
 

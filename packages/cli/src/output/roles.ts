@@ -1,12 +1,12 @@
 /** Roles in words. */
-import { builtInRole } from '@seaworthy/api/roles'
+import { builtInRoles, tokenRoles } from '@seaworthy/fleet/access'
 
 const own = 'or a custom role (`seaworthy role list`)'
 
 /** The roles that a person may have, as the help of an option says it. */
-export const rolesOfPeople = `${builtInRole.options.join(', ')}, ${own}`
+export const rolesOfPeople = `${builtInRoles.join(', ')}, ${own}`
 /** The same for tokens. */
-export const rolesOfTokens = `${builtInRole.exclude(['owner']).options.join(', ')}, ${own}`
+export const rolesOfTokens = `${tokenRoles.join(', ')}, ${own}`
 
 interface Held {
   readonly role: string

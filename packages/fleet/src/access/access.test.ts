@@ -15,7 +15,7 @@ import {
   reachesFleet,
   reachesProduct,
   reachesWholeProduct,
-  roles,
+  tokenRoles,
   weightyRoles,
 } from './index.ts'
 
@@ -40,14 +40,14 @@ test('V4 a device credential can update itself, change its metadata, read its ap
 })
 
 test('A4 no role of people has a permission of devices', () => {
-  for (const role of roles) {
+  for (const role of tokenRoles) {
     assert.ok(permissionsOf(role).every((permission) => !permission.startsWith('device-self:')))
   }
 })
 
 test('B10 only builders, releasers and admins write to the registry', () => {
   const may = (permission: Permission) =>
-    roles.filter((role) => permissionsOf(role).includes(permission))
+    tokenRoles.filter((role) => permissionsOf(role).includes(permission))
   assert.deepEqual(may('registry:push'), ['admin', 'releaser', 'builder'])
   assert.deepEqual(may('registry:delete'), ['admin'])
   assert.deepEqual(may('proposal:apply'), ['admin', 'releaser'])
@@ -56,7 +56,7 @@ test('B10 only builders, releasers and admins write to the registry', () => {
 
 test('A4 operators and releasers steer rollouts, everybody with an overview reads them', () => {
   const may = (permission: Permission) =>
-    roles.filter((role) => permissionsOf(role).includes(permission))
+    tokenRoles.filter((role) => permissionsOf(role).includes(permission))
   const readers = ['admin', 'releaser', 'operator', 'responder', 'auditor', 'viewer']
   for (const permission of ['rollout:read', 'update:read', 'reboot-lock:read'] as const) {
     assert.deepEqual(may(permission), readers)
@@ -89,8 +89,8 @@ test('A3 nobody gives more than they have: role, products, fleets', () => {
 })
 
 test('A3 a role can give what is a subset of its own, and no role can give what it lacks', () => {
-  for (const own of roles) {
-    for (const wanted of roles) {
+  for (const own of tokenRoles) {
+    for (const wanted of tokenRoles) {
       const has = new Set(permissionsOf(own))
       const isSubset = permissionsOf(wanted).every((permission) => has.has(permission))
       if (isSubset) checkGrant(grant(own), grant(wanted))
@@ -103,7 +103,7 @@ test('A3 a role can give what is a subset of its own, and no role can give what 
 test('A3 what covers a grant reaches all that the grant reaches, and whoever covers it may give it (property)', () => {
   const names = fc.option(fc.subarray(['a', 'b', 'c']), { nil: null })
   const anyGrant = fc
-    .record({ role: fc.constantFrom(...roles), products: names, fleets: names })
+    .record({ role: fc.constantFrom(...tokenRoles), products: names, fleets: names })
     .map(({ role, ...scope }) => grant(role, scope))
   fc.assert(
     fc.property(anyGrant, anyGrant, (own, other) => {

@@ -22,18 +22,17 @@ export type {
   ShownOutcome,
 } from './approvals.ts'
 export {
-  builtInRoles,
   allowedByBuiltIn,
-  devicePermissions,
+  builtInRoles,
   isBuiltIn,
-  permissions,
   permissionsToAllow,
   permissionsToDeny,
-  provisioningKeyPermissions,
-  roles,
+  tokenRoles,
   weightyRoles,
-} from './permissions.ts'
-export type { BuiltInRole, Permission } from './permissions.ts'
+} from './built-in-roles.ts'
+export type { BuiltInRole } from './built-in-roles.ts'
+export { devicePermissions, permissions, provisioningKeyPermissions } from './permissions.ts'
+export type { Permission } from './permissions.ts'
 export {
   comparePasskeyRoles,
   deniedPermissions,

@@ -2,8 +2,9 @@
  * What holders of roles may do. One role allows; every role of the holder denies. So roles are
  * never added up, and whatever one of them denies is denied.
  */
-import type { BuiltInRole, Permission } from './permissions.ts'
-import { allowedByBuiltIn, builtInRoles, isBuiltIn, leastPermissions } from './permissions.ts'
+import type { BuiltInRole } from './built-in-roles.ts'
+import { allowedByBuiltIn, builtInRoles, isBuiltIn, leastPermissions } from './built-in-roles.ts'
+import type { Permission } from './permissions.ts'
 
 /** A role that people have made. */
 export interface RoleRules {

@@ -15,7 +15,7 @@ import type { ProblemError } from '@seaworthy/api/problems'
 import { createInvitation } from '@seaworthy/api/invitations'
 import { createRole } from '@seaworthy/api/roles'
 import { createToken, getToken, listTokens, revokeToken } from '@seaworthy/api/tokens'
-import { roles } from '@seaworthy/fleet/access'
+import { tokenRoles } from '@seaworthy/fleet/access'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { skipWithout } from '@seaworthy/std/testing/programs'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -280,7 +280,7 @@ async function makePrincipals(
   const principals = new Map<string, Record<string, string>>([['anonymous', {}]])
   const addToken = (name: string, token: string) =>
     principals.set(name, { authorization: `Bearer ${token}` })
-  for (const role of roles) {
+  for (const role of tokenRoles) {
     const { token } = await client.api.call(createToken, {
       body: { name: `as-${role}`, role, lifetimeSeconds: 3600 },
     })

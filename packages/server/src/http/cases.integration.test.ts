@@ -22,7 +22,7 @@ import { disablePerson } from '@seaworthy/api/people'
 import type { ProblemError } from '@seaworthy/api/problems'
 import { routes } from '@seaworthy/api/routes'
 import { createToken } from '@seaworthy/api/tokens'
-import { builtInRoles, roles } from '@seaworthy/fleet/access'
+import { builtInRoles, tokenRoles } from '@seaworthy/fleet/access'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { searchFor } from '@seaworthy/std/testing/leaks'
 import type { Db, TestBrowser, TestClient, TestServer } from '../testing/index.ts'
@@ -250,7 +250,7 @@ describe('R2 need to know', () => {
   test('R2 attack: somebody who is not read in finds no trace of an embargoed case in any GET route, as any role', async () => {
     const search = searchFor({ ...words, id: caseId })
     const callers = new Map<string, { token?: string; headers?: Record<string, string> }>()
-    for (const role of roles) {
+    for (const role of tokenRoles) {
       const { token } = await client.api.call(createToken, {
         body: { name: `walk-${role}`, role, lifetimeSeconds: 3600 },
       })

@@ -3,7 +3,8 @@ import { Checkbox, NativeSelect, Radio, Stack, Text } from '@mantine/core'
 import { listFleets } from '@seaworthy/api/fleets'
 import { listProducts } from '@seaworthy/api/products'
 import { listRoles } from '@seaworthy/api/roles'
-import { builtInRoles, describeRole } from '../role-words.ts'
+import { builtInRoles } from '@seaworthy/fleet/access'
+import { describeRole } from '../role-words.ts'
 import { useRead } from '../session.ts'
 
 export interface GrantDraft {

@@ -1,9 +1,9 @@
 /** Which roles need a passkey; whoever manages people adds roles, owners remove them too. */
 import { Button, Checkbox, Group, Paper, Stack, Text } from '@mantine/core'
-import type { BuiltInRoleName } from '@seaworthy/api/roles'
+import type { BuiltInRole } from '@seaworthy/fleet/access'
+import { builtInRoles } from '@seaworthy/fleet/access'
 import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/sign-in-policy'
 import { useState } from 'react'
-import { builtInRoles } from '../role-words.ts'
 import { useRead, useRefresh, useRefreshSession } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { Section } from '../ui/page.tsx'
@@ -48,7 +48,7 @@ export function PolicySection(props: { readonly mayLoosen: boolean }) {
 }
 
 function ChangeDialog(props: {
-  readonly before: readonly BuiltInRoleName[]
+  readonly before: readonly BuiltInRole[]
   readonly mayLoosen: boolean
   readonly onClose: () => void
 }) {

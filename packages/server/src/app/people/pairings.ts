@@ -5,7 +5,7 @@
  */
 import type { PairingView } from '@seaworthy/api/pairings'
 import type { Grant, Scope } from '@seaworthy/fleet/access'
-import { checkGrant, copyScope, coversGrant, roles } from '@seaworthy/fleet/access'
+import { checkGrant, copyScope, coversGrant, tokenRoles } from '@seaworthy/fleet/access'
 import { newId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant, minuteMs, secondMs } from '@seaworthy/std/time'
@@ -243,7 +243,7 @@ async function grantIn(
 async function rolesToGive(tx: ReadTx, person: Grant): Promise<string[]> {
   const { products, fleets, deniedBy } = person
   const rules = await listRoles(tx)
-  const names = [...roles, ...rules.map(({ name }) => name)]
+  const names = [...tokenRoles, ...rules.map(({ name }) => name)]
   return names.filter((role) =>
     coversGrant(person, { role, deniedBy, customRoles: rules, products, fleets }),
   )
