@@ -19,6 +19,7 @@ import {
 } from '../keys/own-copies.ts'
 import { requireDeviceId } from '../find-device.ts'
 import { formatAgo, formatCount } from '../output/format.ts'
+import { nodeSealing } from '../keys/sealing.ts'
 import type { CliPorts } from '../ports.ts'
 import type { SecretArrival } from '../readers/arrivals.ts'
 import { followSecret, isSealedTo } from '../readers/arrivals.ts'
@@ -147,7 +148,7 @@ async function set(context: Context, name: string, options: SetOptions): Promise
       showSealed(context, { name, version: null }, choice)
       return
     }
-    const envelope = await createSecretEnvelope()
+    const envelope = await createSecretEnvelope(nodeSealing)
     const holder = await ensureHolderKey(context, connection)
     const { nextVersion: version, items } = await connection.client.call(listSecrets, {
       params: { fleet: scope.fleet },
@@ -423,7 +424,7 @@ async function seal(
     const scope = await findScope(connection, { fleet })
     const choice = await chooseReaders(context, connection, scope, { acceptNew, product, isDry })
     const { items } = await connection.client.call(listSecrets, { params: { fleet }, query: {} })
-    const envelope = await createSecretEnvelope()
+    const envelope = await createSecretEnvelope(nodeSealing)
     const holder = await ensureHolderKey(context, connection)
     const own = base64Encode(holder.publicKey)
     const missing = items

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { base64Encode, concatBytes, hexDecode, hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import {
   createEnvelope,
+  createWebPlatform,
   generateReceivingKey,
   openReceivingKey,
   parseReceivingKey,
@@ -57,7 +58,7 @@ test("A10 V8 the RFC's vector is sealed and opened byte for byte", async () => {
   const pair = { privateKey: senderKey, publicKey: senderPublic }
   const envelope = await createEnvelope(rfc.info, {
     aead: { id: 1, keyBytes: 16 },
-    createPair: async () => pair,
+    platform: createWebPlatform(async () => pair),
   })
   const sealed = await envelope.seal(rfc.publicRecipient, rfc.aad, rfc.plaintext)
   assert.equal(hexEncode(sealed), rfc.encapsulated + rfc.ciphertext)

@@ -20,11 +20,12 @@ export function parseReceivingKey(text: string): Uint8Array<ArrayBuffer> {
   } catch (cause) {
     throw hpkeError('receiving_key_malformed', 'the receiving key is not Base64', { cause })
   }
-  requireLength(bytes)
+  requireReceivingKey(bytes)
   return bytes
 }
 
-function requireLength(publicKey: Uint8Array): void {
+/** Throws `receiving_key_malformed`. */
+export function requireReceivingKey(publicKey: Uint8Array): void {
   if (publicKey.length === publicKeyBytes) return
   throw hpkeError('receiving_key_malformed', `a receiving key has ${publicKeyBytes} bytes`)
 }
@@ -80,7 +81,7 @@ export async function agree(
   privateKey: CryptoKey,
   publicKey: Uint8Array<ArrayBuffer>,
 ): Promise<ArrayBuffer> {
-  requireLength(publicKey)
+  requireReceivingKey(publicKey)
   const point = await crypto.subtle.importKey('raw', publicKey, x25519, true, [])
   try {
     return await crypto.subtle.deriveBits({ name: x25519, public: point }, privateKey, 256)

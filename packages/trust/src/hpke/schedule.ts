@@ -11,6 +11,14 @@ export interface Aead {
 }
 export const aes256Gcm: Aead = { id: 2, keyBytes: 32 }
 
+/** HKDF-SHA256 with the input of this call; each call of the result has its own salt and info. */
+export type PrepareHkdf = (ikm: Uint8Array<ArrayBuffer>) => Hkdf | Promise<Hkdf>
+export type Hkdf = (
+  salt: Uint8Array<ArrayBuffer>,
+  info: Uint8Array<ArrayBuffer>,
+  bytes: number,
+) => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>
+
 const nonceBytes = 12
 const version = utf8Encode('HPKE-v1')
 const kemSuite = concatBytes(utf8Encode('KEM'), Uint8Array.of(0, 0x20))
@@ -32,18 +40,6 @@ function labeledInfo(suite: Uint8Array, label: string, info: Uint8Array, length:
   )
 }
 
-const importIkm = (ikm: Uint8Array<ArrayBuffer>) =>
-  crypto.subtle.importKey('raw', ikm, 'HKDF', false, ['deriveBits'])
-
-function hkdf(
-  ikm: CryptoKey,
-  salt: Uint8Array<ArrayBuffer>,
-  info: Uint8Array<ArrayBuffer>,
-  length: number,
-): Promise<ArrayBuffer> {
-  return crypto.subtle.deriveBits({ name: 'HKDF', hash: 'SHA-256', salt, info }, ikm, length * 8)
-}
-
 /** LabeledExtract with an empty salt: an HMAC under a key of zeros. */
 async function extract(suite: Uint8Array, label: string, ikm: Uint8Array): Promise<ArrayBuffer> {
   const zeros = await crypto.subtle.importKey(
@@ -58,22 +54,32 @@ async function extract(suite: Uint8Array, label: string, ikm: Uint8Array): Promi
 
 /** ExtractAndExpand (4.1): the KEM's shared secret from that of the curve. */
 export async function kemSecret(
+  prepareHkdf: PrepareHkdf,
   dh: ArrayBuffer,
   encapsulated: Uint8Array,
   recipient: Uint8Array,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const ikm = await importIkm(labeledIkm(kemSuite, 'eae_prk', new Uint8Array(dh)))
+  const hkdf = await prepareHkdf(labeledIkm(kemSuite, 'eae_prk', new Uint8Array(dh)))
   const info = labeledInfo(kemSuite, 'shared_secret', concatBytes(encapsulated, recipient), 32)
-  return new Uint8Array(await hkdf(ikm, nothing, info, 32))
+  return hkdf(nothing, info, 32)
 }
 
 /** What the key schedule (5.1) makes of a shared secret. */
 export interface Schedule {
-  derive(sharedSecret: Uint8Array<ArrayBuffer>): Promise<{ key: ArrayBuffer; nonce: ArrayBuffer }>
+  derive(sharedSecret: Uint8Array<ArrayBuffer>): Promise<CipherKey>
+}
+
+export interface CipherKey {
+  readonly key: Uint8Array<ArrayBuffer>
+  readonly nonce: Uint8Array<ArrayBuffer>
 }
 
 /** The part of the key schedule that depends on `info` alone is computed once. */
-export async function createSchedule(aead: Aead, info: Uint8Array): Promise<Schedule> {
+export async function createSchedule(
+  aead: Aead,
+  info: Uint8Array,
+  prepareHkdf: PrepareHkdf,
+): Promise<Schedule> {
   const suite = suiteOf(aead)
   const context = concatBytes(
     // Base mode.
@@ -81,14 +87,14 @@ export async function createSchedule(aead: Aead, info: Uint8Array): Promise<Sche
     new Uint8Array(await extract(suite, 'psk_id_hash', nothing)),
     new Uint8Array(await extract(suite, 'info_hash', info)),
   )
-  const ikm = await importIkm(labeledIkm(suite, 'secret', nothing))
+  const hkdf = await prepareHkdf(labeledIkm(suite, 'secret', nothing))
   const keyInfo = labeledInfo(suite, 'key', context, aead.keyBytes)
   const nonceInfo = labeledInfo(suite, 'base_nonce', context, nonceBytes)
   return {
     async derive(sharedSecret) {
       const [key, nonce] = await Promise.all([
-        hkdf(ikm, sharedSecret, keyInfo, aead.keyBytes),
-        hkdf(ikm, sharedSecret, nonceInfo, nonceBytes),
+        hkdf(sharedSecret, keyInfo, aead.keyBytes),
+        hkdf(sharedSecret, nonceInfo, nonceBytes),
       ])
       return { key, nonce }
     },

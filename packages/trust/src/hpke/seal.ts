@@ -5,12 +5,13 @@
  */
 import { concatBytes } from '@seaworthy/std/bytes'
 import { hpkeError } from './codes.ts'
-import type { KeyPair, ReceivingKey } from './receiving-key.ts'
-import { agree, exportPublic, generatePair, publicKeyBytes } from './receiving-key.ts'
+import type { SealingPlatform } from './platform.ts'
+import { createWebPlatform, prepareWebHkdf, tagBytes, webCipherOf } from './platform.ts'
+import type { ReceivingKey } from './receiving-key.ts'
+import { agree, publicKeyBytes, requireReceivingKey } from './receiving-key.ts'
 import type { Aead } from './schedule.ts'
 import { aes256Gcm, createSchedule, kemSecret } from './schedule.ts'
 
-const tagBytes = 16
 /** How much longer a sealed message is than the message. */
 export const sealedOverhead = publicKeyBytes + tagBytes
 
@@ -34,39 +35,26 @@ export interface SealedEnvelope {
 }
 
 /**
- * `info` says what the messages are for: what was sealed for another purpose does not open. The
- * options are for the RFC's vectors, which fix the sender's key pair and use AES-128 for this KEM.
+ * `info` says what the messages are for: what was sealed for another purpose does not open.
+ * Everything is opened by WebCrypto; `platform` seals. The other option is for the RFC's vectors,
+ * which are of AES-128 for this KEM.
  */
 export async function createEnvelope(
   info: Uint8Array,
   {
     aead = aes256Gcm,
-    createPair = generatePair,
-  }: { aead?: Aead; createPair?: () => Promise<KeyPair> } = {},
+    platform = createWebPlatform(),
+  }: { aead?: Aead; platform?: SealingPlatform } = {},
 ): Promise<SealedEnvelope> {
-  const schedule = await createSchedule(aead, info)
-
-  const cipherFor = async (
-    secret: Uint8Array<ArrayBuffer>,
-    aad: Uint8Array<ArrayBuffer>,
-    use: 'encrypt' | 'decrypt',
-  ) => {
-    const { key, nonce } = await schedule.derive(secret)
-    return {
-      key: await crypto.subtle.importKey('raw', key, 'AES-GCM', false, [use]),
-      parameters: { name: 'AES-GCM', iv: nonce, additionalData: aad, tagLength: tagBytes * 8 },
-    }
-  }
+  const sealing = await createSchedule(aead, info, (ikm) => platform.prepareHkdf(ikm))
+  const opening = await createSchedule(aead, info, prepareWebHkdf)
 
   return {
     async seal(recipient, aad, plaintext) {
-      const pair = await createPair()
-      const encapsulated = await exportPublic(pair.publicKey)
-      const dh = await agree(pair.privateKey, recipient)
-      const secret = await kemSecret(dh, encapsulated, recipient)
-      const { key, parameters } = await cipherFor(secret, aad, 'encrypt')
-      const ciphertext = await crypto.subtle.encrypt(parameters, key, plaintext)
-      return concatBytes(encapsulated, new Uint8Array(ciphertext))
+      requireReceivingKey(recipient)
+      const { encapsulated, sharedSecret } = await platform.encapsulate(recipient)
+      const cipherKey = await sealing.derive(sharedSecret)
+      return concatBytes(encapsulated, await platform.encrypt(cipherKey, aad, plaintext))
     },
     async open(recipient, aad, sealed) {
       if (sealed.length < sealedOverhead) {
@@ -75,8 +63,8 @@ export async function createEnvelope(
       const encapsulated = sealed.slice(0, publicKeyBytes)
       try {
         const dh = await agree(recipient.privateKey, encapsulated)
-        const secret = await kemSecret(dh, encapsulated, recipient.publicKey)
-        const { key, parameters } = await cipherFor(secret, aad, 'decrypt')
+        const secret = await kemSecret(prepareWebHkdf, dh, encapsulated, recipient.publicKey)
+        const { key, parameters } = await webCipherOf(await opening.derive(secret), aad, 'decrypt')
         const ciphertext = sealed.subarray(publicKeyBytes)
         return new Uint8Array(await crypto.subtle.decrypt(parameters, key, ciphertext))
       } catch (cause) {

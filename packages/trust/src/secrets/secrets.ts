@@ -3,7 +3,7 @@
  * them to further devices. Each is bound to who may open it, to its scope, name and version.
  */
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
-import type { ReceivingKey } from '../hpke/index.ts'
+import type { ReceivingKey, SealingPlatform } from '../hpke/index.ts'
 import { createEnvelope, sealedOverhead } from '../hpke/index.ts'
 import { canonicalJson } from '../tuf/json.ts'
 
@@ -38,8 +38,12 @@ export interface SecretEnvelope {
   ): Promise<Uint8Array<ArrayBuffer>>
 }
 
-export async function createSecretEnvelope(): Promise<SecretEnvelope> {
-  const envelope = await createEnvelope(utf8Encode('seaworthy-secret-v1'))
+/** `platform` seals; without one, WebCrypto does. */
+export async function createSecretEnvelope(platform?: SealingPlatform): Promise<SecretEnvelope> {
+  const envelope = await createEnvelope(
+    utf8Encode('seaworthy-secret-v1'),
+    platform === undefined ? {} : { platform },
+  )
   return {
     seal: (recipient, binding, secret) =>
       envelope.seal(recipient, bind(recipient, binding), secret),
