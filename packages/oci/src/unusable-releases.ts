@@ -75,6 +75,7 @@ function describe(records: string, type: 'x' | 'g' = 'x'): Buffer {
 const empty = { kind: 'file', size: 0, isExecutable: false } as const
 const plain: TarEntry = { ...empty, path: 'a-file' }
 const long: TarEntry = { ...empty, path: 'n'.repeat(256) }
+const namesOf = (...paths: string[]) => paths.map((path) => encodeEntry({ ...empty, path }))
 const link = (path: string, target: string): TarEntry => ({ kind: 'symlink', path, target })
 const listedLink = (target: string) => ({
   entries: [{ type: 'symlink' as const, path: 'seaworthy.json', target }],
@@ -272,6 +273,18 @@ const faults: readonly [name: string, code: string, fault: Fault][] = [
         'a file in the place of a link',
         'entry_duplicate',
         [encodeEntry(link('a-file', 'b')), encodeEntry(plain)],
+      ],
+      ['two files that differ by case alone', 'entry_twin', namesOf('App.js', 'app.js')],
+      ['a name composed and decomposed', 'entry_twin', namesOf('caf\u0065\u0301', 'caf\u00e9')],
+      ['a name twice, once with what nobody sees', 'entry_twin', namesOf('app', 'app\u200b')],
+      [
+        'a link that leads out where case does not count',
+        'symlink_escapes',
+        [
+          encodeEntry({ kind: 'directory', path: 'b' }),
+          encodeEntry(link('b/c', '..')),
+          encodeEntry(link('out', 'B/C/../x')),
+        ],
       ],
     ] as const
   ).map(([what, code, headers]): (typeof faults)[number] => [

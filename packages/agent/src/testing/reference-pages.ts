@@ -146,6 +146,10 @@ const content: Record<
   tar_trailing_bytes: ['The archive goes on behind its end.', newRelease],
   entry_order: ['The entries of the archive are out of order.', newRelease],
   entry_duplicate: ['The archive has an entry twice.', newRelease],
+  entry_twin: [
+    'The archive has two names that some file systems take for one: they differ only by case, by how Unicode composes their letters, or by characters that cannot be seen.',
+    'Rename one of them and make the release again with `release create`.',
+  ],
   entry_parent: ['The archive has an entry without its folder.', newRelease],
   entry_kind: ['The archive has an entry that is no file, folder or link.', newRelease],
   path_unsafe: ['The archive has a path that leads out of the bundle.', newRelease],

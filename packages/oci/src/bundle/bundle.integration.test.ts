@@ -163,6 +163,9 @@ describe('bundle', () => {
     server.close()
     await check('absolute', 'symlink_escapes', (folder) => symlink('/etc', join(folder, 'l')))
     await check('out', 'symlink_escapes', (folder) => symlink('../x', join(folder, 'l')))
+    await check('twins', 'entry_twin', async (folder) => {
+      for (const name of ['App.js', 'app.js']) await writeFile(join(folder, name), name)
+    })
     await check('newline', 'path_unsafe', (folder) => writeFile(join(folder, 'a\nb'), ''))
     await check('bytes', 'path_unsafe', (folder) =>
       writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0xff])]), ''),

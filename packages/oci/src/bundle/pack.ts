@@ -18,9 +18,9 @@ import { createDigester } from '../digests.ts'
 import type { TarEntry } from '../tar/format.ts'
 import { encodeEntry, endBytes, entryBytes, paddingAfter } from '../tar/format.ts'
 import { comparePaths, findPathFault, findTargetFault } from '../tar/paths.ts'
-import { readLinks, sayLinkFault } from '../tar/links.ts'
+import { findLinkFault, sayLinkFault } from '../tar/links.ts'
 import type { FileSink, TarLimits, TreeRefusal } from '../tar/read.ts'
-import { defaultTarLimits } from '../tar/read.ts'
+import { createTwinGuard, defaultTarLimits } from '../tar/read.ts'
 import type { FileEntry, FileList } from './file-list.ts'
 
 export type PackRefusal =
@@ -138,8 +138,10 @@ async function scanFolder(
   }
   await scan('')
   entries.sort((a, b) => comparePaths(a.path, b.path))
+  const twins = createTwinGuard()
+  for (const { path } of entries) twins.admit(path)
   const tree = new Map(entries.map((e) => [e.path, e.kind === 'symlink' ? e.target : undefined]))
-  const { fault } = readLinks(tree)
+  const fault = findLinkFault(tree)
   if (fault !== undefined) return refuse(fault.code, sayLinkFault(fault))
   return entries
 }

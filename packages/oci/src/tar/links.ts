@@ -2,6 +2,7 @@
  * Where the symbolic links of a tree lead when they are followed as a kernel does, in work that
  * grows with the tree and not with what its links multiply to: each link is followed once.
  */
+import { foldPath } from './paths.ts'
 
 /** Path → link target for symbolic links, `undefined` for everything else. */
 export type Tree = ReadonlyMap<string, string | undefined>
@@ -15,6 +16,24 @@ export function sayLinkFault({ code, path }: LinkFault): string {
   return code === 'symlink_escapes'
     ? `the link ${path} leads out, or round in circles`
     : `its links lead through too many folders; that was found at ${path}`
+}
+
+/**
+ * The first fault of the links, also where a file system follows names that differ only by case or
+ * by the form of their letters.
+ */
+export function findLinkFault(tree: Tree): LinkFault | undefined {
+  const { fault } = readLinks(tree)
+  if (fault !== undefined) return fault
+  const paths = new Map<string, string>()
+  const folded = new Map<string, string>()
+  for (const [path, target] of tree) {
+    if (target === undefined) continue
+    paths.set(foldPath(path), path)
+    folded.set(foldPath(path), foldPath(target))
+  }
+  const found = readLinks(folded).fault
+  return found && { ...found, path: paths.get(found.path)! }
 }
 
 /** How many links may be followed from one path. */

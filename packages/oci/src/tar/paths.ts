@@ -24,6 +24,17 @@ export function findPathFault(path: string): 'path_unsafe' | 'path_too_long' | u
 }
 
 /**
+ * What all paths become that some file system takes for one: it ignores case, how Unicode composes
+ * a letter, or characters that cannot be seen.
+ */
+export function foldPath(path: string): string {
+  // oxlint-disable-next-line no-control-regex
+  if (/^[\u0000-\u007f]*$/.test(path)) return path.toLowerCase()
+  const visible = path.normalize('NFD').replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+  return visible.toLowerCase().toUpperCase().toLowerCase().normalize('NFD')
+}
+
+/**
  * What is wrong with a symbolic link's target in itself, or `undefined`; `readLinks` checks where
  * it leads.
  */

@@ -174,6 +174,18 @@ describe('tar', () => {
     ['writing into a file', write(file('a'), file('a/x')), 'entry_parent'],
     ['missing folder', write(file('a/x')), 'entry_parent'],
     ['duplicate entry', write(file('a'), file('a')), 'entry_duplicate'],
+    ['files that differ by case', write(file('A.js'), file('a.js')), 'entry_twin'],
+    ['folders that differ by case', write(directory('A'), directory('a')), 'entry_twin'],
+    ['a link and a file that differ by case', write(symlink('A', 'b'), file('a')), 'entry_twin'],
+    ['sharp s in all forms', write(file('STRASSE'), file('straße')), 'entry_twin'],
+    ['a Kelvin sign for a K', write(file('K'), file('\u212a')), 'entry_twin'],
+    ['a composed and a decomposed name', write(file('e\u0301'), file('\u00e9')), 'entry_twin'],
+    ['a name with an invisible character', write(file('a'), file('a\u200d')), 'entry_twin'],
+    [
+      'a link that leads out where case does not count',
+      write(directory('b'), symlink('b/c', '..'), symlink('out', 'B/C/../x')),
+      'symlink_escapes',
+    ],
     ['file replacing a symlink', write(symlink('a', 'b'), file('a')), 'entry_duplicate'],
     ['wrong order', write(file('b'), file('a')), 'entry_order'],
     ['hard link', patch(write(file('aa')), 156, '1'), 'entry_kind'],
@@ -215,6 +227,30 @@ describe('tar', () => {
       await assert.rejects(readAll(archive, { cut: 100 }), refused(code))
     })
   }
+
+  it('T11 attack: two names that a file system takes for one are never both in a bundle (property)', async () => {
+    const unit = fc.constantFrom('a', 'Z', 'ä', 'ß', 'Å', 'σ', 'ς', 'İ', '한', '-', '7', '😀')
+    const variants: ((text: string) => string)[] = [
+      (text) => text.toUpperCase(),
+      (text) => text.toLowerCase(),
+      (text) => text.normalize('NFC'),
+      (text) => text.normalize('NFD'),
+      (text) => text.replace(/(?<=^.)/u, '\u2060'),
+    ]
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit, minLength: 1, maxLength: 8 }),
+        fc.array(fc.constantFrom(...variants), { minLength: 1, maxLength: 3 }),
+        async (path, changes) => {
+          const twin = changes.reduce((text, change) => change(text), path)
+          fc.pre(twin !== path)
+          const entries = [file(path), file(twin)].toSorted((a, b) => comparePaths(a.path, b.path))
+          await assert.rejects(readAll(write(...entries)), refused('entry_twin'))
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
 
   it('T7 pax abuse: other records, duplicates, wrong lengths, without need, without entry', async () => {
     const withPax = (records: string, tail = write(file('a'))) => {

@@ -16,14 +16,15 @@ import {
   paddingAfter,
   paxBytesMax,
 } from './format.ts'
-import { comparePaths, findPathFault, findTargetFault } from './paths.ts'
-import { readLinks, sayLinkFault } from './links.ts'
+import { comparePaths, findPathFault, findTargetFault, foldPath } from './paths.ts'
+import { findLinkFault, sayLinkFault } from './links.ts'
 
 /** What a tree of files is refused for, as an archive or as a folder. */
 export type TreeRefusal =
   | 'entry_kind'
   | 'path_unsafe'
   | 'path_too_long'
+  | 'entry_twin'
   | 'symlink_escapes'
   | 'links_too_long'
   | 'file_too_large'
@@ -86,6 +87,27 @@ export interface TarSummary {
 
 const refuse: RefuseBy<TarRefusal> = throwRefusal
 
+/**
+ * Throws `entry_twin` for a path that some file system takes for one before it: there one of the
+ * two would replace the other, and what runs would not be what people were shown.
+ */
+export function createTwinGuard(): { admit(path: string): void } {
+  const paths = new Map<string, string>()
+  return {
+    admit(path) {
+      const folded = foldPath(path)
+      const twin = paths.get(folded)
+      if (twin !== undefined && twin !== path) {
+        refuse(
+          'entry_twin',
+          `${path} and ${twin} are one name where case or the form of letters does not count`,
+        )
+      }
+      paths.set(folded, path)
+    },
+  }
+}
+
 /** Takes the archive's bytes piece by piece; `finish` decides about the whole. */
 export interface TarReader {
   push(piece: Uint8Array): Promise<void> | undefined
@@ -100,6 +122,7 @@ export interface TarReader {
 export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
   const tree = new Map<string, string | undefined>()
   const directories = new Set<string>([''])
+  const twins = createTwinGuard()
   const partial = Buffer.alloc(blockBytes)
   let partialBytes = 0
   let state: 'header' | 'pax' | 'content' | 'padding' | 'end' = 'header'
@@ -150,6 +173,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
       refuse('entry_order', `${path} comes too late`)
     }
     lastPath = path
+    twins.admit(path)
     const slash = path.lastIndexOf('/')
     if (!directories.has(slash < 0 ? '' : path.slice(0, slash))) {
       refuse('entry_parent', `${path} is not in a folder of the archive`)
@@ -296,7 +320,7 @@ export function createTarReader(sink: TarSink, limits: TarLimits): TarReader {
     },
     finish() {
       if (state !== 'end') refuse('tar_truncated', 'the archive has no end')
-      const { fault } = readLinks(tree)
+      const fault = findLinkFault(tree)
       if (fault !== undefined) refuse(fault.code, sayLinkFault(fault))
       return { entryCount: tree.size, fileBytes, tarBytes }
     },

@@ -162,6 +162,7 @@ const contentTable = {
   entry_kind: notGenuine('A bundle holds something other than files, folders and links'),
   entry_order: notGenuine('The archive of a bundle is not in order'),
   entry_duplicate: notGenuine('A bundle holds an entry twice'),
+  entry_twin: notGenuine('Two names of a bundle differ only by case or by how letters are formed'),
   entry_parent: notGenuine('A bundle lacks the folder of an entry'),
   path_unsafe: notGenuine('A path in a bundle is not safe'),
   path_too_long: notGenuine('A path in a bundle is too long'),
