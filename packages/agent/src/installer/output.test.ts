@@ -28,6 +28,8 @@ for (const [how, form] of [
   ['in hexadecimal capitals', Buffer.from(secret).toString('hex').toUpperCase()],
   ['in Base64', Buffer.from(secret).toString('base64')],
   ['in Base64url', Buffer.from(secret).toString('base64url')],
+  ['in a form', new URLSearchParams({ secret }).toString()],
+  ['in JSON of ASCII alone', JSON.stringify(secret).replace('ö', '\\u00f6').slice(1, -1)],
 ] as const) {
   test(`V8 attack: a release that writes a secret ${how} to its output does not bring it into the report`, () => {
     const [line] = read(`it is ${form}, really`, [secret])
@@ -35,6 +37,26 @@ for (const [how, form] of [
     assert.ok(!line?.includes(form))
   })
 }
+
+test('V8 attack: a secret within a longer text in Base64, as in a header of Basic authentication, is not told', () => {
+  const hidden = 'Tr0ub4dor&3-öffne'
+  for (const before of ['', ':', 'a:', 'ab:', 'admin:']) {
+    for (const after of ['', '\n', '@x', '#QQ#']) {
+      for (const how of ['base64', 'base64url'] as const) {
+        const text = Buffer.from(`${before}${hidden}${after}`).toString(how)
+        const shown = read(`Authorization: Basic ${text}`, [hidden]).join('')
+        assert.match(shown, /\[secret\]/)
+        // What is left beside it holds no more of the secret than parts of its first and last byte.
+        const rests = shown.slice('Authorization: Basic '.length).split('[secret]')
+        const told = rests.map((rest) => Buffer.from(rest, how).toString('latin1')).join('\n')
+        const bytes = Buffer.from(hidden).toString('latin1')
+        for (let at = 0; at + 2 <= bytes.length; at++) {
+          assert.ok(!told.includes(bytes.slice(at, at + 2)), `${before}${after}: ${shown}`)
+        }
+      }
+    }
+  }
+})
 
 test('V8 attack: no part of a secret is told that begins before what is read of the output', () => {
   const key = Array.from({ length: 64 }, (_, i) => String.fromCharCode(65 + (i % 26))).join('')

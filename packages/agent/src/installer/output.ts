@@ -67,7 +67,8 @@ function clean(line: string): string {
 
 /**
  * The forms in which programs write a value, each as Latin-1 text of its bytes: as it is, line by
- * line, in JSON, in a URL, in hexadecimal and in Base64. `undefined` when one is too short.
+ * line, in JSON, in a URL, in a form, in hexadecimal and in Base64, also within a longer text.
+ * `undefined` when one is too short.
  */
 function listForms(secrets: ReadonlySet<string>): readonly string[] | undefined {
   const forms = new Set<string>()
@@ -92,15 +93,39 @@ function formsOf(text: string): string[] {
   const characters = bytes.toString('utf8')
   const latin1 = (form: string) => Buffer.from(form).toString('latin1')
   const hex = bytes.toString('hex')
+  const json = JSON.stringify(characters).slice(1, -1)
   return [
     text,
-    latin1(JSON.stringify(characters).slice(1, -1)),
+    latin1(json),
+    json.replaceAll(/[^ -~]/g, escapeUnit),
     encodeURIComponent(characters),
+    new URLSearchParams([['', characters]]).toString().slice(1),
     hex,
     hex.toUpperCase(),
     bytes.toString('base64').replace(/=+$/, ''),
     bytes.toString('base64url'),
+    ...base64Within(bytes),
   ].filter((form) => form.length >= secretLengthMin)
+}
+
+/** The escape of JSON that is written in ASCII alone. */
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+/**
+ * What Base64 of any text writes that the value is a part of, such as `name:value` in an
+ * `Authorization` header: the characters that stand for bits of the value alone, wherever in a
+ * group of three bytes it begins.
+ */
+function base64Within(bytes: Buffer): string[] {
+  return [0, 1, 2].flatMap((before) => {
+    const bits = 8 * (before + bytes.length)
+    const from = Math.ceil((8 * before) / 6)
+    const to = Math.floor(bits / 6)
+    const padded = Buffer.concat([Buffer.alloc(before), bytes])
+    return (['base64', 'base64url'] as const).map((how) => padded.toString(how).slice(from, to))
+  })
 }
 
 /**
