@@ -6,6 +6,7 @@ import type { Json } from '@seaworthy/std/json'
 import { openJson, parseJson } from '@seaworthy/std/json'
 import { cutText } from '@seaworthy/std/printable'
 import { isCveId } from './cve.ts'
+import { isInstant } from './instant.ts'
 
 export const csafStatuses = [
   ...(['first_affected', 'first_fixed', 'fixed', 'known_affected', 'known_not_affected'] as const),
@@ -78,7 +79,7 @@ export function readCsaf(bytes: Uint8Array): CsafAdvisory | { readonly why: stri
   const currentAt = textOf(tracking['current_release_date'])
   if (id === '') return { why: 'without an id' }
   if (version === '') return { why: 'without a version' }
-  if (Number.isNaN(Date.parse(currentAt))) return { why: 'without the instant of this version' }
+  if (!isInstant(currentAt)) return { why: 'without the instant of this version' }
   const faults: string[] = []
   const tree = membersOf(membersOf(root)['product_tree'])
   const products = readProducts(tree, faults)

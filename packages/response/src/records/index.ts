@@ -4,7 +4,9 @@
  */
 import type { Json } from '@seaworthy/std/json'
 import { openJson, parseJson } from '@seaworthy/std/json'
+import { isInstant } from './instant.ts'
 
+export { isInstant } from './instant.ts'
 export { readCsaf } from './csaf.ts'
 export type { CsafAdvisory, CsafProduct, CsafStatus, CsafVulnerability } from './csaf.ts'
 export { readEpss } from './epss.ts'
@@ -55,7 +57,7 @@ export function readRecord(bytes: Uint8Array): VulnerabilityRecord | { readonly 
   if (!isObject(root)) return { why: 'not an object' }
   const { id, modified, withdrawn, aliases, upstream, summary, affected } = root
   if (typeof id !== 'string' || id === '') return { why: 'without an id' }
-  if (typeof modified !== 'string' || Number.isNaN(Date.parse(modified))) {
+  if (typeof modified !== 'string' || !isInstant(modified)) {
     return { why: 'without the instant of its last change' }
   }
   const faults: string[] = []

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { ImportReply } from '@seaworthy/api/vulnerabilities'
 import { boundsOf, subjectKey } from '@seaworthy/response/matching'
 import type { Affected, VulnerabilityRecord } from '@seaworthy/response/records'
-import { readRecord } from '@seaworthy/response/records'
+import { isInstant, readRecord } from '@seaworthy/response/records'
 import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { lockComparison } from '../../db/components.ts'
 import type { NewSubject, NewVulnerability, SetAsideRecord } from '../../db/vulnerabilities.ts'
@@ -107,7 +107,7 @@ function takeRecord(
 
 /** A withdrawal counts also where nobody can read when it was. */
 function withdrawnAt(said: string, modified: string): Date {
-  return new Date(Number.isNaN(Date.parse(said)) ? modified : said)
+  return new Date(isInstant(said) ? said : modified)
 }
 
 function takeSubject(key: string, affected: readonly Affected[]): NewSubject {

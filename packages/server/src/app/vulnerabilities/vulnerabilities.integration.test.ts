@@ -225,6 +225,21 @@ test('R13 what cannot be used is set aside with the reason, and the rest of a re
   assert.equal((await importAll('not JSON')).setAsideNew, 0)
 })
 
+test('R13 attack: a record whose time no database holds is set aside, and keeps none of the others out', async () => {
+  const odd = ['+200000-01-01T00:00:00Z', '-000001-01-01T00:00:00Z', '0000-01-01T00:00:00Z', '1']
+  const { setAside, added, withdrawn } = await importAll(
+    ...odd.map((modified, i) => recordOf({ id: `GHSA-T${i}`, name: 'moon', modified })),
+    recordOf({ id: 'GHSA-T9', name: 'moon', more: { withdrawn: '+200000-01-01T00:00:00Z' } }),
+  )
+  assert.deepEqual(
+    setAside.map(({ why }) => why),
+    odd.map(() => 'without the instant of its last change'),
+  )
+  assert.deepEqual([added, withdrawn], [1, 1])
+  const { records } = await showOne('GHSA-T9')
+  assert.equal(records[0]!.withdrawnAt, '2026-01-01T00:00:00Z')
+})
+
 test('R13 a flaw is found by its aliases, and by what a distribution derives from it', async () => {
   await importAll(
     recordOf({
