@@ -118,6 +118,19 @@ const exposedCounts = z.object({
 /** Devices of which nothing can be told, whichever vulnerability it is, by the reason. */
 const untoldField = z.array(z.object({ reason: z.string(), count }))
 
+/** Releases and components that the server has not looked at yet. */
+const pendingField = z.object({ releasesCount: count, componentsCount: count })
+
+const recordImport = z.object({
+  /** As records name it, with the release of a distribution: `npm`, `Debian:12`. */
+  ecosystem: z.string(),
+  /** When records of it were imported last; null where none ever were. */
+  importedAt: instant.nullable(),
+  /** When the newest of these records was changed by its source. */
+  newestAt: instant.nullable(),
+})
+export type RecordImportView = z.output<typeof recordImport>
+
 export const showVulnerability = defineRoute({
   name: 'vulnerability.show',
   method: 'GET',
@@ -154,6 +167,7 @@ export const showVulnerability = defineRoute({
       /** When the last device was rid of it; null while any has it. */
       zeroSince: instant.nullable(),
     }),
+    pending: pendingField,
   }),
 })
 export type VulnerabilityDetail = z.output<(typeof showVulnerability)['reply']>
@@ -177,8 +191,9 @@ export const listExposures = defineRoute({
       }),
     ),
     untold: untoldField,
-    /** Releases and components that the server has not looked at yet. */
-    pending: z.object({ releasesCount: count, componentsCount: count }),
+    pending: pendingField,
+    /** The ecosystems of which records were ever imported; of all others nothing is known. */
+    records: z.array(recordImport),
   }),
 })
 export type ExposuresView = z.output<(typeof listExposures)['reply']>
@@ -194,7 +209,8 @@ export const listSetAsideRecords = defineRoute({
 
 const sbomState = z.object({
   platform: z.string(),
-  state: z.enum(['read', 'missing', 'unusable']),
+  /** Only of what was compared does an empty list of findings say anything. */
+  state: z.enum(['not_compared', 'compared', 'missing', 'unusable']),
   /** Why there is none; null where it was read. */
   why: z.string().nullable(),
   componentsCount: count,
@@ -202,6 +218,10 @@ const sbomState = z.object({
   othersCount: count,
   /** The document says itself that it does not list everything. */
   isIncomplete: z.boolean(),
+  /** Components that were not compared with the records yet. */
+  uncomparedCount: count,
+  /** What the components are packages of, and when records about these were imported. */
+  records: z.array(recordImport),
 })
 export type SbomStateView = z.output<typeof sbomState>
 

@@ -22,6 +22,13 @@ test('R13 records are imported from a folder, and a release and a vulnerability 
   const from = ['--platform', 'linux/amd64', '--from', app, '--no-start']
   await ann.ok('release', 'create', 'web', '1.0', ...from)
 
+  await waitUntil('the release is read, without any record to compare it with', async () =>
+    (await ann.ok('release', 'show', 'web', '1.0')).includes(
+      'vulnerabilities: cannot be told; no records about packages of npm were imported',
+    ),
+  )
+  assert.match(await ann.ok('vulnerability', 'exposure'), /No records were ever imported/)
+
   const records = ann.file('records')
   await mkdir(records)
   const write = (id: string, record: object) =>
@@ -49,7 +56,7 @@ test('R13 records are imported from a folder, and a release and a vulnerability 
   assert.match(shown, /X-1, CVE-2026-0001: Water gets in/)
   assert.match(shown, /web 1\.0 .*tide 2\.1\.0 .*fixed in 2\.2\.0/)
   assert.match(shown, /0 devices confirmed, 0 last known, 0 unknown/)
-  assert.match(await ann.ok('vulnerability', 'list'), /X-1/)
+  assert.match(await ann.ok('vulnerability', 'list'), /X-1[^]*Records imported: npm .* ago/)
   assert.match(await ann.ok('vulnerability', 'exposure'), /No device is known to run/)
   assert.match(await ann.fails(5, 'vulnerability', 'show', 'CVE-1999-1'), /vulnerability import/)
   assert.match(

@@ -184,9 +184,9 @@ async function show(context: Context, given: string): Promise<void> {
       connection.client.call(showDeviceExposure, { params: { deviceId } }),
     )
     const now = context.ports.clock.now()
-    context.show({ ...view, reading, ...countFound(known) }, () => [
+    context.show({ ...view, reading, ...countFound(known, now) }, () => [
       ...describe(context, view, now),
-      ...describeCounts(known),
+      ...describeCounts(known, now),
       ...describeFailure(context, view),
       ...context.fields([
         [

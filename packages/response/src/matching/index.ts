@@ -6,4 +6,4 @@
 export type { Bounds } from './bounds.ts'
 export { boundsOf, placeOf } from './bounds.ts'
 export type { ComponentVerdict, UnknownReason } from './verdicts.ts'
-export { judgeComponent, subjectKey } from './verdicts.ts'
+export { ecosystemOf, judgeComponent, recordEcosystemOf, subjectKey } from './verdicts.ts'

@@ -52,13 +52,30 @@ export function subjectKey({ ecosystem, name }: Pick<Affected, 'ecosystem' | 'na
   return `${ecosystem} ${ecosystem === 'PyPI' ? normalPythonName(name) : name}`
 }
 
+/** Names an ecosystem as records do, with the release of a distribution: `npm`, `Debian:12`. */
+export function ecosystemOf({
+  ecosystem,
+  release,
+}: Pick<SbomComponent, 'ecosystem' | 'release'>): string {
+  return release === '' ? ecosystem : `${ecosystem}:${release}`
+}
+
+/** The ecosystem that a record speaks of, as `ecosystemOf` names that of a component. */
+export function recordEcosystemOf({
+  ecosystem,
+  release,
+}: Pick<Affected, 'ecosystem' | 'release'>): string {
+  if (!hasReleases(ecosystem)) return ecosystem
+  return ecosystemOf({ ecosystem, release: releaseName(ecosystem, release) })
+}
+
 /** Whether it is about the package, in the same release or in any release. */
 function isAbout(affected: Affected, component: SbomComponent): boolean {
   const { ecosystem, release } = affected
   const { name } = component.subject
   if (subjectKey(affected) !== subjectKey({ ecosystem: component.ecosystem, name })) return false
   if (release === '' || component.release === '') return true
-  return releaseNames(ecosystem, release).includes(component.release)
+  return releaseName(ecosystem, release) === component.release
 }
 
 function normalPythonName(name: string): string {
@@ -66,8 +83,8 @@ function normalPythonName(name: string): string {
 }
 
 /** `22.04:LTS` and `Pro:22.04:LTS` are both about 22.04, in different archives: the first alone. */
-function releaseNames(ecosystem: string, release: string): string[] {
-  return ecosystem === 'Ubuntu' ? [release.replace(/:LTS$/, '')] : [release]
+function releaseName(ecosystem: string, release: string): string {
+  return ecosystem === 'Ubuntu' ? release.replace(/:LTS$/, '') : release
 }
 
 const unknown = (reason: UnknownReason): ComponentVerdict => ({ verdict: 'unknown', reason })

@@ -33,6 +33,8 @@ export interface SbomRow {
   readonly componentsCount: number
   readonly othersCount: number
   readonly isIncomplete: boolean
+  /** What its components are packages of, each once: `npm`, `Debian:12`. */
+  readonly ecosystems: readonly string[]
 }
 
 /**
@@ -71,12 +73,12 @@ export async function insertSbom(
 ): Promise<void> {
   const [sbom] = await sql<{ id: number }[]>`
     insert into sboms (product, version, platform, sha256, state, why, components_count, others_count, is_incomplete,
-      read_at)
+      ecosystems, read_at)
     values (${row.product}, ${row.version}, ${row.platform}, ${row.sha256}, ${row.state}, ${row.why},
-      ${row.componentsCount}, ${row.othersCount}, ${row.isIncomplete}, ${now})
+      ${row.componentsCount}, ${row.othersCount}, ${row.isIncomplete}, ${sql.array([...row.ecosystems], textsOid)}, ${now})
     on conflict (product, version, platform) do update set state = excluded.state, why = excluded.why,
       components_count = excluded.components_count, others_count = excluded.others_count,
-      is_incomplete = excluded.is_incomplete, read_at = excluded.read_at
+      is_incomplete = excluded.is_incomplete, ecosystems = excluded.ecosystems, read_at = excluded.read_at
     where sboms.state = 'unusable'
     returning id`
   if (sbom === undefined) return

@@ -222,6 +222,10 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'Slots for restarts that are taken.',
     plain: 'id fleet kind holder device sha256 sequence taken_at asked_at alarmed_at',
   },
+  record_imports: {
+    about: 'Of which ecosystems records of vulnerabilities were imported, and when.',
+    plain: 'ecosystem imported_at newest_at',
+  },
   recorded_pushes: {
     about: 'Pushes of tags that the audit log has.',
     plain: 'repository tag digest',
@@ -284,7 +288,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   sboms: {
     about: 'Bills of materials of releases, or why there is none.',
     plain:
-      'id product version platform sha256 state why components_count others_count is_incomplete read_at',
+      'id product version platform sha256 state why components_count others_count is_incomplete read_at ecosystems',
   },
   schema_migrations: {
     leftOut: 'The manifest lists them.',

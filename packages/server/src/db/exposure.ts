@@ -150,33 +150,42 @@ export async function listFoundOn(
   return listFound(tx, tx.sql`s.id in (${running})`, limit)
 }
 
-export interface SbomState {
+export interface SbomRead {
   readonly platform: string
   readonly state: 'read' | 'missing' | 'unusable'
   readonly why: string | null
   readonly componentsCount: number
   readonly othersCount: number
   readonly isIncomplete: boolean
+  /** Components that were not compared with the records that there were before them. */
+  readonly uncomparedCount: number
+  /** What its components are packages of: `npm`, `Debian:12`. */
+  readonly ecosystems: readonly string[]
 }
 
 const sbomColumns = (sql: ReadTx['sql']) => sql`
   s.platform, s.state, s.why, s.components_count as "componentsCount", s.others_count as "othersCount",
-  s.is_incomplete as "isIncomplete"`
+  s.is_incomplete as "isIncomplete", ${uncompared(sql)} as "uncomparedCount",
+  s.ecosystems`
+
+const uncompared = (sql: ReadTx['sql']) => sql`(
+  select count(*) from components p join release_components c on c.component = p.id
+  where c.sbom = s.id and not p.is_compared)`
 
 /** Lists what is known of a release, at most once for each of its platforms. */
 export async function listSboms(
   { sql }: ReadTx,
   product: string,
   version: string,
-): Promise<SbomState[]> {
-  return sql<SbomState[]>`
+): Promise<SbomRead[]> {
+  return sql<SbomRead[]>`
     select ${sbomColumns(sql)} from sboms s
     where s.product = ${product} and s.version = ${version} order by s.platform`
 }
 
 /** Finds what is known of what the device runs; `undefined` where nothing is for its platform. */
-export async function findSbomOn({ sql }: ReadTx, device: string): Promise<SbomState | undefined> {
-  const [row] = await sql<SbomState[]>`
+export async function findSbomOn({ sql }: ReadTx, device: string): Promise<SbomRead | undefined> {
+  const [row] = await sql<SbomRead[]>`
     select ${sbomColumns(sql)} from running_releases r join devices d on d.id = r.device
       join sboms s on s.sha256 = r.sha256 and s.platform = d.platform
     where r.device = ${device}`
@@ -310,22 +319,34 @@ export type UntoldReason =
   | 'platform_unknown'
   | 'sbom_missing'
   | 'sbom_unusable'
+  | 'not_compared'
+  | 'no_records'
 
 /**
- * Devices of whose release no bill of materials is known, as they were counted last. At most one
- * row for each reason.
+ * Devices of whose release nothing was compared, as they were counted last, by the reason. At most
+ * one row for each reason.
  */
 export async function countUntold({ sql }: ReadTx, scope: ExposureScope): Promise<UntoldGroup[]> {
   return sql<UntoldGroup[]>`
+    with waiting as materialized (
+      select distinct c.sbom from components p join release_components c on c.component = p.id
+      where not p.is_compared
+    ), known as materialized (
+      select s.sha256, s.platform, case
+        when s.state <> 'read' then 'sbom_' || s.state
+        when s.id in (select sbom from waiting) then 'not_compared'
+        when s.ecosystems <> '{}' and not s.ecosystems && array(select ecosystem from record_imports)
+          then 'no_records' end as reason
+      from sboms s
+    )
     select reason, sum(count)::bigint as count from (
       select n.heard_count + n.silent_count as count, case
         when n.sha256 = '' then 'nothing_reported'
-        when s.state = 'read' then null
-        when s.state is not null then 'sbom_' || s.state
+        when k.sha256 is not null then k.reason
         when exists (select from sboms o where o.sha256 = n.sha256) then 'platform_unknown'
         else 'release_unknown' end as reason
       from release_counts n join fleets f on f.name = n.fleet
-        left join sboms s on s.sha256 = n.sha256 and s.platform = n.platform
+        left join known k on k.sha256 = n.sha256 and k.platform = n.platform
       where ${isInScope(sql, scope)}
     ) told where reason is not null group by reason order by reason`
 }

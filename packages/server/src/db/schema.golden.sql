@@ -357,6 +357,9 @@ reboot_locks.sequence bigint
 reboot_locks.taken_at timestamp with time zone not null
 reboot_locks.asked_at timestamp with time zone not null
 reboot_locks.alarmed_at timestamp with time zone
+record_imports.ecosystem text not null
+record_imports.imported_at timestamp with time zone not null
+record_imports.newest_at timestamp with time zone not null
 recorded_pushes.repository text not null
 recorded_pushes.tag text not null
 recorded_pushes.digest text not null
@@ -465,6 +468,7 @@ sboms.components_count integer not null default 0
 sboms.others_count integer not null default 0
 sboms.is_incomplete boolean not null default false
 sboms.read_at timestamp with time zone not null
+sboms.ecosystems text[] not null default '{}'::text[]
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
 schema_migrations.applied_at timestamp with time zone not null
@@ -705,6 +709,7 @@ reboot_locks: FOREIGN KEY (fleet) REFERENCES reboot_groups(fleet)
 reboot_locks: UNIQUE (fleet, kind, holder)
 reboot_locks: CHECK ((kind = ANY (ARRAY['device'::text, 'client'::text])))
 reboot_locks: PRIMARY KEY (id)
+record_imports: PRIMARY KEY (ecosystem)
 recorded_pushes: PRIMARY KEY (repository, tag, digest)
 recovery_codes: FOREIGN KEY (person_id) REFERENCES people(id)
 recovery_codes: PRIMARY KEY (selector)
@@ -883,6 +888,7 @@ CREATE UNIQUE INDEX reboot_groups_pkey ON public.reboot_groups USING btree (flee
 CREATE INDEX reboot_locks_device ON public.reboot_locks USING btree (device)
 CREATE UNIQUE INDEX reboot_locks_fleet_kind_holder_key ON public.reboot_locks USING btree (fleet, kind, holder)
 CREATE UNIQUE INDEX reboot_locks_pkey ON public.reboot_locks USING btree (id)
+CREATE UNIQUE INDEX record_imports_pkey ON public.record_imports USING btree (ecosystem)
 CREATE UNIQUE INDEX recorded_pushes_pkey ON public.recorded_pushes USING btree (repository, tag, digest)
 CREATE INDEX recovery_codes_person ON public.recovery_codes USING btree (person_id)
 CREATE UNIQUE INDEX recovery_codes_pkey ON public.recovery_codes USING btree (selector)

@@ -163,9 +163,10 @@ async function show(context: Context, product: string, version: string): Promise
       client.call(showRelease, { params }),
       orDenied(client.call(showReleaseExposure, { params })),
     ])
-    context.show({ ...view, ...countFound(known) }, () => [
+    const now = context.ports.clock.now()
+    context.show({ ...view, ...countFound(known, now) }, () => [
       ...describeRelease(context, view),
-      ...describeCounts(known),
+      ...describeCounts(known, now),
     ])
   })
 }

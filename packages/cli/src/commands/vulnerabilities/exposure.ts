@@ -9,15 +9,17 @@ import {
 import type { Context } from '../../context.ts'
 import { formatAgo, formatCount } from '../../output/format.ts'
 import { collectPages, withConnection } from '../../connection.ts'
-import { describeUntold } from './view.ts'
+import { describePending, describeRecords, describeUntold } from './view.ts'
 
 type Listed = ReplyOf<typeof listVulnerabilities>['items'][number]
 
 export async function listRecordsOfServer(context: Context): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const items = await collectPages((query) => client.call(listVulnerabilities, { query }))
-    context.show(items, () =>
-      context.table<Listed>(
+    const { pending, records } = await client.call(listExposures, {})
+    const now = context.ports.clock.now()
+    context.show(items, () => [
+      ...context.table<Listed>(
         [
           { title: 'record', text: ({ name }) => name },
           { title: 'also', text: ({ aliases }) => aliases[0] ?? '', isDroppable: true },
@@ -36,7 +38,9 @@ export async function listRecordsOfServer(context: Context): Promise<void> {
         items,
         'No record that was imported affects a release.',
       ),
-    )
+      ...describePending(pending),
+      ...describeRecords(records, now),
+    ])
   })
 }
 
@@ -59,11 +63,8 @@ export async function listExposed(context: Context): Promise<void> {
         'No device is known to run what a record affects.',
       ),
       ...describeUntold(view.untold),
-      ...(pending.releasesCount + pending.componentsCount === 0
-        ? []
-        : [
-            `Not looked at yet: ${formatCount(pending.releasesCount, 'release')}, ${formatCount(pending.componentsCount, 'component')}.`,
-          ]),
+      ...describePending(pending),
+      ...describeRecords(view.records, now),
     ])
   })
 }

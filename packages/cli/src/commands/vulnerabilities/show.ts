@@ -7,7 +7,7 @@ import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { formatCount, formatMs } from '../../output/format.ts'
 import { withConnection } from '../../connection.ts'
-import { describeFound, describeUntold } from './view.ts'
+import { describeFound, describePending, describeUntold } from './view.ts'
 
 export interface ShowExposureOptions {
   at?: string
@@ -72,6 +72,7 @@ function describe(
     ),
     `${devices.at === null ? 'Now' : `As of ${devices.at}`}: ${formatCount(total.confirmedCount, 'device')} confirmed, ${total.lastKnownCount} last known, ${total.unknownCount} unknown.`,
     ...describeUntold(devices.untold),
+    ...describePending(rest.pending),
     ...describePatching(patching),
   ]
 }

@@ -2,6 +2,7 @@
 import type {
   ExposuresView,
   FoundView,
+  RecordImportView,
   SbomStateView,
   VulnerabilityDetail,
 } from '@seaworthy/api/vulnerabilities'
@@ -9,8 +10,10 @@ import { Refusal } from '@seaworthy/std/refusal'
 import { dayMs, formatInstant } from '@seaworthy/std/time'
 import { countUnread } from '../../db/components.ts'
 import type { ReadTx } from '../../db/connection.ts'
-import type { ExposureScope, FoundRow, VulnerabilityRow } from '../../db/exposure.ts'
+import type { ExposureScope, FoundRow, SbomRead, VulnerabilityRow } from '../../db/exposure.ts'
 import * as db from '../../db/exposure.ts'
+import type { RecordImport } from '../../db/record-imports.ts'
+import { listRecordImports } from '../../db/record-imports.ts'
 import { listSetAside } from '../../db/vulnerabilities.ts'
 import type { Actor } from '../access/index.ts'
 import { grantOf } from '../access/index.ts'
@@ -98,37 +101,59 @@ export async function showVulnerability(
   const ids = records.map(({ id }) => id)
   const scope = scopeOf(actor)
   const heardSince = new Date(now.getTime() - heardMs)
-  const [found, devices, untold, patching] = await Promise.all([
+  const [found, devices, untold, patching, pending] = await Promise.all([
     db.listFoundOf(tx, ids, scope, limits.found),
     db.countExposed(tx, ids, scope, { at, heardSince, tag, limit: limits.groups }),
     db.countUntold(tx, scope),
     db.measurePatching(tx, ids, scope),
+    countUnread(tx),
   ])
   return {
     records: records.map(viewVulnerability),
     ...viewFound(found),
     devices: { at: instantOrNull(at), ...devices, untold },
     patching: { ...patching, zeroSince: instantOrNull(patching.zeroSince) },
+    pending,
   }
 }
 
 export async function listExposures(tx: ReadTx, actor: Actor): Promise<ExposuresView> {
   const scope = scopeOf(actor)
-  const [rows, untold, pending] = await Promise.all([
+  const [rows, untold, pending, imports] = await Promise.all([
     db.listOpenExposures(tx, scope, limits.exposures),
     db.countUntold(tx, scope),
     countUnread(tx),
+    listRecordImports(tx),
   ])
   const items = rows.map(({ name, aliases, foundAt, ...row }) => ({
     ...{ ...row, vulnerability: name, aliases: [...aliases] },
     foundAt: formatInstant(foundAt),
   }))
-  return { items, untold, pending }
+  return { items, untold, pending, records: imports.map(viewImport) }
 }
 
 export async function listSetAsideRecords(tx: ReadTx) {
   const rows = await listSetAside(tx, limits.setAside)
   return { items: rows.map(({ label, why, at }) => ({ label, why, at: formatInstant(at) })) }
+}
+
+function viewImport({ ecosystem, importedAt, newestAt }: RecordImport) {
+  return { ecosystem, importedAt: formatInstant(importedAt), newestAt: formatInstant(newestAt) }
+}
+
+/** A bill of materials that was read is clean only of what it was compared with. */
+function viewSbom(row: SbomRead, imports: readonly RecordImport[]): SbomStateView {
+  const { state: _, ecosystems, ...rest } = row
+  const records = ecosystems.map((ecosystem): RecordImportView => {
+    const known = imports.find((one) => one.ecosystem === ecosystem)
+    return known === undefined ? { ecosystem, importedAt: null, newestAt: null } : viewImport(known)
+  })
+  return { ...rest, state: stateOf(row), records }
+}
+
+function stateOf({ state, uncomparedCount }: SbomRead): SbomStateView['state'] {
+  if (state !== 'read') return state
+  return uncomparedCount === 0 ? 'compared' : 'not_compared'
 }
 
 /** Throws `product_not_found`, `out_of_scope`, `release_not_found`. */
@@ -139,11 +164,13 @@ export async function showReleaseExposure(
 ): Promise<{ sboms: SbomStateView[]; found: FoundView[]; foundCount: number }> {
   await findRelease(app, actor, product, version)
   const tx = app.db.reader
-  const [sboms, found] = await Promise.all([
+  // What is not compared yet must be asked first: it may be when the findings are asked for.
+  const [sboms, imports] = await Promise.all([
     db.listSboms(tx, product, version),
-    db.listFoundIn(tx, { product, version }, limits.found),
+    listRecordImports(tx),
   ])
-  return { sboms, ...viewFound(found) }
+  const found = await db.listFoundIn(tx, { product, version }, limits.found)
+  return { sboms: sboms.map((row) => viewSbom(row, imports)), ...viewFound(found) }
 }
 
 /** Throws `device_not_found`, `out_of_scope`. */
@@ -153,11 +180,9 @@ export async function showDeviceExposure(
   deviceId: string,
 ): Promise<{ sbom: SbomStateView | null; found: FoundView[]; foundCount: number }> {
   const { id } = await findDevice(tx, actor, deviceId)
-  const [sbom, found] = await Promise.all([
-    db.findSbomOn(tx, id),
-    db.listFoundOn(tx, id, limits.found),
-  ])
-  return { sbom: sbom ?? null, ...viewFound(found) }
+  const [sbom, imports] = await Promise.all([db.findSbomOn(tx, id), listRecordImports(tx)])
+  const found = await db.listFoundOn(tx, id, limits.found)
+  return { sbom: sbom === undefined ? null : viewSbom(sbom, imports), ...viewFound(found) }
 }
 
 /** Counts what devices run, for whoever asks in the next minute. */

@@ -1,11 +1,12 @@
 /** Records of vulnerabilities that people import, and what follows for components. */
 import { createHash } from 'node:crypto'
 import type { ImportReply } from '@seaworthy/api/vulnerabilities'
-import { boundsOf, subjectKey } from '@seaworthy/response/matching'
+import { boundsOf, recordEcosystemOf, subjectKey } from '@seaworthy/response/matching'
 import type { Affected, VulnerabilityRecord } from '@seaworthy/response/records'
 import { isInstant, readRecord } from '@seaworthy/response/records'
 import { hexEncode, utf8Encode } from '@seaworthy/std/bytes'
 import { lockComparison } from '../../db/components.ts'
+import { noteImports } from '../../db/record-imports.ts'
 import type { NewSubject, NewVulnerability, SetAsideRecord } from '../../db/vulnerabilities.ts'
 import {
   deleteOtherFindings,
@@ -21,7 +22,14 @@ import type { WriteTx } from '../app.ts'
 import { formatAffected, judge } from './comparing.ts'
 
 /** What of a record is kept, at most. */
-const limits = { nameMax: 200, summaryMax: 500, namesMax: 1000, subjectsMax: 2000, faultsMax: 20 }
+const limits = {
+  nameMax: 200,
+  summaryMax: 500,
+  namesMax: 1000,
+  subjectsMax: 2000,
+  faultsMax: 20,
+  ecosystemMax: 100,
+}
 
 interface ReadVulnerability extends NewVulnerability {
   readonly about: ReadonlyMap<string, readonly Affected[]>
@@ -147,6 +155,7 @@ export async function importRecords(
     if (isTaken && record.withdrawnAt !== null) counts.withdrawn++
     return isTaken
   })
+  await noteImports(tx, newestOf(records), now)
   const setAsideNew = await writeSetAside(tx, setAside, now)
   const findings = newer.length === 0 ? 0 : await store(tx, newer, now)
   return {
@@ -158,6 +167,20 @@ export async function importRecords(
       .filter(({ faults }) => faults.length > 0)
       .map(({ name, faults }) => ({ name, why: faults.join('; ') })),
   }
+}
+
+/** When the newest record of each ecosystem was changed by its source. */
+function newestOf(records: readonly ReadVulnerability[]): Map<string, Date> {
+  const newest = new Map<string, Date>()
+  for (const { modifiedAt, about } of records) {
+    for (const ecosystem of new Set([...about.values()].flat().map(recordEcosystemOf))) {
+      const before = newest.get(ecosystem)
+      const isNoted = ecosystem.length <= limits.ecosystemMax
+      if (isNoted && (before === undefined || before < modifiedAt))
+        newest.set(ecosystem, modifiedAt)
+    }
+  }
+  return newest
 }
 
 async function store(

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { ReadSbom, SbomComponent, SbomRefusal } from '@seaworthy/response/components'
 import { readCycloneDx } from '@seaworthy/response/components'
-import { placeOf, subjectKey } from '@seaworthy/response/matching'
+import { ecosystemOf, placeOf, subjectKey } from '@seaworthy/response/matching'
 import { storeContent } from '@seaworthy/oci/content'
 import { parseDigest } from '@seaworthy/oci/digests'
 import { findDocuments, readDocument } from '@seaworthy/oci/release-documents'
@@ -33,6 +33,8 @@ const limits = {
   componentsMax: 50_000,
   /** A real tree has a few; each is compared with every record of the package. */
   versionsOfOneMax: 100,
+  /** A release of a distribution is one of its own. */
+  ecosystemsMax: 100,
   textMax: 500,
 } as const
 /** What could not be used may be there again, or be read by a newer server. */
@@ -75,6 +77,7 @@ async function readRelease(app: Deps, release: UnreadRelease): Promise<void> {
       componentsCount: typeof sbom === 'string' ? 0 : sbom.components.length,
       othersCount: typeof sbom === 'string' ? 0 : sbom.others.length,
       isIncomplete: typeof sbom !== 'string' && sbom.isIncomplete,
+      ecosystems: typeof sbom === 'string' ? [] : ecosystemsOf(sbom),
     }
     const components = typeof sbom === 'string' ? [] : sbom.components.map(takeComponent)
     await app.db.write(async (tx) => insertSbom(tx, row, components, await tx.now()))
@@ -117,6 +120,10 @@ async function orReason<T>(work: () => Promise<T>): Promise<T | string> {
   }
 }
 
+function ecosystemsOf({ components }: ReadSbom): string[] {
+  return [...new Set(components.map(ecosystemOf))].toSorted()
+}
+
 /** Throws `sbom_malformed`. */
 function bounded(sbom: ReadSbom): ReadSbom {
   const components: SbomComponent[] = []
@@ -137,6 +144,9 @@ function bounded(sbom: ReadSbom): ReadSbom {
   }
   if (components.length > limits.componentsMax) {
     throw tooMuch(`${limits.componentsMax} components`)
+  }
+  if (ecosystemsOf({ ...sbom, components }).length > limits.ecosystemsMax) {
+    throw tooMuch(`${limits.ecosystemsMax} ecosystems`)
   }
   return { ...sbom, components, others }
 }

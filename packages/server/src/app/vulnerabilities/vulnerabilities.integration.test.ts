@@ -20,7 +20,11 @@ import { encodeDocument } from '@seaworthy/oci/release-documents'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { cycloneDxMediaType } from '@seaworthy/std/media-types'
 import { waitUntil } from '@seaworthy/std/testing'
-import { formatInstant, systemClock } from '@seaworthy/std/time'
+import { dayMs, formatInstant, systemClock } from '@seaworthy/std/time'
+import { lockComparison } from '../../db/components.ts'
+import type { WriteTx } from '../../db/connection.ts'
+import type { UntoldReason } from '../../db/exposure.ts'
+import { countReleases, countUntold } from '../../db/exposure.ts'
 import type { TestClient, TestDevice, TestServer } from '../../testing/index.ts'
 import {
   addDevice,
@@ -166,7 +170,7 @@ test('R13 a new release is compared with the records that there are, and a new r
     found.map((one) => [one.vulnerability, one.component.name, one.verdict, one.fixed]),
     [['GHSA-1', 'tide', 'affected', '2.0.0']],
   )
-  assert.deepEqual([sboms[0]!.state, sboms[0]!.componentsCount], ['read', 2])
+  assert.deepEqual([sboms[0]!.state, sboms[0]!.componentsCount], ['compared', 2])
   const later = await importAll(recordOf({ id: 'GHSA-3', name: 'sand' }))
   assert.deepEqual([later.added, later.findings], [1, 1])
   const { found: both } = await ofRelease('1.0.0')
@@ -344,7 +348,7 @@ test('R13 an attacker’s bill of materials is bounded, and its release is unkno
       ['unusable', 'the document is no bill of materials: it is not JSON'],
     ],
   )
-  assert.deepEqual([long.sboms[0]!.state, long.sboms[0]!.othersCount], ['read', 2])
+  assert.deepEqual([long.sboms[0]!.state, long.sboms[0]!.othersCount], ['compared', 2])
 })
 
 test('R14 whoever reaches another fleet alone sees no device of this one, and imports nothing', async () => {
@@ -374,4 +378,76 @@ test('R14 records that affect releases are listed, and what devices are exposed 
     const { items: open } = await client.api.call(listExposures, {})
     return open.some((one) => one.vulnerability === 'GHSA-1' && one.confirmedCount === 1)
   })
+})
+
+/** Devices of which nothing can be told for the reason, without waiting for the server's count. */
+async function countNow(tx: WriteTx, wanted: UntoldReason): Promise<number | undefined> {
+  await tx.sql`lock table release_counts in exclusive mode`
+  await countReleases(tx, new Date(systemClock.now().getTime() - dayMs))
+  const untold = await countUntold(tx, { fleets: null, products: null })
+  return untold.find(({ reason }) => reason === wanted)?.count
+}
+
+test('R13 a release that is read and not compared yet says so, and not that nothing is known of it', async () => {
+  await importAll(recordOf({ id: 'GHSA-10', name: 'reef' }))
+  const db = openDatabaseOf(server.dataDir)
+  const late = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const stateOfDevice = async () => {
+    const params = { deviceId: late.id }
+    const { sbom, foundCount } = await client.api.call(showDeviceExposure, { params })
+    return [sbom?.state, sbom?.uncomparedCount, foundCount]
+  }
+  try {
+    await db.write(async (tx) => {
+      await tx.sql`set local idle_in_transaction_session_timeout = '60s'`
+      // No comparison begins while another one is under way.
+      await lockComparison(tx)
+      const sha256 = await pushWith('5.0.0', ['pkg:npm/reef@1.0.0', 'pkg:npm/unheard@1.0.0'])
+      await run(late, '5.0.0', sha256, 1)
+      await waitUntil('the release is read', async () => {
+        const { sboms } = await ofRelease('5.0.0')
+        return sboms.length > 0
+      })
+      const { sboms, foundCount } = await ofRelease('5.0.0')
+      assert.deepEqual(
+        [sboms[0]!.state, sboms[0]!.uncomparedCount, foundCount],
+        ['not_compared', 2, 0],
+      )
+      assert.deepEqual(await stateOfDevice(), ['not_compared', 2, 0])
+      const { pending } = await showOne('GHSA-10')
+      assert.equal(pending.componentsCount, 2)
+      assert.equal(await countNow(tx, 'not_compared'), 1)
+    })
+    await readOf('5.0.0')
+    assert.deepEqual(await stateOfDevice(), ['compared', 0, 1])
+  } finally {
+    await db.close()
+  }
+})
+
+test('R13 a release of whose ecosystem, or release of a distribution, no record was imported is not clean', async () => {
+  const inDebian = (release: string) => `pkg:deb/debian/kelp@1.0?distro=debian-${release}`
+  await importAll(recordOf({ id: 'DSA-1', ecosystem: 'Debian:12', name: 'kelp' }))
+  const sha256 = await pushWith('6.0.0', ['pkg:pypi/kelp@1.0'])
+  await pushWith('6.1.0', [inDebian('12'), inDebian('13')])
+  await Promise.all([readOf('6.0.0'), readOf('6.1.0')])
+  const recordsOf = async (version: string) => {
+    const { sboms } = await ofRelease(version)
+    return sboms[0]!.records.map((one) => [one.ecosystem, one.importedAt !== null, one.newestAt])
+  }
+  assert.deepEqual(await recordsOf('6.0.0'), [['PyPI', false, null]])
+  assert.deepEqual(await recordsOf('6.1.0'), [
+    ['Debian:12', true, '2026-01-01T00:00:00Z'],
+    ['Debian:13', false, null],
+  ])
+  const late = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  await run(late, '6.0.0', sha256, 1)
+  const { records } = await client.api.call(listExposures, {})
+  assert.ok(records.some(({ ecosystem }) => ecosystem === 'npm'))
+  const db = openDatabaseOf(server.dataDir)
+  try {
+    assert.equal(await db.write((tx) => countNow(tx, 'no_records')), 1)
+  } finally {
+    await db.close()
+  }
 })
