@@ -4,6 +4,7 @@ import { createAgentTargets } from './agent.ts'
 import { createCliTargets } from './cli.ts'
 import { createDdiTargets } from './ddi.ts'
 import { createLogTargets } from './log.ts'
+import { createODataTargets } from './odata.ts'
 import { createOciTargets } from './oci.ts'
 import { createServerTargets } from './server.ts'
 import { createTrustTargets } from './trust.ts'
@@ -18,6 +19,7 @@ export async function createTargets(folder: string): Promise<FuzzTarget[]> {
     ...(await createAgentTargets()),
     ...(await createServerTargets(samples)),
     ...createDdiTargets(),
+    ...createODataTargets(),
     ...createCliTargets(folder),
   ]
 }
