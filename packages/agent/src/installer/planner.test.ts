@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import type { DeviceState, StoredRelease, UnfinishedUpdate } from '../state/device-state.ts'
 import { emptyState } from '../state/device-state.ts'
 import type { Facts, InstallStep } from './planner.ts'
-import { commitRelease, planStep } from './planner.ts'
+import { planStep } from './planner.ts'
+import { beginUndo, commitRelease, countStart, finishUndo, forgetMissing } from './transitions.ts'
 
 const release = (n: number, floor = 1): StoredRelease => ({
   targetPath: `gauge/stable/${n}`,
@@ -196,34 +197,26 @@ function apply(
         given,
         seen: { ...seen, running: seen.running.filter((sha256) => sha256 !== step.sha256) },
       }
-    case 'start': {
-      const update =
-        given.update && step.isTrial
-          ? { ...given.update, starts: given.update.starts + 1 }
-          : given.update
+    case 'start':
       return {
-        given: { ...given, update },
+        given: step.isTrial ? countStart(given) : given,
         seen: { ...seen, running: [...seen.running, step.release.sha256] },
       }
-    }
     case 'watch':
       return { given, seen: { ...seen, verdict: { state: 'healthy' } } }
     case 'commit':
       return { given: commitRelease(given, step.release), seen }
     case 'begin-undo':
-      return {
-        given: { ...given, update: { ...given.update!, phase: 'undo', code: step.code } },
-        seen,
-      }
+      return { given: beginUndo(given, step.code, {}), seen }
     case 'finish-undo':
-      return { given: { ...given, update: null }, seen }
+      return { given: finishUndo(given, step.release, step.code), seen }
     case 'remove':
       return {
         given,
         seen: { ...seen, stored: seen.stored.filter((sha256) => sha256 !== step.sha256) },
       }
     case 'report-missing':
-      return { given: { ...given, committed: null, fallback: null }, seen }
+      return { given: forgetMissing(given, step.release), seen }
     case 'rest':
       return { given, seen }
   }

@@ -131,25 +131,3 @@ function planPlacing(
   }
   return undefined
 }
-
-/**
- * The state after the trial was found healthy: one write, and the device can no longer go back
- * below it.
- */
-export function commitRelease(state: DeviceState, release: StoredRelease): DeviceState {
-  const floor = Math.max(state.floor, release.floor)
-  const before = state.committed?.sha256 === release.sha256 ? state.fallback : state.committed
-  return {
-    ...state,
-    committed: release,
-    fallback:
-      before !== null && before.counter >= floor && before.sha256 !== release.sha256
-        ? before
-        : null,
-    committedCounter: Math.max(state.committedCounter, release.counter),
-    floor,
-    update: null,
-    failure: null,
-    outcome: { state: 'committed', targetPath: release.targetPath, sha256: release.sha256 },
-  }
-}
