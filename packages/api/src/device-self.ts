@@ -106,9 +106,9 @@ export const runningField = z.strictObject({
 
 /** Which variables and secrets the application of a device has, by the version of its fleet's. */
 export const reportedSettings = z.strictObject({
-  /** Those that it got well with; null before the first. */
+  /** Those that it was healthy with; null before the first. */
   version: configVersionField.nullable(),
-  /** Those that it did not get well with last, and was given back the others for. */
+  /** Those that it was not healthy with last, so that it was given back the others. */
   failed: z.strictObject({ version: configVersionField, code: text(64) }).optional(),
 })
 

@@ -97,7 +97,7 @@ export function listNamedPaths({
 
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
-/** The place of the first text that does not come before `text`. */
+/** Index of the first text that does not sort before `text`. */
 function findFirst(sorted: readonly string[], text: string): number {
   let low = 0
   let high = sorted.length
@@ -123,7 +123,7 @@ function listCommandWords(manifest: Uint8Array | undefined): string[] {
 
 /**
  * Names and values as text, the members of `health` one by one. The bytes are read as devices read
- * them; `undefined` when they are no JSON object.
+ * them; `undefined` when they are not a JSON object.
  */
 function readMembers(bytes: Uint8Array): Map<string, string> | undefined {
   let root: unknown

@@ -35,8 +35,8 @@ export interface Connection {
    */
   log: LogCheck | undefined
   /**
-   * Why the log is not believed. Then only changes to the root alone go on; `requireLog` throws the
-   * fault.
+   * Why the log is not believed. Only changes to nothing but the root go on then; `requireLog`
+   * throws the fault.
    */
   logFault: Error | undefined
 }
@@ -44,9 +44,9 @@ export interface Connection {
 export interface ConnectionOptions {
   /**
    * Goes on, with a warning, without a log that contradicts the one remembered. It is only for
-   * changes to the root alone, and for showing who the caller is; never for what needs the log, or
-   * reads what other people did. A thief of the log's key can cause that contradiction for ever,
-   * and must not be able to keep owners from replacing keys.
+   * changes to nothing but the root, and for showing who the caller is; never for what needs the
+   * log, or reads what other people did. A thief of the log's key can cause that contradiction for
+   * ever, and must not be able to keep owners from replacing keys.
    */
   mayLackLog?: boolean
 }
@@ -217,7 +217,7 @@ const heldItemsMax = 1_000_000
 
 /**
  * All items of a paged list, or at least the first `wanted`. Throws `CliError` where a list has
- * more than a command holds, so that none is taken for whole that was cut.
+ * more than a command holds, so that a list that was cut is never taken for the whole.
  */
 export async function collectPages<T>(
   fetchPage: (query: { limit: number; after?: string }) => Promise<Page<T>>,

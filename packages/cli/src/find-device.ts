@@ -24,7 +24,7 @@ const candidatesMax = 10
 
 /**
  * The id of the device that is meant. A device says its name itself, so where a name decides about
- * secrets or keys, the command takes ids alone. Throws `CliError` where no device or more than one
+ * secrets or keys, the command takes only ids. Throws `CliError` where no device or more than one
  * has the name.
  */
 export async function findDeviceId(

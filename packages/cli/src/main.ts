@@ -15,8 +15,8 @@ let cleanUpMs = 2000
 let foreground: { kill(signal: NodeJS.Signals): void } | undefined
 
 /**
- * Ends at once, as a program ends that knows no signals. To exit would wait for threads, and one of
- * them may wait for ever in the system, as for a pipe that nobody writes.
+ * Ends at once, as a program without handlers of signals does. An ordinary exit would wait for
+ * threads, and one of them may be blocked for ever, such as on a pipe to which nobody writes.
  */
 function endAtOnce(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal)
@@ -48,7 +48,7 @@ if (process.env['npm_lifecycle_script']?.includes('seaworthy') === true) {
   }, 500)
   watch.unref()
 }
-// `seaworthy device list | head` is no error.
+// `seaworthy device list | head` is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
 })

@@ -49,7 +49,7 @@ export function requireTogether<Options extends object>(
   )
 }
 
-/** Notices which options of these commands are read, and refuses what was typed for nobody. */
+/** Notices which options of these commands are read, and refuses what was typed and never read. */
 export interface OptionUse {
   /** Hands the options of a command out so that reading one is noticed. */
   watch(command: Command): void

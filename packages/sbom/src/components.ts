@@ -7,7 +7,7 @@ export type ComponentType =
   | 'cargo'
   | 'deb'
   | 'golang'
-  /** An archive of Java of which nobody wrote down where it comes from. */
+  /** A Java archive in which nobody wrote down where it comes from. */
   | 'jar'
   | 'maven'
   | 'npm'

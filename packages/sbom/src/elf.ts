@@ -21,7 +21,7 @@ export function createElfScan(budget: CrateBudget): ElfScan {
     },
     finish(path) {
       const modules = go.finish(path)
-      // A program of Go has no crates, whatever looks like a list of them in it.
+      // A Go program has no crates, even where something in it looks like a list of them.
       if (modules !== undefined) return { found: modules, why: undefined }
       const read = crates.finish(path)
       return Array.isArray(read) ? { found: read, why: undefined } : { found: [], why: read.why }

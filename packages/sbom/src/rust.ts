@@ -1,6 +1,6 @@
 /**
  * What `cargo auditable` wrote into a program about its crates: a section of it that is a JSON text
- * packed by zlib. Every place that looks like one is tried while the program comes by; the table
+ * packed by zlib. Every place that looks like one is tried while the program is streamed; the table
  * of sections, which stands at the end, says which of them is a section.
  */
 import { inflateSync, constants } from 'node:zlib'

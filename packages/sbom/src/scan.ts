@@ -43,16 +43,18 @@ export interface Scanner {
   finish(): Scan
 }
 
-/** What a list of all packages may have, and what the data of one package. */
+/** The most bytes of a list of all packages, and of the data of one package. */
 const listBytesMax = 16 * 1024 * 1024
 const packageBytesMax = 1024 * 1024
-/** What is read of one tree in all: a builder may have filled it with what is slow to read. */
+/**
+ * The most bytes that are read of one tree: a builder may have filled it with what is slow to read.
+ */
 const treeBytesMax = 128 * 1024 * 1024
-/** One archive, which is held as a whole, and all archives of a tree. */
+/** The most bytes of one archive, which is held as a whole, and of all archives of a tree. */
 const archiveBytesMax = 128 * 1024 * 1024
 const archivesBytesMax = 2 * 1024 * 1024 * 1024
 const componentsMax = 100_000
-/** What is kept of one tree, in characters. */
+/** The most characters that are kept of one tree. */
 const keptMax = 8 * 1024 * 1024
 const fieldMax = 1000
 const licenceMax = 200
@@ -237,8 +239,8 @@ export function createScanner(): Scanner {
 }
 
 /**
- * Copies what is kept, because a part of a text keeps the whole alive; `undefined` for what is no
- * name or version.
+ * Copies what is kept, because a part of a text keeps the whole alive; `undefined` for what is not
+ * a name or version.
  */
 function shorten(found: Found): Found | undefined {
   const { name, version, source, architecture } = found

@@ -26,7 +26,7 @@ const localBytes = 30
 const commentMax = 65_535
 const encryptedFlag = 1
 const utf8Flag = 0x800
-/** Sizes and places that stand elsewhere, because they are too large for 32 bits. */
+/** Sizes and offsets that are too large for 32 bits are stored elsewhere. */
 const elsewhere = 0xffff_ffff
 
 /** Throws `ZipError` at an archive whose directory cannot be read. */
@@ -36,7 +36,7 @@ export function* zipEntries(archive: Uint8Array): Generator<ZipEntry> {
   const directoryBytes = bytes.readUInt32LE(end + 12)
   const directoryAt = bytes.readUInt32LE(end + 16)
   if (directoryBytes === elsewhere || directoryAt === elsewhere) throw new ZipError('ZIP64')
-  // Places count from the beginning of the archive, which may stand behind a program.
+  // Offsets count from the beginning of the archive, which may stand behind a program.
   const begin = end - directoryBytes - directoryAt
   if (begin < 0) throw new ZipError('a directory outside of the archive')
   for (let at = end - directoryBytes; at < end;) {

@@ -95,7 +95,7 @@ export function formatTags(tags: DeviceView['tags']): string {
     .join(' ')
 }
 
-/** Reads one tag from each line; `undefined` where a line is none. */
+/** Reads one tag from each line; `undefined` where a line is not a tag. */
 export function parseTags(text: string): Record<string, string> | undefined {
   const tags: Record<string, string> = {}
   for (const line of text.split('\n').map((one) => one.trim())) {

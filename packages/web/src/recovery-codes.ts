@@ -1,9 +1,9 @@
 /** Recovery codes as people type them off paper. */
 
 /**
- * The one form that the server takes, seven groups of four characters with hyphens between
- * them (codes from before have six); `undefined` when the text is no code. Letters that look like
- * digits are read as those digits.
+ * The one form that the server takes, seven groups of four characters with hyphens between them
+ * (older codes have six); `undefined` when the text is not a code. Letters that look like digits
+ * are read as those digits.
  */
 export function normalizeRecoveryCode(text: string): string | undefined {
   const plain = text

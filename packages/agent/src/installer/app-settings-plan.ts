@@ -47,7 +47,7 @@ export function planAppSettings(
       ? { do: 'begin-undo', code: 'interrupted' }
       : { do: 'try' }
   }
-  // Nothing gets unwell where no application runs.
+  // Nothing can fail where no application runs.
   if (verdict.state === 'healthy' || !isWatchable) return { do: 'confirm' }
   return { do: 'watch' }
 }

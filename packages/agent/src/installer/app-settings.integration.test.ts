@@ -38,7 +38,7 @@ const isWell = () => !Object.values(readFiles()).some((value) => value.includes(
 /** What applications have written. */
 let output = ''
 
-/** Digests of releases that never get well. */
+/** Digests of releases that never become healthy. */
 const unwell = new Set<string>()
 
 const start = async (options: InlineOptions = {}) => {
@@ -256,7 +256,7 @@ test('V8 attack: a release that fails and writes the secrets that it was given b
   assert.ok(!JSON.stringify([origin.reports, agent.status()]).includes('hunter-of'))
 })
 
-test('V8 values with which the application does not get well are put back, reported, and tried again only when they or the release change', async () => {
+test('V8 values with which the application is not healthy are put back, reported, and tried again only when they or the release change', async () => {
   const first = await secret('TOKEN', 'the good one', 5)
   give(5, first, variable('COLOUR', 'red', 4))
   await confirmed(5)
@@ -287,7 +287,7 @@ test('V8 values with which the application does not get well are put back, repor
   assert.deepEqual(readFiles(), { COLOUR: 'red', TOKEN: 'the good one' })
   assert.deepEqual(refusals(), [])
 
-  // Another release may get well with them.
+  // Another release may become healthy with them.
   const app = writeTestApp(`${folder.path}/${count}/next`, '2.0.0', 'healthy', {
     windowSeconds: 0.2,
   })

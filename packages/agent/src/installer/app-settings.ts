@@ -1,6 +1,6 @@
 /**
  * Variables and secrets of the application: fetched when the server names another version, opened
- * and judged here, and written where the application reads them, on trial until it gets well with
+ * and judged here, and written where the application reads them, on trial until it is healthy with
  * them (`app-settings-plan.ts`). What is refused changes nothing.
  */
 import { digestOf } from '@seaworthy/oci/digests'

@@ -47,8 +47,8 @@ export type AppSettingsFile = 'configuration.json' | 'configuration-2.json'
 
 /**
  * Variables and secrets that were fetched and are not confirmed yet. `trial`: the application has
- * them, or is about to, and is watched. `undo`: it did not get well with them, for `code`; those
- * that were confirmed are being put back.
+ * them, or is about to, and is watched. `undo`: it did not become healthy with them, for `code`;
+ * those that were confirmed are being put back.
  */
 export interface AppSettingsTrial {
   phase: 'trial' | 'undo'
@@ -63,7 +63,9 @@ export interface AppSettingsTrial {
 export interface FailedAppSettings {
   version: number
   digest: string
-  /** Digest of the release that did not get well with them; `null` where none was installed. */
+  /**
+   * Digest of the release that did not become healthy with them; `null` where none was installed.
+   */
   release: string | null
   code: string
 }

@@ -96,7 +96,7 @@ async function request(context: Context): Promise<void> {
   })
 }
 
-/** What clients must do that know the server by its CA. */
+/** What clients that know the server by its CA must do. */
 const newAuthority =
   'Pins stay right. Whoever trusts the CA certificate of this server fetches /ca.crt anew.'
 

@@ -1,4 +1,4 @@
-/** `seaworthy channel …` */
+/** `seaworthy channel …`: the signed lines of releases that devices follow. */
 import type { Command } from 'commander'
 import { showProduct } from '@seaworthy/api/products'
 import type { Context } from '../context.ts'

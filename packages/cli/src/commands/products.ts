@@ -1,4 +1,4 @@
-/** `seaworthy product …` */
+/** `seaworthy product …`: what is shipped, who signs for it, and how much of it is stored. */
 import type { Command } from 'commander'
 import type { ProductView } from '@seaworthy/api/products'
 import { setOmahaApp } from '@seaworthy/api/omaha'

@@ -367,7 +367,7 @@ async function show(context: Context, name: string, options: SettingOptions): Pr
       client.call(listDevices, { query: { ...query, fleet } }),
     )
     const isServerHeld = !isOfHolder(secret)
-    // The server asks nobody whom people have accepted.
+    // A secret that the server holds is sealed to every enrolled device, accepted by people or not.
     const enrolled = judged.enrolled.map((one) =>
       isServerHeld ? { ...one, standing: 'accepted' as const } : one,
     )
@@ -472,7 +472,7 @@ async function remove(context: Context, name: string, options: SettingOptions): 
   await context.confirm(`Remove the secret ${name}?`)
   await withConnection(context, async (connection) => {
     const { fleet, ofDevice } = await findScope(connection, options)
-    // It is forgotten first: whatever becomes of the call, this copy is sealed to nobody any more.
+    // The copy is forgotten first, so that it is sealed to nobody even if the call fails.
     if (options.device === undefined) await forgetCopy(context, connection, fleet, name)
     await connection.client.call(removeSecret, { params: { fleet, secret: name }, query: ofDevice })
     context.show({ removed: name }, () => [`Removed ${name}.`])

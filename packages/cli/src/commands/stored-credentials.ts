@@ -256,7 +256,7 @@ async function lease(context: Context, leaseId: string, output?: string): Promis
   })
 }
 
-/** What is no plain text cannot be shown as it is, and is not handed out a second time. */
+/** A value that is not plain text cannot be shown as it is, and is not handed out a second time. */
 function showValue(context: Context, bytes: Uint8Array): string[] {
   const lines = readLines(bytes)
   if (lines !== undefined) return lines

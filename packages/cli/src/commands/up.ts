@@ -24,7 +24,7 @@ async function up(
   command: Command,
   options: Record<string, string | string[] | boolean>,
 ): Promise<void> {
-  // The pages take a while to build: what is mistyped is said before.
+  // The pages take a while to build: so options are checked first.
   for (const option of ['listen', 'httpListen'] as const) requireAddress(option, options[option])
   const args = handOn(command, options)
   const server = findProgram(() => import.meta.resolve('@seaworthy/server/main'))

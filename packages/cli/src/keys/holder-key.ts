@@ -10,8 +10,8 @@ import type { Connection } from '../connection.ts'
 import { changeKept, keptFile, parseKept } from '../state/kept-files.ts'
 
 /**
- * Reads the pair of this server's folder, or makes it: one pair, whoever else makes it at the same
- * time.
+ * Reads the pair of this server's folder, or makes it: commands that do so at the same time end
+ * with the same pair.
  */
 export async function ensureHolderKey(
   context: Context,

@@ -58,8 +58,8 @@ async function changeCopies(
 }
 
 /**
- * Throws where `rememberCopy` could not remember: before the server takes what would have to be
- * remembered.
+ * Throws where `rememberCopy` would fail. It is called before the server takes the copy, which has
+ * to be remembered.
  */
 export async function requireCopyMemory({ ports }: Context, at: ServerFolder): Promise<void> {
   await makePrivateFolder(at.folder)

@@ -6,7 +6,9 @@ import type { DeviceArrival } from './arrivals.ts'
 /** The most devices that are named one by one; `--json` names all. */
 const namedMax = 20
 
-/** One line for each state, in the order of `texts`, then the devices that did not get well. */
+/**
+ * One line for each state, in the order of `texts`, then the devices that did not become healthy.
+ */
 export function describeArrivals<Arrival extends string>(
   context: Context,
   devices: readonly DeviceArrival<Arrival>[],

@@ -15,9 +15,9 @@ export type SecretArrival =
 
 /** How far a variable has come, or a secret that is sealed to the device. */
 export type SettingArrival =
-  /** It signed that its application got well with all that is set for it now. */
+  /** It signed that its application is healthy with all that is set for it now. */
   | 'confirmed'
-  /** It signed that its application did not get well with it, and has what was before. */
+  /** It signed that its application was not healthy with it, and has again what it had before. */
   | 'failed'
   /** It asked its server after it was set, and has not said yet how its application is. */
   | 'asked_since'
@@ -30,7 +30,7 @@ export interface DeviceArrival<Arrival> {
   readonly deviceId: string
   readonly name: string | null
   readonly arrival: Arrival
-  /** Why its application did not get well. */
+  /** Why its application was not healthy. */
   readonly code?: string
 }
 

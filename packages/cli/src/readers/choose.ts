@@ -106,7 +106,8 @@ async function accept(
 
 /**
  * Devices that are accepted by number or key are not shown with their fleet, so that a server could
- * show the fleet as one of another product. Somebody names the product before, or did so once.
+ * show the fleet as one of another product. So a person names the product first, or has done so
+ * before.
  */
 export async function requireProduct(
   connection: Connection,
@@ -127,7 +128,7 @@ export async function requireProduct(
   })
 }
 
-/** The new ones, where they are as many as were named. */
+/** The new devices, if there are exactly as many as were named. */
 export function takeCounted(
   unaccepted: readonly JudgedDevice[],
   count: number,
@@ -147,7 +148,10 @@ export function takeCounted(
   )
 }
 
-/** Asks a person. `--yes` is no answer: who reads a secret is seen by somebody, or named. */
+/**
+ * Asks a person. `--yes` does not answer this: somebody looks at who will read a secret, or names
+ * them.
+ */
 export async function confirmReaders(
   { ports }: Context,
   { fleet, product }: Pick<JudgedFleet, 'fleet' | 'product'>,
@@ -177,7 +181,9 @@ export async function remember(
   })
 }
 
-/** Throws where `rememberFleet` and `endAsReader` could not remember: before the server acts. */
+/**
+ * Throws where `rememberFleet` and `endAsReader` would fail. It is called before the server acts.
+ */
 export async function requireMemory(context: Context, connection: Connection): Promise<void> {
   if (connection.server.rootDigest === undefined) return
   await requireChangeable(context, connection)

@@ -67,7 +67,7 @@ export async function changeRecord(
 }
 
 /**
- * Throws where `changeRecord` could not remember: before a server does what would have to be
+ * Throws where `changeRecord` would fail. It is called before the server does what has to be
  * remembered.
  */
 export async function requireChangeable({ ports }: Context, at: ServerFolder): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * The secrets that were sealed to a device: what it could read, and with it whoever has it, or had
- * it before it was removed. The server says so, which cannot read them: it forgets what was sealed
- * to a device once the device is removed.
+ * The secrets that were sealed to a device: it could read them, and so could whoever has it or had
+ * it. The list is the word of the server, which cannot read secrets, and forgets what was sealed to
+ * a device once the device is removed.
  */
 import { listEnrolments, showDevice } from '@seaworthy/api/devices'
 import type { EnrolmentView } from '@seaworthy/api/devices'
@@ -28,7 +28,9 @@ export async function findKnownSecrets(
   return { deviceId, fleet, secrets }
 }
 
-/** The same; `undefined` for people who may not see it, which must keep nobody from going on. */
+/**
+ * The same; `undefined` for people who may not see it, and that must not keep them from going on.
+ */
 export async function findKnownIfAllowed(
   connection: Pick<Connection, 'client'>,
   deviceId: string,

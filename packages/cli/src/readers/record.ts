@@ -1,6 +1,7 @@
 /**
  * What this machine remembers of fleets: the product and channel that people named, and the devices
- * by whose keys they accepted that secrets of the fleet are read. No server has a word in it.
+ * by whose keys they accepted that secrets of the fleet are read. Nothing that a server says
+ * changes it.
  */
 import type { Json } from '@seaworthy/std/json'
 import { parseJson } from '@seaworthy/std/json'
@@ -68,8 +69,8 @@ export function withReaders(
 }
 
 /**
- * Remembers a fleet as a person named it. Whoever makes one anew for another product has nothing to
- * do with the readers of before.
+ * Remembers a fleet as a person named it. A fleet that is made anew for another product begins
+ * without readers.
  */
 export function withFleet(
   record: ReaderRecord,
@@ -137,8 +138,8 @@ export interface RecordDifference {
 }
 
 /**
- * What `other` knows and `record` does not. The last word about a reader counts, be it that it was
- * accepted or that it was ended. Throws `ReaderFault`s where the two contradict each other.
+ * What `other` knows and `record` does not. The last word about a reader counts, whether it was
+ * accepted or ended. Throws `ReaderFault`s where the two contradict each other.
  */
 export function compareRecords(record: ReaderRecord, other: ReaderRecord): RecordDifference[] {
   if (record.root !== other.root) {

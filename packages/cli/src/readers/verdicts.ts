@@ -26,7 +26,7 @@ export interface EnrolledDevice extends CheckedDevice {
 export interface JudgedDevice {
   readonly device: EnrolledDevice
   readonly standing: ReaderStanding
-  /** What it stands to, where that is another reader or another fleet. */
+  /** The other reader or fleet that the standing is about, if it is about one. */
   readonly instead: string | undefined
 }
 

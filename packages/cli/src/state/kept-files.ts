@@ -202,7 +202,7 @@ export async function changeKept(
 }
 
 /**
- * Throws where the file could not be changed: before something is done that would have to be
+ * Throws where the file could not be changed. It is called before something is done that has to be
  * remembered in it.
  */
 export async function requireKeepable(

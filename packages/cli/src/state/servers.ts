@@ -63,8 +63,8 @@ async function parseBytes(
 }
 
 /**
- * Reads the configuration again and writes it changed, one command after the other: none undoes
- * what another has just paired.
+ * Reads the configuration again and writes it changed, one command after the other, so that none
+ * undoes what another has just paired.
  */
 export async function changeConfig(
   ports: Pick<CliPorts, 'sleep' | 'signal' | 'random'>,

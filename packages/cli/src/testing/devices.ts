@@ -52,8 +52,8 @@ export interface RegisteredDevices {
 }
 
 /**
- * Registers `count` devices with a provisioning key. Counters of releases are looked up by
- * `counterOf` the target path.
+ * Registers `count` devices with a provisioning key. `counterOf` answers the counter of a release
+ * by its target path.
  */
 export async function registerDevices(
   server: Pick<TestedServer, 'url' | 'pin'>,

@@ -90,8 +90,8 @@ export async function anchorRoot(input: AnchorInput): Promise<string | undefined
 }
 
 /**
- * Fetches the file of the anchor anew where it is gone: whoever serves it, its digest tells whether
- * it is the one that was pinned. Trust state that is gone begins anew at it.
+ * Fetches the file of the anchor again if it is gone: its digest tells whether it is the one that
+ * was pinned, whoever serves it. Trust state that is gone begins again at the anchor.
  */
 async function restoreAnchor(input: AnchorInput, digest: string): Promise<void> {
   const { context, folder, server } = input
@@ -237,8 +237,8 @@ export async function ensureAnchor(
 }
 
 /**
- * Holds what is on the server to the root that `--root` names: it must be the anchor, which it
- * becomes where there is none yet.
+ * Requires that the root that `--root` names is the anchor; where there is none yet, it becomes the
+ * anchor.
  */
 export async function requireRoot(
   context: Context,

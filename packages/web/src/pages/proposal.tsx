@@ -166,7 +166,7 @@ function UploadForm({ proposalId }: { readonly proposalId: string }) {
   )
 }
 
-/** What is no JSON object is sent as an empty one, which the server refuses by name. */
+/** What is not a JSON object is sent as an empty one, which the server refuses by name. */
 function readSignatures(text: string): Record<string, unknown> {
   try {
     const value = parseAnyJsonText(text)

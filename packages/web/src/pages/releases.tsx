@@ -1,4 +1,4 @@
-/** Releases of a product, newest first; the address says of which. */
+/** Releases of a product, newest first; the address names the product. */
 import { NativeSelect, Text } from '@mantine/core'
 import { listProducts } from '@seaworthy/api/products'
 import type { ProductView } from '@seaworthy/api/products'

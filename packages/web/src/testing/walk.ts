@@ -205,7 +205,7 @@ export async function makeRecoveryCodes(page: Page): Promise<string[]> {
   return (await readSecret(page, 'Your recovery codes')).trim().split('\n')
 }
 
-/** Looks who asks by the code of a command line, on the page for that. */
+/** Looks up who asks by the code of a command line, on the page for that. */
 export async function findPairing(page: Page, code: string): Promise<Locator> {
   await page.goto('/pair')
   await page.getByLabel('Code').fill(code.toLowerCase().replace('-', ' '))

@@ -1,4 +1,4 @@
-/** Two buttons below a list, with which somebody takes it along as CSV or JSON. */
+/** Two buttons below a list, which save it as CSV or JSON. */
 import { Button, Group } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { formatInstant } from '@seaworthy/std/time'
@@ -8,7 +8,7 @@ import type { DataColumn } from './data-table.tsx'
 import { ErrorAlert } from './explained.tsx'
 
 export function Downloads<T>(props: {
-  /** What is listed, as the name of the file begins. */
+  /** What is listed, which the name of the file begins with. */
   readonly name: string
   readonly columns: readonly DataColumn<T>[]
   /** Fetches all rows, those too that the page does not show. */

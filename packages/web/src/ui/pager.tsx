@@ -6,7 +6,7 @@ import { useAddress } from './address.ts'
 export function Pager(props: {
   /** What leads to the next page; null on the last. */
   readonly next: string | null
-  /** What stands before the buttons: how many there are, or a way to take them along. */
+  /** What stands before the buttons: how many there are, or buttons that save them. */
   readonly children?: ReactNode
 }) {
   const { next, children } = props

@@ -1,4 +1,4 @@
-/** How many devices of a wave are where, as one bar; the text beside it says the same. */
+/** How many devices of a wave are in which state, as one bar; the text beside it says the same. */
 import type { ShownWave } from '../rollout-words.ts'
 import { describeWave } from '../rollout-words.ts'
 import classes from './wave-bar.module.css'

@@ -299,7 +299,7 @@ async function buildWithProgress(
   return built
 }
 
-/** Says of which platforms nobody will know what they are made of, while it can still be mended. */
+/** Names the platforms whose components nobody will know, while that can still be mended. */
 function describeUncomputed(
   { bytes, platforms }: BuiltRelease,
   handedOver: ReadonlyMap<string, unknown>,

@@ -41,7 +41,7 @@ export async function exportRelease(
   })
 }
 
-/** Says of a release that nobody has made that it is not there, rather than not signed. */
+/** Reports a release that nobody has made as missing, rather than as not signed. */
 export async function explainingAbsence(
   connection: Connection,
   named: { readonly product: string; readonly version: string },

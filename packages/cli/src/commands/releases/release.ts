@@ -1,4 +1,4 @@
-/** `seaworthy release …` */
+/** `seaworthy release …`: the commands about releases that are registered. */
 import type { Command } from 'commander'
 import { CommanderError, Option } from 'commander'
 import { bundleManifestSchema } from '@seaworthy/oci/bundle/manifest-schema'

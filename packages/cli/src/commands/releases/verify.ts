@@ -93,7 +93,10 @@ export async function verifyExport(
   })
 }
 
-/** Says of a release that the folder lists, and what is known here no longer, what became of it. */
+/**
+ * Finds the release that the folder lists. Throws `CliError`, which says that it was withdrawn,
+ * where newer metadata that this machine has verified no longer lists it.
+ */
 function requireStillSigned(
   { newer, roles }: VerifiedChain,
   role: string,

@@ -86,7 +86,7 @@ export async function createRolloutOf(
   })
 }
 
-/** Says of a release that is not on its channel what it waits for. */
+/** Says what a release that is not on its channel yet waits for. */
 async function explained<T>(
   connection: Connection,
   release: Parameters<typeof notPublished>[1],

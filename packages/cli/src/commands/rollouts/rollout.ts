@@ -1,4 +1,4 @@
-/** `seaworthy rollout …` */
+/** `seaworthy rollout …`: the commands that look at a rollout, steer it and tell its history. */
 import type { Command } from 'commander'
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import {

@@ -33,7 +33,7 @@ function describeFoundVerdict({ verdict, fixed, confidence, reason }: FoundView)
   return describeVerdict(affected)
 }
 
-/** One line for each component of a release that has something. */
+/** One line for each component of a release that a finding is about. */
 export function describeFound(
   context: Context,
   { found, foundCount }: { readonly found: readonly FoundView[]; readonly foundCount: number },
@@ -83,7 +83,7 @@ interface Known {
   readonly foundCount: number
   /** One for each platform of a release; empty where the server has not read it yet. */
   readonly sboms?: readonly SbomStateView[]
-  /** The one of the release that a device runs. */
+  /** The one line about the release that a device runs. */
   readonly sbom?: SbomStateView | null
 }
 

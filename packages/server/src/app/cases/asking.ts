@@ -10,8 +10,8 @@ import { grantOf, holderBehind, requireUnscoped } from '../access/index.ts'
 import type { CaseRefusal } from '../refusals.ts'
 
 /**
- * Who is read in where this actor is: the person, also for their tokens. A token that goes back to
- * no person stands for its own line.
+ * Who is read in where this actor is: the person, also for their tokens. A token behind which no
+ * person stands counts as one reader with the tokens that replace it.
  */
 export function readerBehind(actor: Actor): string {
   const holder = holderBehind(actor)

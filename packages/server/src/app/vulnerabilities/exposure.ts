@@ -185,7 +185,7 @@ export async function showDeviceExposure(
   return { sbom: sbom === undefined ? null : viewSbom(sbom, imports), ...viewFound(found) }
 }
 
-/** Counts what devices run, for whoever asks in the next minute. */
+/** Counts what devices run, and stores the figures for whoever asks before the next count. */
 export async function countRunningReleases(app: Pick<App, 'clock' | 'db'>): Promise<void> {
   const heardSince = new Date(app.clock.now().getTime() - heardMs)
   await app.db.write((tx) => db.countReleases(tx, heardSince))

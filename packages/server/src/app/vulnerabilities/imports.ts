@@ -79,7 +79,7 @@ function whyUnusable(record: VulnerabilityRecord): string | undefined {
   return undefined
 }
 
-/** The same one of two with one time counts, in whichever order they come. */
+/** The same one of two records with the same time always counts, in whichever order they come. */
 function isNewer(
   a: Pick<NewVulnerability, 'modifiedAt' | 'sha256'>,
   b: Pick<NewVulnerability, 'modifiedAt' | 'sha256'>,
@@ -113,7 +113,7 @@ function takeRecord(
   }
 }
 
-/** A withdrawal counts also where nobody can read when it was. */
+/** A withdrawal counts even if its time cannot be read. */
 function withdrawnAt(said: string, modified: string): Date {
   return new Date(isInstant(said) ? said : modified)
 }

@@ -110,7 +110,7 @@ async function findAll(
   }
 }
 
-/** What the content itself is to blame for becomes the reason. */
+/** Answers the message of a refusal, which the content itself caused. Throws every other error. */
 async function orReason<T>(work: () => Promise<T>): Promise<T | string> {
   try {
     return await work()
