@@ -15,7 +15,7 @@ export function requireDeviceId(given: string): string {
   if (deviceId.safeParse(given).success) return given
   throw new CliError('usage', `${quoted(given)} is not the id of a device`, {
     wayOut:
-      'A device chooses its name, so this command takes the id alone: `seaworthy device list --text NAME` shows it.',
+      'A device chooses its name, so this command takes only the id: `seaworthy device list --text NAME` shows it.',
   })
 }
 

@@ -43,7 +43,7 @@ export function addForeignDeviceCommands(device: Command, ports: CliPorts): void
       'what the client calls itself: controller id (needed for ddi), machine id',
     )
     .requiredOption('--platform <os/arch>', 'for example linux/arm64', platformOption)
-    .option('--hardware <name>', 'for releases that are for some hardware alone')
+    .option('--hardware <name>', 'for releases that are only for some hardware')
     .option('--tag <name=value>', 'a tag, repeatable', collectPairs)
     .action(async (options: CreateOptions, command: Command) =>
       create(createContext(ports, command), options),

@@ -33,7 +33,7 @@ export function addGatewayTokenCommands(program: Command, ports: CliPorts): void
     .requiredOption('--fleet <name>', 'the fleet of the devices behind it')
     .requiredOption('--uses <count>', 'how many devices it may register', wholeNumber(1, 1_000_000))
     .requiredOption('--platform <os/arch>', 'of the devices, for example linux/arm64')
-    .option('--hardware <name>', 'of the devices, for releases that are for some hardware alone')
+    .option('--hardware <name>', 'of the devices, for releases that are only for some hardware')
     .action(async (options: CreateOptions, command: Command) =>
       create(createContext(ports, command), options),
     )

@@ -44,7 +44,7 @@ export function addSecretCommands(program: Command, ports: CliPorts): void {
   const secret = program
     .command('secret')
     .description(
-      'secrets for the applications of a fleet or device; the server can read those alone that it was given to hold',
+      'secrets for the applications of a fleet or device; the server can read only those that it was given to hold',
     )
   addSealOptions(addScopeOptions(secret.command('set <name>')))
     .description('seal a secret to each device that was accepted as a reader')

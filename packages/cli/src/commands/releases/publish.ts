@@ -38,7 +38,7 @@ export function addPublishCommands(program: Command, ports: CliPorts): void {
           wholeNumber(1, 2 ** 31 - 1),
         )
         .option('--security', 'it fixes a vulnerability')
-        .option('--hardware <name>', 'for this hardware alone, repeatable', collect),
+        .option('--hardware <name>', 'only for this hardware, repeatable', collect),
     ),
   ).action(async (product: string, version: string, options: PublishOptions, command: Command) =>
     publish(createContext(ports, command), product, version, options),

@@ -166,7 +166,7 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
       `wait before the next try (default: ${formatDuration(attempts.waitSeconds * 1000)})`,
       parseWait,
     )
-    .option('--emergency', 'overtake the other rollouts of the fleet; for security releases alone')
+    .option('--emergency', 'overtake the other rollouts of the fleet; only for security releases')
     .option(
       '--policy <file>',
       'the whole policy as JSON, as --dry-run --json prints it; options go before it',

@@ -66,7 +66,7 @@ function addReadCommands(rollout: Command, ports: CliPorts): void {
   rollout
     .command('list')
     .description('list rollouts, newest first')
-    .option('--fleet <name>', 'of this fleet alone')
+    .option('--fleet <name>', 'only of this fleet')
     .option(
       '--state <state>',
       'only those that are active, paused, finished or aborted',
