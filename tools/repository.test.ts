@@ -37,14 +37,20 @@ test('B11 every third-party package and version has its line in DEPENDENCIES.md,
   assert.deepEqual({ unreviewed, stale }, { unreviewed: [], stale: [] })
 })
 
+/** The folders of packages whose bytes the lock file does not fix. */
+const findUnhashed = (packages: Lock) =>
+  listThirdParty(packages)
+    .filter(({ locked }) => !locked.integrity?.startsWith('sha512-'))
+    .map(({ folder }) => folder)
+
 test('B2 every locked package has a SHA-512 hash', () => {
-  const unhashed = listThirdParty(lock).filter(
-    ({ locked }) => !locked.integrity?.startsWith('sha512-'),
-  )
-  assert.deepEqual(
-    unhashed.map((p) => p.folder),
-    [],
-  )
+  assert.deepEqual(findUnhashed(lock), [])
+  const loose = {
+    'node_modules/a': { version: '1.0.0', integrity: 'sha512-AA==' },
+    'node_modules/b': { version: '1.0.0', integrity: 'sha1-AA==' },
+    'node_modules/c': { version: '1.0.0' },
+  }
+  assert.deepEqual(findUnhashed(loose), ['node_modules/b', 'node_modules/c'])
   // A package's hash covers what it bundles.
   for (const path of listFiles('packages').filter((file) => file.endsWith('package-lock.json'))) {
     const { packages } = JSON.parse(readText(path)) as {
@@ -92,16 +98,21 @@ test('the agent’s tree has at most 5 third-party packages, the server’s 60; 
   assert.ok(listTree(lock, 'packages/server').some((p) => p.startsWith('postgres@')))
 })
 
+function findForeign({ dependencies, optionalDependencies, devDependencies }: PackageFile) {
+  return Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies }).filter(
+    (name) => !name.startsWith('@seaworthy/'),
+  )
+}
+
 test('std, trust and fleet declare our own packages only', () => {
-  for (const name of ['std', 'trust', 'fleet']) {
-    const { dependencies, optionalDependencies, devDependencies } = readPackage(name)
-    const foreign = Object.keys({
-      ...dependencies,
-      ...optionalDependencies,
-      ...devDependencies,
-    }).filter((d) => !d.startsWith('@seaworthy/'))
-    assert.deepEqual(foreign, [], name)
+  for (const name of ['std', 'trust', 'fleet'])
+    assert.deepEqual(findForeign(readPackage(name)), [], name)
+  const loose = {
+    dependencies: { '@seaworthy/std': '0.1.0', a: '1' },
+    optionalDependencies: { b: '1' },
+    devDependencies: { c: '1' },
   }
+  assert.deepEqual(findForeign(loose), ['a', 'b', 'c'])
 })
 
 test('a lock file’s tree is followed through workspaces, nesting and platforms', () => {
@@ -160,14 +171,21 @@ test('packages export one subpath for each folder: no root barrel, no pattern, n
   )
 })
 
-test('migrations are numbered from 1 without gap or double', () => {
+/** The numbers of migrations, in their order, that are not the place at which they stand. */
+function findMisnumbered(paths: readonly string[]): string[] {
   const place = /^packages\/server\/src\/db\/migrations\/(\d{4})-/
-  const numbers = listFiles().flatMap((path) => place.exec(path)?.[1] ?? [])
-  assert.ok(numbers.length >= 21, `saw ${numbers.length}`)
-  assert.deepEqual(
-    numbers.toSorted().map(Number),
-    numbers.map((_, i) => i + 1),
-  )
+  const numbers = paths.flatMap((path) => place.exec(path)?.[1] ?? [])
+  return numbers.toSorted().filter((number, i) => Number(number) !== i + 1)
+}
+
+test('migrations are numbered from 1 without gap or double', () => {
+  const folder = 'packages/server/src/db/migrations'
+  const paths = listFiles()
+  assert.ok(paths.filter((path) => path.startsWith(`${folder}/00`)).length >= 21)
+  assert.deepEqual(findMisnumbered(paths), [])
+  const at = (...names: string[]) => names.map((name) => `${folder}/${name}.sql`)
+  assert.deepEqual(findMisnumbered(at('0001-a', '0003-c')), ['0003'])
+  assert.deepEqual(findMisnumbered(at('0001-a', '0002-b', '0002-c')), ['0002'])
 })
 
 test('links in the documentation lead somewhere', () => {
@@ -277,28 +295,34 @@ test('V3 the fetcher’s code reaches nothing of the installer, its trust, its s
   ])
 })
 
-test('CONTRIBUTING.md names no file that is not there', () => {
-  const named = [
-    ...readText('CONTRIBUTING.md').matchAll(/`((?:packages|sim|tools|docs)\/[^`\s]+)`/g),
-  ]
+/** The paths in a text, without those that stand for others. */
+const listPaths = (text: string) =>
+  [...text.matchAll(/`((?:packages|sim|tools|docs)\/[^`\s]+)`/g)]
     .map(([, path]) => path!)
     .filter((path) => !/[A-Z]{4}|[*…]/.test(path))
+
+test('CONTRIBUTING.md names no file that is not there', () => {
+  const named = listPaths(readText('CONTRIBUTING.md'))
   assert.ok(named.length > 10, `saw ${named.length} paths`)
   assert.deepEqual(
     named.filter((path) => !exists(path)),
     [],
   )
+  const text = '`tools/test.ts`, `sim/gone.ts`, `docs/*.md` and `packages/NAME/src`'
+  assert.deepEqual(listPaths(text), ['tools/test.ts', 'sim/gone.ts'])
+  assert.ok(!exists('sim/gone.ts'))
 })
 
+function listRooms(text: string): string[] {
+  const listed = /^\*\*The rooms of the server\.\*\*[^:]*?subject: ([^.]*)\./m.exec(text)
+  return [...listed![1]!.matchAll(/`([a-z]+)`/g)].map(([, room]) => room!)
+}
+
 test('docs/ARCHITECTURE.md lists every room of the server, in order', () => {
-  const listed = /^\*\*The rooms of the server\.\*\*[^:]*?subject: ([^.]*)\./m.exec(
-    readText('docs/ARCHITECTURE.md'),
-  )
   const rooms = listFiles()
     .map((path) => /^packages\/server\/src\/app\/([^/]+)\/index\.ts$/.exec(path)?.[1])
     .filter((room) => room !== undefined)
-  assert.deepEqual(
-    [...listed![1]!.matchAll(/`([a-z]+)`/g)].map(([, room]) => room),
-    rooms.toSorted(),
-  )
+  assert.deepEqual(listRooms(readText('docs/ARCHITECTURE.md')), rooms.toSorted())
+  const text = '**The rooms of the server.** Folders, one for each subject: `b`, `a`. Not `c`.'
+  assert.deepEqual(listRooms(text), ['b', 'a'])
 })

@@ -27,6 +27,7 @@ test('O7 every capability that a title of a test names is defined, once', () => 
     used.filter(({ id }) => !defined.includes(id)),
     [],
   )
+  assert.ok(!defined.includes('B99'))
   assert.deepEqual(listUsed("test('T7 B99 a', f)\nit(\n  'B1 b', f)\nit('A grey one', f)"), [
     ...['T7', 'B99', 'B1'],
   ])

@@ -9,6 +9,14 @@ export interface Rule {
   readonly caught: readonly (readonly [path: string, source: string])[]
   /** Files that come close and are right. */
   readonly passes: readonly (readonly [path: string, source: string])[]
+  /** What the rule is made of, where it is several patterns: each must be found in `caught`. */
+  readonly bans?: readonly Ban[]
+}
+
+/** A pattern of code that is not wanted, and what takes its place. */
+interface Ban {
+  readonly pattern: RegExp
+  readonly instead: string
 }
 
 /** Every match in the code (not in strings or comments), with its line. */
@@ -35,13 +43,14 @@ export const isPure = (file: SourceFile): boolean =>
 /** A rule that finds patterns in code and names what takes their place. */
 export function banCalls(
   name: string,
-  bans: readonly { pattern: RegExp; instead: string }[],
+  bans: readonly Ban[],
   examples: Pick<Rule, 'caught' | 'passes'>,
   appliesTo = isPure,
 ): Rule {
   return {
     name,
     appliesTo,
+    bans,
     check: (file) =>
       bans.flatMap(({ pattern, instead }) =>
         findPattern(file, pattern, (match) => `${match}: ${instead}`),

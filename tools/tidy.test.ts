@@ -54,6 +54,13 @@ for (const rule of houseRules) {
       assert.ok(rule.appliesTo(file), `does not apply to ${path}`)
       assert.ok(rule.check(file).length > 0, `${path}: ${source}`)
     }
+    const caught = rule.caught.map(([path, source]) => placeSource(path, source).code)
+    for (const { pattern } of rule.bans ?? []) {
+      assert.ok(
+        caught.some((code) => code.match(pattern) !== null),
+        `${pattern} was never seen to fail`,
+      )
+    }
     for (const [path, source] of rule.passes) {
       const file = placeSource(path, source)
       assert.deepEqual(rule.appliesTo(file) ? rule.check(file) : [], [], `${path}: ${source}`)
