@@ -1,12 +1,24 @@
 /**
- * Folders with their parents. Node's own recursive `mkdir` never ends below /proc, where nothing
- * can be made.
+ * What has a name already, and folders with their parents. Node's own recursive `mkdir` never ends
+ * below /proc, where nothing can be made.
  */
 import { mkdirSync, statSync } from 'node:fs'
+import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 const hasCode = (error: unknown, code: string) =>
   error instanceof Error && 'code' in error && error.code === code
+
+/** Whether anything has that name, a link that leads nowhere included. Throws other errors. */
+export async function isTaken(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false
+    throw error
+  }
+}
 
 /**
  * Makes the folder and the parents that it lacks; returns the topmost one that it made, or

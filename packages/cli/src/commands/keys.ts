@@ -1,7 +1,7 @@
 /** `seaworthy key …`: the keys of people, made and kept on their own machine. */
 import type { Command } from 'commander'
 import { dirname, resolve } from 'node:path'
-import { makeFolders } from '@seaworthy/oci/folders'
+import { isTaken, makeFolders } from '@seaworthy/oci/folders'
 import type { KeyAlgorithm } from '@seaworthy/trust/keys'
 import { formatPublicKeyFile, generateKeyPair, keyId, sealKeyFile } from '@seaworthy/trust/keys'
 import type { Context } from '../context.ts'
@@ -10,7 +10,7 @@ import { CliError } from '../failure.ts'
 import { argon2id, readNamedKey, readNewPassphrase } from '../keys/key-files.ts'
 import { oneOf } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
-import { isTaken, writeDurably } from '../state/files.ts'
+import { writeDurably } from '../state/files.ts'
 
 export function addKeyCommands(program: Command, ports: CliPorts): void {
   const key = program.command('key').description('make and look at signing keys')

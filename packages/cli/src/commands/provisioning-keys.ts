@@ -8,6 +8,7 @@ import {
   listProvisioningKeys,
   revokeProvisioningKey,
 } from '@seaworthy/api/provisioning-keys'
+import { isTaken } from '@seaworthy/oci/folders'
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import { signProvisioningKey } from '@seaworthy/trust/enrolment'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -26,7 +27,7 @@ import { collectPages, withConnection } from '../connection.ts'
 import { rememberFleet } from '../readers/choose.ts'
 import { readRecord } from '../readers/file.ts'
 import { requireSameFleet } from '../readers/record.ts'
-import { isTaken, requireWritable, writeDurably } from '../state/files.ts'
+import { requireWritable, writeDurably } from '../state/files.ts'
 import { readAnchor } from '../trust/anchor.ts'
 import type { Holders } from '../trust/enrolments.ts'
 import { requireHolders } from '../trust/enrolments.ts'

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { lstat, open, readdir, rename, unlink } from 'node:fs/promises'
+import { open, readdir, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { createByteCollector, hexEncode } from '@seaworthy/std/bytes'
@@ -93,17 +93,6 @@ export async function requireWritable(
   } finally {
     // The first error is the one to report.
     await unlink(temporary).catch(() => {})
-  }
-}
-
-/** Whether anything has that name, a link that leads nowhere included. */
-export async function isTaken(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
   }
 }
 

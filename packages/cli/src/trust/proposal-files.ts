@@ -1,8 +1,9 @@
 /** The files in which proposals and their signatures travel: what each holds, and where it lies. */
+import { isTaken } from '@seaworthy/oci/folders'
 import { parseProposal, parseSignatureFile, proposalBytesMax } from '@seaworthy/trust/tuf'
 import { Refusal } from '@seaworthy/std/refusal'
 import { CliError } from '../failure.ts'
-import { isTaken, readBounded } from '../state/files.ts'
+import { readBounded } from '../state/files.ts'
 
 /** The file of signatures that belongs to the file of a proposal, unless another is named. */
 export function signaturesBeside(path: string): string {

@@ -3,21 +3,10 @@
  * as can reach it. Nothing is written into node_modules: the links that its libraries need lie
  * beside the data.
  */
-import {
-  chmod,
-  cp,
-  lstat,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises'
+import { chmod, cp, readdir, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, parse } from 'node:path'
-import { makeFolders } from '@seaworthy/oci/folders'
+import { isTaken, makeFolders } from '@seaworthy/oci/folders'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 
 export class PostgresError extends Error {
@@ -83,7 +72,7 @@ async function reachableNative(
   )
   const version = String((manifest as { version?: unknown }).version).replace(/[^\w.-]/g, '_')
   const copy = join(stateDir, `postgresql-${version}`)
-  if (await exists(copy)) return copy
+  if (await isTaken(copy)) return copy
   const partial = `${copy}.partial`
   await rm(partial, { recursive: true, force: true })
   await cp(source, partial, { recursive: true, mode: 0 })
@@ -125,16 +114,6 @@ async function ensureLink(from: string, to: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
   await symlink(from, to)
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
-  }
 }
 
 /**

@@ -22,7 +22,7 @@ import { once } from 'node:events'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { makeFolders } from '@seaworthy/oci/folders'
+import { isTaken, makeFolders } from '@seaworthy/oci/folders'
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
 import { backOffMs } from '@seaworthy/std/retry'
@@ -82,7 +82,7 @@ export async function startCluster(options: ClusterOptions): Promise<PostgresClu
     }
   }
   const clusterDir = join(stateDir, 'data')
-  const isNew = !(await exists(clusterDir))
+  const isNew = !(await isTaken(clusterDir))
   options.print(
     isNew ? 'Making a PostgreSQL database, which takes a moment' : 'Starting PostgreSQL',
   )
@@ -199,7 +199,7 @@ async function createCluster(
   account: ProcessAccount | null,
   log: Log,
 ): Promise<void> {
-  if (await exists(clusterDir)) return
+  if (await isTaken(clusterDir)) return
   const partial = `${clusterDir}.partial`
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { mode: 0o700 })
@@ -367,15 +367,5 @@ async function endProcess(child: ChildProcess, ports: PostgresPorts): Promise<vo
     ports.log.error('postgresql.stop-timed-out', { pid: child.pid })
     child.kill('SIGQUIT')
     await ended
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
   }
 }

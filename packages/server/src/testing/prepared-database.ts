@@ -4,9 +4,10 @@
  * Without the runner, which names the folder, every server makes its own.
  */
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { isTaken } from '@seaworthy/oci/folders'
 import { silentLog } from '@seaworthy/std/log'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
@@ -46,7 +47,7 @@ export async function startTestCluster(dataDir: string): Promise<PostgresCluster
 export async function layDatabase(dataDir: string): Promise<void> {
   const shared = process.env['SEAWORTHY_TEST_SHARED']
   const stateDir = join(dataDir, 'postgresql')
-  if (shared === undefined || (await exists(join(stateDir, 'data')))) return
+  if (shared === undefined || (await isTaken(join(stateDir, 'data')))) return
   const source = await findPrepared(shared)
   await mkdir(stateDir, { recursive: true, mode: 0o711 })
   // The files are owned by PostgreSQL's account, and must stay so.
@@ -58,7 +59,7 @@ async function findPrepared(shared: string): Promise<string> {
   const ready = join(shared, 'database')
   const claim = join(shared, 'database.claim')
   const endMs = performance.now() + waitMsMax
-  while (!(await exists(ready))) {
+  while (!(await isTaken(ready))) {
     if (performance.now() > endMs) throw new Error(`no database was prepared in ${shared}`)
     const isFirst = await mkdir(claim).then(
       () => true,
@@ -88,14 +89,4 @@ async function prepare(dataDir: string): Promise<void> {
   await migrate(db, systemClock.now(), silentLog)
   await db.close()
   await cluster.stop()
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false
-      throw error
-    },
-  )
 }

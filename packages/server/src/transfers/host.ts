@@ -1,6 +1,6 @@
 /** The database and the store of this host, for a program that is no server. */
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isTaken } from '@seaworthy/oci/folders'
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import type { RegistryStore } from '@seaworthy/oci/store'
 import type { Ports } from '../app/app.ts'
@@ -33,7 +33,7 @@ export interface OpenedHost {
 export async function openHost(options: HostOptions): Promise<OpenedHost> {
   const { config } = options
   const isOwn = config.databaseUrl === null
-  if (isOwn && !(await exists(join(config.dataDir, 'postgresql', 'data')))) {
+  if (isOwn && !(await isTaken(join(config.dataDir, 'postgresql', 'data')))) {
     throw new StartError(
       `there is no server in ${config.dataDir}: name its folder with --data-dir, or its database with --database-url`,
     )
@@ -92,14 +92,4 @@ async function open(
     unlock()
     throw error
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false
-      throw error
-    },
-  )
 }
