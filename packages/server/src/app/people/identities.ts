@@ -15,7 +15,7 @@ import * as db from '../../db/identity-providers.ts'
 import type { IdentityProviderRow, IdentityRow } from '../../db/identity-providers.ts'
 import type { PersonRow } from '../../db/people.ts'
 import type { RightsTx } from '../../db/rights.ts'
-import { getPerson, insertPerson } from '../../db/people.ts'
+import { insertPerson } from '../../db/people.ts'
 import { setCountsAs } from '../../db/approvals.ts'
 import { endSessionsBegunBy } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
@@ -35,7 +35,7 @@ import {
   wrongChallenge,
 } from './ceremonies.ts'
 import { findProvider, openSecret, redirectUriOf } from './identity-providers.ts'
-import { changeGrant } from './people.ts'
+import { changeGrant, findEnabledPerson } from './people.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession, renewSession } from './sessions.ts'
 import { requireNoPasskeyRole } from './sign-in-policy.ts'
@@ -237,14 +237,7 @@ async function readAgain(
   { groups }: ProviderClaims,
   now: Date,
 ): Promise<PersonRow> {
-  const person = (await getPerson(tx, personId))!
-  if (person.disabledAt !== null) {
-    throw new KnownPersonRefusal(
-      'person_disabled',
-      'your account is disabled: ask an owner',
-      personId,
-    )
-  }
+  const person = await findEnabledPerson(tx, personId)
   if (person.grantedByProvider !== provider.name) return person
   const grant = await grantFor(tx, provider, groups)
   if (grant === undefined) {

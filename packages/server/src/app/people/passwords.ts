@@ -27,6 +27,7 @@ import { judgeTry, takeTries } from './tries.ts'
 import type { Ceremony } from './ceremonies.ts'
 import { beginCeremony, openCeremony, spendChallenge, wrongChallenge } from './ceremonies.ts'
 import { requireStrongPassword } from './password-strength.ts'
+import { findEnabledPerson } from './people.ts'
 import { checkCode } from './recovery-codes.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession, renewSession } from './sessions.ts'
@@ -277,14 +278,7 @@ export async function signInByPassword(
 ): Promise<OpenedSession> {
   const now = await tx.now()
   const { personId } = row
-  const person = await getPerson(tx, personId)
-  if (person === undefined || person.disabledAt !== null) {
-    throw new KnownPersonRefusal(
-      'person_disabled',
-      'your account is disabled: ask an owner',
-      personId,
-    )
-  }
+  const person = await findEnabledPerson(tx, personId)
   await requireNoPasskeyRole(tx, person)
   const current = await db.getPassword(tx, personId)
   if (current === undefined || !isSameSecret(current.hash, row.hash)) throw wrongPassword()

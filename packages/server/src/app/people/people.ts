@@ -19,7 +19,14 @@ import type { ListedPerson, PersonRow } from '../../db/people.ts'
 import type { RightsTx } from '../../db/rights.ts'
 import { endSessionsBegunBy, endSessionsOf } from '../../db/sessions.ts'
 import type { Actor, Current, EndedWithMaker } from '../access/index.ts'
-import { endHandedOut, findMaker, grantOf, listStaying, readGrant } from '../access/index.ts'
+import {
+  endHandedOut,
+  findMaker,
+  grantOf,
+  KnownPersonRefusal,
+  listStaying,
+  readGrant,
+} from '../access/index.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import type { Page, PageQuery } from '../paging.ts'
 import { otherFactors, passkeyRoles } from './sign-in-policy.ts'
@@ -65,6 +72,13 @@ export async function findPerson(tx: ReadTx, id: string): Promise<ListedPerson> 
   const person = await db.getPerson(tx, id)
   if (person !== undefined) return person
   throw new Refusal<PersonRefusal>('person_not_found', 'no such person')
+}
+
+/** The person, who is signing in. Throws `person_disabled`. */
+export async function findEnabledPerson(tx: ReadTx, id: string): Promise<ListedPerson> {
+  const person = await db.getPerson(tx, id)
+  if (person !== undefined && person.disabledAt === null) return person
+  throw new KnownPersonRefusal('person_disabled', 'your account is disabled: ask an owner', id)
 }
 
 /**

@@ -17,14 +17,14 @@ import type { RecoveryCodeRow } from '../../db/recovery-codes.ts'
 import { deletePasskeysOf } from '../../db/passkeys.ts'
 import { endSessionsOf } from '../../db/sessions.ts'
 import type { Current, PersonActor } from '../access/index.ts'
-import { isSameSecret, KnownPersonRefusal } from '../access/index.ts'
+import { isSameSecret } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { PersonRefusal } from '../refusals.ts'
 import { TooOftenRefusal } from '../worker/index.ts'
 import type { JudgedPasskey } from './new-passkeys.ts'
 import { askNewPasskey, judgeNewPasskey, storePasskey } from './new-passkeys.ts'
 import type { Site } from './ceremonies.ts'
-import { findPerson } from './people.ts'
+import { findEnabledPerson, findPerson } from './people.ts'
 import type { Asked, OpenedSession, Visit } from './sessions.ts'
 import { openSession } from './sessions.ts'
 
@@ -113,14 +113,7 @@ export async function recover(
   const now = await tx.now()
   if (!(await useRecoveryCode(tx, judged.selector, now))) throw wrongCode()
   const { personId } = judged.ceremony
-  const person = await findPerson(tx, personId)
-  if (person.disabledAt !== null) {
-    throw new KnownPersonRefusal(
-      'person_disabled',
-      'your account is disabled: ask an owner',
-      personId,
-    )
-  }
+  await findEnabledPerson(tx, personId)
   await deletePasskeysOf(tx, personId)
   await storePasskey(tx, app, judged, 'Passkey after recovery', now)
   await endSessionsOf(tx, personId, now)

@@ -36,7 +36,7 @@ import {
   spendChallenge,
   wrongChallenge,
 } from './ceremonies.ts'
-import { requireCovers, viewPerson } from './people.ts'
+import { findEnabledPerson, requireCovers, viewPerson } from './people.ts'
 import { verifyProof } from './proofs.ts'
 import { passkeyRoles } from './sign-in-policy.ts'
 
@@ -98,14 +98,7 @@ export async function signIn(
   await spendChallenge(tx, judged.ceremony, now)
   await useKey(tx, judged, now)
   const { personId } = judged.passkey
-  const person = await getPerson(tx, personId)
-  if (person === undefined || person.disabledAt !== null) {
-    throw new KnownPersonRefusal(
-      'person_disabled',
-      'your account is disabled: ask an owner',
-      personId,
-    )
-  }
+  await findEnabledPerson(tx, personId)
   return openSession(tx, { random }, personId, visit, now)
 }
 
