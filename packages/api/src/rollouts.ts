@@ -1,4 +1,5 @@
 /** Rollouts: the intent to move a fleet to a release, wave by wave (D3, D4, D5, D11). */
+import { updateStates, weekdays } from '@seaworthy/fleet/rollouts'
 import { z } from 'zod'
 import {
   idField,
@@ -11,7 +12,6 @@ import {
   text,
   versionField,
 } from './fields.ts'
-import { updateState } from './device-self.ts'
 import { defineRoute } from './route.ts'
 
 const rolloutParams = z.strictObject({ rolloutId: idField('rollout') })
@@ -28,7 +28,7 @@ export const windowsField = z.strictObject({
   spans: z
     .array(
       z.strictObject({
-        days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).max(7),
+        days: z.array(z.enum(weekdays)).max(7),
         from: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
         /** Local time of the end; at or before `from` it is on the next day. */
         to: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
@@ -139,6 +139,8 @@ export const waveView = z.object({
   supersededCount: count,
 })
 
+const rolloutState = z.enum(['active', 'paused', 'finished', 'aborted'])
+
 export const rolloutView = z.object({
   id: idField('rollout'),
   fleet: nameField,
@@ -147,7 +149,7 @@ export const rolloutView = z.object({
   version: versionField,
   sha256: sha256Hex,
   counter: z.number().int(),
-  state: z.enum(['active', 'paused', 'finished', 'aborted']),
+  state: rolloutState,
   stopCode: z
     .enum(['by_person', 'failure_gate', 'error_budget', 'safe_mode', 'release_withdrawn'])
     .nullable(),
@@ -221,7 +223,7 @@ export const listRollouts = defineRoute({
   summary: 'List rollouts, newest first.',
   query: pageQuery.extend({
     fleet: nameField.optional(),
-    state: z.enum(['active', 'paused', 'finished', 'aborted']).optional(),
+    state: rolloutState.optional(),
   }),
   reply: pageOf(rolloutView),
 })
@@ -283,12 +285,7 @@ export const approveRollout = defineRoute({
 })
 
 /** What a device reports of an update, and what only the server knows of one. */
-export const updateStateField = z.enum([
-  'offered',
-  ...updateState.exclude(['idle']).options,
-  'timed_out',
-  'superseded',
-])
+export const updateStateField = z.enum(updateStates)
 
 export const updateView = z.object({
   rolloutId: idField('rollout'),
