@@ -166,9 +166,8 @@ function readVulnerability(one: Members, { groups, report, isKnown }: Reading): 
   const products = Object.fromEntries(
     csafStatuses.map((status) => [status, known(textsOf(said[status]))]),
   ) as Record<CsafStatus, string[]>
-  const contradicted = products.known_affected.some((id) =>
-    products.known_not_affected.includes(id),
-  )
+  const notAffected = new Set(products.known_not_affected)
+  const contradicted = products.known_affected.some((id) => notAffected.has(id))
   if (contradicted) report('a product is both affected and not affected')
   return {
     ...{ cve: isCveId(cve) ? cve : '', title: textOf(one['title']), products },

@@ -12,7 +12,7 @@ import { findDocuments, readDocument } from '@seaworthy/oci/release-documents'
 import { readReleaseIndex } from '@seaworthy/oci/release-content'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { cycloneDxMediaType } from '@seaworthy/std/media-types'
-import { Refusal } from '@seaworthy/std/refusal'
+import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import { hourMs } from '@seaworthy/std/time'
 import type { NewComponent, SbomRow } from '../../db/components.ts'
 import {
@@ -110,13 +110,16 @@ async function findAll(
   }
 }
 
-/** Answers the message of a refusal, which the content itself caused. Throws every other error. */
+/**
+ * Answers the message of an error that the content itself caused: it is malformed, or not what its
+ * digest says. Throws every other error.
+ */
 async function orReason<T>(work: () => Promise<T>): Promise<T | string> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof Refusal) return error.message.slice(0, limits.textMax)
-    throw error
+    if (!(error instanceof Refusal || error instanceof TrustError)) throw error
+    return error.message.slice(0, limits.textMax)
   }
 }
 

@@ -1,5 +1,8 @@
 /** The server’s knowledge of vulnerabilities, with real releases, records and devices. */
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { chmod, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ProblemError } from '@seaworthy/api/problems'
 import { createRelease } from '@seaworthy/api/releases'
@@ -55,8 +58,15 @@ after(async () => {
   await server.stop()
 })
 
-/** Pushes and registers a release whose bill of materials lists these, or one without any. */
-async function pushWith(version: string, purls?: readonly string[] | Uint8Array): Promise<string> {
+/**
+ * Pushes and registers a release whose bill of materials lists these, or one without any; what is
+ * stored of it may be damaged in between.
+ */
+async function pushWith(
+  version: string,
+  purls?: readonly string[] | Uint8Array,
+  damage: (document: Uint8Array) => Promise<void> = async () => undefined,
+): Promise<string> {
   const token = server.adminToken
   const target = {
     hasBlob: async () => false,
@@ -101,6 +111,7 @@ async function pushWith(version: string, purls?: readonly string[] | Uint8Array)
         ? index
         : { ...index, manifests: [...index.manifests, withPlatform(index, descriptor)] },
   })
+  await damage(document)
   const { digest } = release.descriptor
   const params = { product: 'acme' }
   await client.api.call(createRelease, { params, body: { version, digest } })
@@ -331,6 +342,23 @@ test('R14 devices are counted as confirmed, last known and unknown, now and at a
   } finally {
     await db.close()
   }
+})
+
+test('R13 a bill of materials that is damaged in the store keeps no other release from being read, and the server ready', async () => {
+  await pushWith('4.0.0', ['pkg:npm/star@1.0.0'], async (document) => {
+    const hex = digestOf(document).slice('sha256:'.length)
+    const stored = readdirSync(server.dataDir, { recursive: true, encoding: 'utf8' })
+    const file = stored.find((path) => path.endsWith(`/${hex}`) && !path.includes('_blobs'))!
+    await chmod(join(server.dataDir, file), 0o600)
+    await writeFile(join(server.dataDir, file), new Uint8Array(document.length))
+  })
+  await pushWith('4.0.1', ['pkg:npm/star@1.0.1'])
+  const states: string[] = []
+  for (const version of ['4.0.0', '4.0.1']) {
+    states.push(...(await readOf(version)).sboms.map(({ state, why }) => `${state} ${why}`))
+  }
+  assert.deepEqual(states, ['unusable the bytes do not have the announced digest', 'read null'])
+  assert.equal((await client.send('GET', '/readyz')).status, 200)
 })
 
 test('R13 an attacker’s bill of materials is bounded, and its release is unknown with the reason', async () => {
