@@ -12,6 +12,7 @@ const textsAt = 32
 /** The flag of blocks that hold their texts themselves, which Go 1.18 and later write. */
 const inlineFlag = 2
 const blockBytesMax = 1024 * 1024
+const waitBytes = 256 * 1024
 const alignment = 16
 /** Module data stands between two marks of 16 bytes. */
 const markBytes = 16
@@ -25,80 +26,92 @@ export interface GoScan {
 export function createGoScan(): GoScan {
   /** Bytes of the file before `kept`. */
   let offset = 0
+  /** What may be the beginning of a block. */
   let kept: Buffer = Buffer.alloc(0)
-  let block: ReturnType<typeof createByteCollector> | undefined
-  let blockLength = 0
-  let texts: string[] | undefined
+  const arrived = createByteCollector()
+  /** Whether `kept` begins with a block of which more is needed. */
+  let isWaiting = false
+  let texts: readonly [string, string] | undefined
 
-  /** A program may hold the magic number for other reasons: each place is tried. */
-  const endBlock = () => {
-    const bytes = Buffer.from(block!.take())
-    block = undefined
-    blockLength = 0
-    for (let at = 0; at !== -1 && texts === undefined; at = bytes.indexOf(magic, at + 1)) {
-      if (at % alignment === 0) texts = readBlock(bytes.subarray(at))
+  /**
+   * A program may hold the magic number for other reasons, and somebody may have put it there to
+   * hide the block: each place is tried, as soon as all that it says is its own is there.
+   */
+  const look = (bytes: Buffer, isEnd: boolean) => {
+    isWaiting = false
+    for (let at = bytes.indexOf(magic); at !== -1; at = bytes.indexOf(magic, at + 1)) {
+      if ((offset + at) % alignment !== 0) continue
+      const block = bytes.subarray(at, at + blockBytesMax)
+      const read = readBlock(block)
+      if (typeof read === 'object') {
+        texts = read
+        return
+      }
+      if (read === 'cut' && block.length < blockBytesMax && !isEnd) {
+        isWaiting = true
+        keepFrom(bytes, at)
+        return
+      }
     }
-    keepEnd(bytes)
+    keepFrom(bytes, Math.max(0, bytes.length - magic.length + 1))
   }
-  const keepEnd = (bytes: Buffer) => {
-    const left = Math.min(bytes.length, magic.length - 1)
-    offset += bytes.length - left
-    kept = Buffer.from(bytes.subarray(bytes.length - left))
+  const keepFrom = (bytes: Buffer, at: number) => {
+    offset += at
+    kept = Buffer.from(bytes.subarray(at))
   }
   return {
     write(piece) {
       if (texts !== undefined) return
-      if (block !== undefined) {
-        const room = blockBytesMax - blockLength
-        block.add(piece.subarray(0, room))
-        blockLength += Math.min(room, piece.length)
-        if (blockLength === blockBytesMax) endBlock()
+      if (!isWaiting) {
+        look(Buffer.concat([kept, piece]), false)
         return
       }
-      const bytes = Buffer.concat([kept, piece])
-      for (let at = bytes.indexOf(magic); at !== -1; at = bytes.indexOf(magic, at + 1)) {
-        if ((offset + at) % alignment !== 0) continue
-        offset += at
-        block = createByteCollector()
-        block.add(bytes.subarray(at))
-        blockLength = bytes.length - at
-        if (blockLength >= blockBytesMax) endBlock()
-        return
-      }
-      keepEnd(bytes)
+      // What is kept is copied once for so many bytes, however small the pieces are.
+      arrived.add(piece)
+      if (arrived.length >= waitBytes) look(Buffer.concat([kept, arrived.take()]), false)
     },
     finish(path) {
-      if (block !== undefined) endBlock()
-      return texts && readModules(texts[0]!, texts[1]!, path)
+      if (texts === undefined && isWaiting) look(Buffer.concat([kept, arrived.take()]), true)
+      return texts && readModules(texts[0], texts[1], path)
     },
   }
 }
 
-/** Go's version and the module data, or `undefined` for a block of another form. */
-function readBlock(block: Buffer): [string, string] | undefined {
+/**
+ * Go's version and the module data; `cut` for a block of which more is needed, `undefined` for one
+ * of another form.
+ */
+function readBlock(block: Buffer): readonly [string, string] | 'cut' | undefined {
   const flags = block[15]
-  if (flags === undefined || (flags & inlineFlag) === 0) return undefined
+  if (flags === undefined) return 'cut'
+  if ((flags & inlineFlag) === 0) return undefined
   const version = readText(block, textsAt)
-  const modules = version && readText(block, version.end)
-  if (!modules || modules.bytes.length < 2 * markBytes) return undefined
+  if (version === undefined || version === 'cut') return version
+  const modules = readText(block, version.end)
+  if (modules === undefined || modules === 'cut') return modules
+  if (modules.bytes.length < 2 * markBytes) return undefined
+  const lines = modules.bytes.subarray(markBytes, -markBytes)
+  // No text holds this byte, with which every other magic number begins: most places fail here.
+  if (lines.includes(magic[0]!)) return undefined
   try {
-    return [utf8Decode(version.bytes), utf8Decode(modules.bytes.subarray(markBytes, -markBytes))]
+    return [utf8Decode(version.bytes), utf8Decode(lines)]
   } catch {
     return undefined
   }
 }
 
 /** A text behind its length, which is a varint. */
-function readText(block: Buffer, at: number): { bytes: Buffer; end: number } | undefined {
+function readText(block: Buffer, at: number): { bytes: Buffer; end: number } | 'cut' | undefined {
   let length = 0
   for (let i = 0; i < 4; i++) {
     const byte = block[at + i]
-    if (byte === undefined) return undefined
+    if (byte === undefined) return 'cut'
     length += (byte & 0x7f) * 2 ** (7 * i)
     if (byte >= 0x80) continue
     const begin = at + i + 1
     const end = begin + length
-    return end > block.length ? undefined : { bytes: block.subarray(begin, end), end }
+    if (end > blockBytesMax) return undefined
+    return end > block.length ? 'cut' : { bytes: block.subarray(begin, end), end }
   }
   return undefined
 }

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { parseAnyJsonText } from '@seaworthy/std/json'
+import { requireLinearWork } from '@seaworthy/std/testing'
 import { lacks } from '@seaworthy/std/testing/programs'
 import fc from 'fast-check'
 import { scanFiles, scanTexts, shown } from './testing.ts'
@@ -122,6 +123,69 @@ test('B4 the modules of a program do not depend on the pieces that it comes in (
         assert.deepEqual(shown(scanFiles([['bin/a', pieces]])), expected)
       },
     ),
+  )
+})
+
+test('B4 T11 attack: a program that holds the number of Go’s block in other places does not hide its modules', () => {
+  const modules = 'mod\texample.org/a\tv1.0.0\ndep\texample.org/b\tv1.2.3\th1:x='
+  const expected = [
+    'golang example.org/a v1.0.0',
+    'golang example.org/b v1.2.3',
+    'golang stdlib 1.26.8',
+  ]
+  const real = craftProgram(0, modules, false).subarray(32)
+  const mebibyte = 1024 * 1024
+  /** Says that its own texts take so many bytes. */
+  const decoyOf = (textBytes: number) => {
+    const head = Buffer.alloc(32)
+    head.write('\u00ff Go buildinf:', 'latin1')
+    head[15] = 2
+    const length = [7, 14, 21].map((bits) => ((textBytes >> bits) & 0x7f) | 0x80)
+    const whole = [(textBytes & 0x7f) | 0x80, length[0]!, length[1]!, length[2]! & 0x7f]
+    return Buffer.concat([head, Buffer.from(whole), Buffer.alloc(12)])
+  }
+  const half = 512 * 1024
+  for (const decoy of [decoyOf(0), decoyOf(100), decoyOf(mebibyte - 100), decoyOf(2 * mebibyte)]) {
+    for (const behind of [16, mebibyte - 4096, mebibyte - 64, mebibyte + 4096, 3 * mebibyte]) {
+      const start = Buffer.alloc(16)
+      start.write('\u007fELF', 'latin1')
+      const bytes = Buffer.concat([start, decoy, Buffer.alloc(behind, 0xff), real])
+      for (const piece of [4096, half, half + 13, mebibyte, bytes.length]) {
+        const pieces: Uint8Array[] = []
+        for (let at = 0; at < bytes.length; at += piece) {
+          pieces.push(bytes.subarray(at, at + piece))
+        }
+        const found = shown(scanFiles([['bin/a', pieces]]))
+        assert.deepEqual(found, expected, `${behind} bytes behind, pieces of ${piece}`)
+      }
+    }
+  }
+})
+
+test('B4 T11 attack: a program full of such numbers costs no more than its bytes', () => {
+  const head = Buffer.alloc(64, 0x41)
+  head.write('\u00ff Go buildinf:', 'latin1')
+  head[15] = 2
+  // An empty text, and one of almost a mebibyte.
+  head.set([0, 0x80, 0x80, 0x3e], 32)
+  const makeProgram = (part: Uint8Array) => {
+    const start = Buffer.alloc(64)
+    start.write('\u007fELF', 'latin1')
+    return Buffer.concat([start, ...Array.from({ length: 65_536 }, () => part)])
+  }
+  const scanInPieces = (bytes: Uint8Array) => {
+    const pieces: Uint8Array[] = []
+    for (let at = 0; at < bytes.length; at += 4096) pieces.push(bytes.subarray(at, at + 4096))
+    return scanFiles([['bin/a', pieces]])
+  }
+  // A place without its flag is passed over at a glance.
+  const bare = Buffer.from(head)
+  bare[15] = 0
+  const [plain, hostile] = [makeProgram(bare), makeProgram(head)]
+  requireLinearWork(
+    'scanning it',
+    () => scanInPieces(plain),
+    () => assert.deepEqual(scanInPieces(hostile).components, []),
   )
 })
 
