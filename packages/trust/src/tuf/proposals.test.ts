@@ -583,6 +583,22 @@ test('T5 a chain that the right keys have not signed is refused on the signing m
   assert.equal(people.length, 3)
 })
 
+test('D12 T11 who raises a floor is told which listed releases that ends, and of no others', async () => {
+  const { server, propose, publish, carryOut } = await world()
+  for (const version of ['1.0.0', '2.0.0', '3.0.0']) await carryOut(publish(version))
+  const describe = async (floor: number) =>
+    (await describeProposal(await propose(publish('4.0.0', { floor })), server.current()))
+      .filter((line) => line.includes('! ends release'))
+      .toSorted()
+  const ends = (version: string, counter: number) =>
+    `  ! ends release acme/stable/${version}, counter ${counter}: no device takes it from then on`
+  assert.deepEqual(await describe(1), [])
+  assert.deepEqual(await describe(3), [ends('1.0.0', 1), ends('2.0.0', 2)])
+  await carryOut(publish('3.1.0', { floor: 2 }))
+  // What ended before is not told again.
+  assert.deepEqual(await describe(4), [ends('2.0.0', 2), ends('3.0.0', 3)])
+})
+
 test('the description shows what a person has to judge', async () => {
   const { server, propose, publish, carryOut, people } = await world()
   await carryOut(publish('1.0.0'))

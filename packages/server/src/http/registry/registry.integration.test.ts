@@ -72,6 +72,13 @@ async function serve(store: RegistryStore): Promise<World> {
       if (token === 'busy') return { kind: 'too_many_requests', retryAfterSeconds: 7 }
       if (access.repository === null) return { kind: 'allowed', actor: token }
       if (access.repository.startsWith('locked/')) return { kind: 'denied' }
+      // Good for one repository alone, as the tokens are that clients ask for.
+      const only = /^only-(.+)$/.exec(token)?.[1]
+      if (only !== undefined) {
+        return access.repository === only
+          ? { kind: 'allowed', actor: token }
+          : { kind: 'unauthorized' }
+      }
       if (token !== 'all-pass' && access.action !== 'pull') return { kind: 'denied' }
       return { kind: 'allowed', actor: token }
     },
@@ -347,6 +354,19 @@ function walk(
       await world.store.mountBlob('locked/secret', digest, 'from/here')
       assert.equal((await mount('locked/secret')).status, 202)
       assert.equal((await call('POST', `/v2/mounted/blobs/uploads/?mount=${digest}`)).status, 202)
+    })
+
+    it('B10 a mount is challenged for both repositories, whether the client has a token for one or none', async () => {
+      const { digest } = await push('from/there', 'to be mounted by a client')
+      const mount = (token: string) =>
+        call('POST', `/v2/mounted/blobs/uploads/?mount=${digest}&from=from/there`, { token })
+      const both = 'repository:mounted:pull,push repository:from/there:pull'
+      for (const token of ['wrong', 'token-only-mounted', 'token-only-from/there']) {
+        const answer = await mount(token)
+        requireError(answer, 401, 'UNAUTHORIZED')
+        assert.ok(answer.headers.get('www-authenticate')!.endsWith(`,scope="${both}"`), token)
+      }
+      assert.equal((await mount('token-all-pass')).status, 201)
     })
 
     it('end-2: ranges, conditions, unknown blobs', async () => {
