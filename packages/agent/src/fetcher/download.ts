@@ -10,8 +10,8 @@ import type { Disk, DiskWriter } from '../ports.ts'
 import { DiskError } from '../ports.ts'
 import type { FetchFailure } from '../refusals.ts'
 import { FetchError } from '../refusals.ts'
-import type { RateLimits } from './rate.ts'
-import { createRateWatch } from './rate.ts'
+import type { RateLimits } from './slow-retrieval.ts'
+import { createRateWatch } from './slow-retrieval.ts'
 
 export interface DownloadPorts {
   clock: Clock

@@ -9,7 +9,7 @@ import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { serveRequests } from '../handover/link.ts'
 import type { SourceSettings } from '../handover/messages.ts'
 import { createFetcher } from './fetcher.ts'
-import { rateLimits } from './rate.ts'
+import { rateLimits } from './slow-retrieval.ts'
 import { createDisk, syncNothing } from '../device/disk.ts'
 import { serveStatus } from '../device/status-socket.ts'
 

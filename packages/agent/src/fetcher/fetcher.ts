@@ -32,8 +32,8 @@ import type { Disk } from '../ports.ts'
 import type { FetchFailure } from '../refusals.ts'
 import { FetchError } from '../refusals.ts'
 import { asFetchError, download } from './download.ts'
-import type { RateLimits } from './rate.ts'
-import { hurried } from './rate.ts'
+import type { RateLimits } from './slow-retrieval.ts'
+import { hurried } from './slow-retrieval.ts'
 
 export interface FetcherPorts {
   clock: Clock

@@ -1,7 +1,7 @@
 /** Both ends of the conversation: requests with numbers one way, answers and events the other. */
 import type { Log } from '@seaworthy/std/log'
 import type { Sleep } from '@seaworthy/std/time'
-import { deadlineMsOf, hurried, rateLimits } from '../fetcher/rate.ts'
+import { deadlineMsOf, hurried, rateLimits } from '../fetcher/slow-retrieval.ts'
 import { FetchError } from '../refusals.ts'
 import type { Pipe } from './lines.ts'
 import { encodeMessage, readMessages } from './lines.ts'

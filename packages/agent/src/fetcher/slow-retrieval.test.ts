@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createRateWatch } from './rate.ts'
+import { createRateWatch } from './slow-retrieval.ts'
 
 const limits = { windowMs: 10_000, bytesPerSecondMin: 100, deadlineBaseMs: 20_000 }
 
