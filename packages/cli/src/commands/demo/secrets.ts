@@ -30,6 +30,7 @@ export async function bringSecrets(
     const word = base64UrlEncode(context.ports.random.bytes(24))
     words.push(word)
     await writeFile(file, word, { mode: 0o600 })
+    const heard = devices.map(({ events }) => events.length)
     await stage.step(title, () =>
       owner.seaworthy(
         ...['secret', 'set', name, '--fleet', fleet, '--file', file],
@@ -37,18 +38,21 @@ export async function bringSecrets(
       ),
     )
     await Promise.all(
-      devices.map((device) => awaitSecret(story, application, device, word, words.length)),
+      devices.map(async (device, i) => {
+        await awaitSecret(story, application, { device, heard: heard[i]! }, word)
+        stage.device(device.name, 'good', `its application has secret ${words.length}`)
+      }),
     )
   }
   return words
 }
 
+/** Waits for the secret; `heard` counts what the device had logged before it was set. */
 async function awaitSecret(
-  { context, stage, folder }: Story,
+  { context, folder }: Story,
   { product, standInBecause }: DemoApplication,
-  device: DemoDevice,
+  { device, heard }: { readonly device: DemoDevice; readonly heard: number },
   word: string,
-  number: number,
 ): Promise<void> {
   const { clock, sleep, signal } = context.ports
   const deadlineMs = clock.monotonicMs() + arrivalTimeoutMs
@@ -58,8 +62,11 @@ async function awaitSecret(
     // Only the stand-in says what it read; Node-RED is asked whether it runs again.
     const { version, tokenSha256 } = await device.askSettings()
     const isRead = standInBecause === undefined ? version !== undefined : tokenSha256 === digest
-    if (isThere && isRead) {
-      return stage.device(device.name, 'good', `its application has secret ${number}`)
+    if (isThere && isRead) return
+    if (device.events.slice(heard).some(({ event }) => event === 'configuration-put-back')) {
+      throw new CliError('failed', `the application of ${device.name} was not healthy in time`, {
+        wayOut: 'Run the demo again when this machine has less to do: applications start slowly.',
+      })
     }
     if (clock.monotonicMs() > deadlineMs) {
       throw new CliError('failed', `the application of ${device.name} did not get the secret`, {
