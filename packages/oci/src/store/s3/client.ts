@@ -142,6 +142,18 @@ export function createS3Client(
     }
   }
 
+  /** The answers to one question for names, page by page. */
+  async function* listPages(question: Readonly<Record<string, string>>): AsyncGenerator<string> {
+    let token: string | undefined
+    do {
+      const next = token === undefined ? {} : { 'continuation-token': token }
+      const query = { 'list-type': '2', ...question, ...next }
+      const xml = await ask({ method: 'GET', query, expected: [200] }, readText)
+      yield xml
+      token = nextPage(xml, token)
+    } while (token !== undefined)
+  }
+
   const client: S3Client = {
     read: (key, bytesMax) =>
       ask({ method: 'GET', key, expected: [200, 404] }, async (response) => {
@@ -201,21 +213,8 @@ export function createS3Client(
         },
       ),
     async *list(below, { after } = {}) {
-      let token: string | undefined
-      do {
-        const xml = await ask(
-          {
-            method: 'GET',
-            query: {
-              'list-type': '2',
-              prefix: `${prefix}${below}`,
-              ...(after === undefined ? {} : { 'start-after': `${prefix}${below}${after}` }),
-              ...(token === undefined ? {} : { 'continuation-token': token }),
-            },
-            expected: [200],
-          },
-          readText,
-        )
+      const start = after === undefined ? {} : { 'start-after': `${prefix}${below}${after}` }
+      for await (const xml of listPages({ prefix: `${prefix}${below}`, ...start })) {
         for (const entry of xmlElements(xml, 'Contents')) {
           const key = xmlText(entry, 'Key')
           if (!key?.startsWith(`${prefix}${below}`)) continue
@@ -226,33 +225,17 @@ export function createS3Client(
             changedAt: new Date(xmlText(entry, 'LastModified') ?? Number.NaN),
           }
         }
-        token = nextPage(xml, token)
-      } while (token !== undefined)
+      }
     },
     async listFolders(below) {
       const found: string[] = []
-      let token: string | undefined
-      do {
-        const xml = await ask(
-          {
-            method: 'GET',
-            query: {
-              'list-type': '2',
-              delimiter: '/',
-              prefix: `${prefix}${below}`,
-              ...(token === undefined ? {} : { 'continuation-token': token }),
-            },
-            expected: [200],
-          },
-          readText,
-        )
+      for await (const xml of listPages({ delimiter: '/', prefix: `${prefix}${below}` })) {
         for (const entry of xmlElements(xml, 'CommonPrefixes')) {
           const key = xmlText(entry, 'Prefix')
           if (key?.startsWith(`${prefix}${below}`))
             found.push(key.slice(prefix.length + below.length))
         }
-        token = nextPage(xml, token)
-      } while (token !== undefined)
+      }
       return found
     },
     startParts: (key) =>
