@@ -32,6 +32,7 @@ if (Number(process.versions.node.split('.')[0]) < ${nodeMajorMin}) {
   process.exit(2)
 }`
 
+/** Builds the agent into the folder, which is made if need be. Throws what esbuild throws. */
 export async function buildAgent(out: string): Promise<BuiltAgent> {
   makeFolders(out)
   const file = `${out}/seaworthy-agent.mjs`

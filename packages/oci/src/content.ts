@@ -131,6 +131,7 @@ export function storeContent(
   }
 }
 
+/** Throws `content_missing`. */
 export function missing(digest: Digest): never {
   throw new Refusal<ContentRefusal>('content_missing', `${digest} is not there`)
 }

@@ -48,6 +48,7 @@ export interface DistributionRelease {
   readonly versionId: string
 }
 
+/** The component with the package URL that its facts make. */
 export function makeComponent(found: Found): Component {
   const { type, name, version, licence = '', source, path } = found
   return { type, name, version, licence, source, path, purl: purlOf(found) }

@@ -61,6 +61,7 @@ export function encodeSegment(text: string): string | undefined {
   return encodeURIComponent(text).replace(/%(?:2[14689A-C]|27|3[ABD]|40)/g, decodeURIComponent)
 }
 
+/** A body that has more bytes than its reader allows. */
 export class BodyTooLongError extends Error {
   override readonly name = 'BodyTooLongError'
   constructor(maxBytes: number) {

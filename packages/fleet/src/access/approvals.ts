@@ -75,6 +75,9 @@ interface NeededFleet {
   readonly from?: string | undefined
 }
 
+/**
+ * Whether the grant has the permission, and reaches the fleet or, where none is named, everything.
+ */
 export function hasRight(grant: Grant, { permission, fleet }: NeededRight): boolean {
   if (!permissionsOf(grant).includes(permission)) return false
   if (fleet === null) return reachesEverything(grant)
@@ -111,6 +114,7 @@ export interface StandingRequest {
   readonly needs: NeededRight
 }
 
+/** The state of a request now: one that is open when its time is over has expired. */
 export function stateOf(
   { state, expiresAt }: Pick<StandingRequest, 'state' | 'expiresAt'>,
   now: Date,

@@ -76,6 +76,7 @@ function parseNetwork(text: string): Network | undefined {
     : undefined
 }
 
+/** Whether the text is an IPv4 or IPv6 network in CIDR form, without bits behind its prefix. */
 export function isNetwork(text: string): boolean {
   return parseNetwork(text) !== undefined
 }

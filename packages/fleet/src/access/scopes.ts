@@ -21,6 +21,7 @@ export interface Grant extends Scope, HeldRoles {}
 
 export type AccessRefusal = 'permission_denied' | 'out_of_scope' | 'grant_exceeds_own'
 
+/** Whether the grant reaches the product, or fleets of it. */
 export function reachesProduct(grant: Grant, product: string): boolean {
   return grant.products === null || grant.products.includes(product)
 }

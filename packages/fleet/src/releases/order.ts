@@ -41,6 +41,7 @@ export function newestRelease<T extends Counted>(releases: readonly T[]): T | un
   return newest
 }
 
+/** Whether the release is older than what the device has committed to, so that it may never run. */
 export function isBelowFloor(release: Counted, { floor }: { readonly floor: number }): boolean {
   return release.counter < floor
 }

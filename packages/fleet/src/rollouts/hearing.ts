@@ -61,6 +61,7 @@ export function silentAfterOf(
   return silentAfterSeconds && Math.max(silentAfterSeconds, silentPollsMin * pollSeconds)
 }
 
+/** How long without a word makes a device silent, and since when devices could be heard at all. */
 export function silenceOf(
   policy: Pick<RolloutPolicy, 'silentAfterSeconds'>,
   fleet: Pick<FleetPolicy, 'pollSeconds'>,

@@ -30,6 +30,7 @@ export interface PlanFacts {
   readonly isCountCurrent: boolean
 }
 
+/** Plans every step that is due now, in order; none when nothing is. */
 export function planRollout(rollout: Rollout, now: Date, known: PlanFacts): Step[] {
   const steps: Step[] = []
   let planned = rollout

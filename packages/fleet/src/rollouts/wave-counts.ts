@@ -24,6 +24,7 @@ export interface WaveCounts {
   readonly silent: number
 }
 
+/** The counts of the wave, which must be one of the rollout. */
 export function countsOf(rollout: Rollout, wave: number): WaveCounts {
   const progress = rollout.waves[wave]!
   const { failedCount, failuresAcceptedCount, waitingCount, movedSinceCount } = progress

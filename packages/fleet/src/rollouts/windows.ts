@@ -41,6 +41,7 @@ function zoneOf(
   return own !== undefined && zones.isZone(own) ? own : windows.fallbackTimeZone
 }
 
+/** The window of the device now, and when that changes within 16 days. */
 export function windowAt(
   windows: Windows,
   deviceTags: Readonly<Record<string, string>>,

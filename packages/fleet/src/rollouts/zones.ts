@@ -28,6 +28,7 @@ export interface Zones {
  */
 const zonesMax = 2000
 
+/** Makes the tables, which are empty at first and hold at most 2000 zones. */
 export function createZones(): Zones {
   const formatters = new Map<string, Intl.DateTimeFormat | null>()
   const spells = new WeakMap<Windows, Map<string, WindowSpell>>()

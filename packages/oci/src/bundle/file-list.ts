@@ -59,6 +59,7 @@ export interface FileListDigester {
   finish(): ExpectedContent
 }
 
+/** Makes a digester. Entries must come in the order of the list. */
 export function createFileListDigester(): FileListDigester {
   const state = createHash('sha256')
   let size = 0

@@ -98,6 +98,10 @@ const redirectsMax = 4
 const pagesMax = 1000
 const resumesMaxDefault = 3
 
+/**
+ * Makes a client of one registry. It follows redirects and reads lists within bounds, and sends
+ * credentials only to the registry's own origin and to token services there.
+ */
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
   const origin = new URL(options.origin).origin
   const keeper = createTokenKeeper({ ...options, origin })

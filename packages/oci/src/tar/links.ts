@@ -12,6 +12,7 @@ export interface LinkFault {
   readonly path: string
 }
 
+/** The fault in words for people; the path is as the archive has it. */
 export function sayLinkFault({ code, path }: LinkFault): string {
   return code === 'symlink_escapes'
     ? `the link ${path} leads out, or round in circles`
@@ -83,6 +84,7 @@ export interface Links {
   follow(path: string): string[] | undefined
 }
 
+/** Reads all links of a tree at a cost that its size bounds, however they lead. */
 export function readLinks(tree: Tree): Links {
   const root = createNode(undefined, '')
   const paths: string[] = []

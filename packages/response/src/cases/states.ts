@@ -89,6 +89,7 @@ export function moveCase(state: CaseState, event: CaseEvent): CaseState {
   )
 }
 
+/** The events that may happen to a case in this state; none for one that is closed for good. */
 export function listLegalEvents(state: CaseState): CaseEvent[] {
   return caseEvents.filter((event) => typeof tryMove(state, event) !== 'string')
 }

@@ -4,6 +4,7 @@
  */
 import { writeOut } from '@seaworthy/std/printable'
 
+/** Text that may stand in a document as it is. Only the tag `markup` makes it. */
 export class Markup {
   readonly text: string
 

@@ -2,6 +2,7 @@
 export const severityRatings = ['none', 'low', 'medium', 'high', 'critical'] as const
 export type SeverityRating = (typeof severityRatings)[number]
 
+/** The word for a score, which is from 0 to 10. */
 export function ratingOf(score: number): SeverityRating {
   if (score === 0) return 'none'
   if (score < 4) return 'low'

@@ -20,6 +20,7 @@ export const mediaTypeOf: Readonly<Record<DocumentKind, string>> = {
   packages: 'application/vnd.seaworthy.packages.v1+tsv',
 }
 
+/** The document about a tree: the same scan and subject give the same text. */
 export function formatDocument(kind: DocumentKind, scan: Scan, subject: Subject): string {
   switch (kind) {
     case 'cyclonedx':

@@ -56,6 +56,10 @@ function deviceMessage(publicKey: PublicKey, receivingKey: string): Uint8Array<A
   )
 }
 
+/**
+ * Has every holder sign the certificate of a provisioning key. It judges nothing: whether the
+ * holders may sign is for whoever verifies it.
+ */
 export async function signProvisioningKey(
   subject: Omit<ProvisioningCertificate, 'signatures'>,
   holders: readonly Signer[],

@@ -6,6 +6,7 @@ export function reportMessage(report: Uint8Array): Uint8Array<ArrayBuffer> {
   return concatBytes(utf8Encode('seaworthy-report-v1\n'), report)
 }
 
+/** What a device signs to register: the provisioning key that lets it in, and its own key. */
 export function registrationMessage(
   provisioningKeyId: string,
   keyId: string,

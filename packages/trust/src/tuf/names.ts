@@ -15,14 +15,20 @@ export function isName(text: string): boolean {
   return name.test(text) && !reserved.includes(text)
 }
 
+/** Whether the text may be the version of a release. */
 export function isVersion(text: string): boolean {
   return versionText.test(text)
 }
 
+/** The delegated role of a channel. Both names must have passed `isName`. */
 export function channelRole(product: string, channel: string): string {
   return `${product}.${channel}`
 }
 
+/**
+ * The path of a release as a target of its channel. Its parts must have passed `isName` and
+ * `isVersion`.
+ */
 export function releasePath(product: string, channel: string, version: string): string {
   return `${product}/${channel}/${version}`
 }

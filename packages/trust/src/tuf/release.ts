@@ -67,10 +67,12 @@ const members = [
 const platformText = /^[a-z0-9]{1,32}\/[a-z0-9_]{1,32}(?:\/[a-z0-9.]{1,32})?$/
 const hardwareText = /^[a-z0-9][a-z0-9._-]{0,62}$/
 
+/** Whether the text names a platform, such as `linux/amd64` or `linux/arm/v7`. */
 export function isPlatform(text: string): boolean {
   return platformText.test(text)
 }
 
+/** Whether the text may name hardware: at most 63 letters, digits, `.`, `_` and `-`. */
 export function isHardware(text: string): boolean {
   return hardwareText.test(text)
 }

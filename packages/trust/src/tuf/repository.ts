@@ -37,6 +37,7 @@ export interface RoleAuthority {
   readonly threshold: number
 }
 
+/** The first root, unsigned, with version 1 and consistent snapshots. */
 export async function buildRoot(input: {
   readonly expiresAt: Date
   readonly roles: Readonly<Record<RoleType, RoleAuthority>>
@@ -255,6 +256,10 @@ export async function buildSnapshot(
   }
 }
 
+/**
+ * The next timestamp, unsigned. It names the snapshot with its length and hash, and says when it
+ * was made.
+ */
 export async function buildTimestamp(
   previous: TimestampSigned | undefined,
   snapshot: { readonly version: number; readonly bytes: Uint8Array },
