@@ -97,9 +97,9 @@ export const deviceFilter = z.strictObject({
   seenSince: instant.optional(),
   /** Those whose clock is off by more than a minute. */
   clock: z.enum(['off']).optional(),
-  /** Those whose clock is off by more than so many seconds, ahead or behind. */
+  /** Those whose clock is off by more than this many seconds, ahead or behind. */
   clockOffSeconds: wholeInQuery(60, 1_000_000_000).optional(),
-  /** Those that run a release after which their channel has at least so many newer ones. */
+  /** Those that run a release after which their channel has at least this many newer ones. */
   behind: wholeInQuery(1, 10_000).optional(),
   /** Those whose identity two machines seem to use. */
   identity: z.enum(['shared']).optional(),

@@ -56,7 +56,7 @@ export function addFilterOptions(command: Command): Command {
     )
     .option(
       '--behind <count>',
-      'that run a release after which their channel has so many newer ones',
+      'that run a release with at least this many newer ones on their channel',
       wholeNumber(1, 10_000),
     )
     .option('--shared-identity', 'whose identity two machines seem to use')

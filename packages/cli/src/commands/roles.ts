@@ -44,7 +44,11 @@ export function addRoleCommands(program: Command, ports: CliPorts): void {
     .option('--purpose <sentence>', 'what it is for')
     .option('--allow <permission>', 'what it allows from now on, repeatable', collect)
     .option('--deny <permission>', 'what it denies from now on, repeatable', collect)
-    .option('--neither <permission>', 'what it no longer speaks of, repeatable', collect)
+    .option(
+      '--neither <permission>',
+      'what it neither allows nor denies from now on, repeatable',
+      collect,
+    )
     .option('--dry-run', 'say what would change and who is touched, and change nothing')
     .action(async (name: string, options: ChangeOptions, command: Command) =>
       change(createContext(ports, command), name, options),

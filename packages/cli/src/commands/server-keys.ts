@@ -34,7 +34,7 @@ export function addServerKeyCommands(server: Command, ports: CliPorts): void {
     .description('show the announced key from now on, and destroy the old one')
     .option(
       '--cut-off <count>',
-      'go on although so many devices have not confirmed, and will refuse the server',
+      'go on although this many devices have not confirmed, and will refuse the server',
       wholeNumber(0, 1_000_000_000),
     )
     .action(async (options: UseOptions, command: Command) =>
