@@ -158,6 +158,18 @@ export const rolloutView = z.object({
   stopReason: z.string().nullable(),
   wayBackOf: idField('rollout').nullable(),
   policy: rolloutPolicyField,
+  /** Grows with each change of the policy; `rollout.edit` names the one it is based on. */
+  policyVersion: z.number().int(),
+  /** The last changes of the policy, oldest first. */
+  policyChanges: z.array(
+    z.object({
+      at: instant,
+      by: z.string(),
+      reason: z.string().nullable(),
+      /** What changed from what to what, one sentence each. */
+      lines: z.array(z.string()),
+    }),
+  ),
   waves: z.array(waveView),
   /** What happens next, in one sentence with the figures. */
   next: z.string(),
@@ -281,6 +293,25 @@ export const approveRollout = defineRoute({
   summary: 'Approve that a wave may open once the gate before it has passed.',
   params: rolloutParams,
   body: z.strictObject({ wave: whole(50) }),
+  reply: rolloutView,
+})
+
+export const editRollout = defineRoute({
+  name: 'rollout.edit',
+  method: 'PATCH',
+  path: '/v1/rollouts/:rolloutId',
+  auth: 'actor',
+  summary:
+    'Change the policy of a rollout: all of it before its first wave opens; while it runs, its gates, its limits of failures, its pace and its windows.',
+  params: rolloutParams,
+  body: z.strictObject({
+    policy: rolloutPolicyField,
+    /** The version of the policy that this one is made of: a change in between is refused. */
+    policyVersion: whole(1_000_000_000),
+    /** The earliest start; possible until the first wave opens. */
+    startAt: instant.optional(),
+    reason: text(500).optional(),
+  }),
   reply: rolloutView,
 })
 

@@ -158,6 +158,15 @@ const rollouts = {
     'refused',
     'An emergency is for a release that was published with --security.',
   ],
+  rollout_unchanged: ['refused', 'See `seaworthy rollout show ROLLOUT` for its policy.'],
+  rollout_changed_meanwhile: [
+    'refused',
+    'See `seaworthy rollout show ROLLOUT` for what was changed, then run the command again.',
+  ],
+  rollout_change_too_late: [
+    'refused',
+    'Abort it, and begin another one: `seaworthy rollout clone ROLLOUT …`.',
+  ],
   wave_needs_no_approval: ['refused', 'See `seaworthy rollout show ROLLOUT` for its waves.'],
   wave_approved_already: ['refused', 'See `seaworthy rollout show ROLLOUT` for its waves.'],
   way_back_not_possible: [

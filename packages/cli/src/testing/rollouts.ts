@@ -52,6 +52,8 @@ export function makeRollout(changes: Partial<RolloutView> = {}): RolloutView {
     nextCode: 'due',
     nextValues: {},
     createdAt: '2026-05-04T10:00:00Z',
+    policyVersion: 1,
+    policyChanges: [],
     createdBy: 'ann',
     startAt: '2026-05-04T10:00:00Z',
     endedAt: null,

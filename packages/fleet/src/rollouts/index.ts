@@ -22,6 +22,9 @@ export { percentOf, placeOf, thresholdOf } from './place.ts'
 export { applyStep, isCountMissing, planRollout, successOf } from './planner.ts'
 export type { PlanFacts, Step } from './planner.ts'
 export { checkPolicy, policyDefaults, reachesAll } from './policy.ts'
+export { changePolicy, isOnlyStricter } from './policy-change.ts'
+export type { WantedPolicy } from './policy-change.ts'
+export { describePolicyChange } from './policy-change-words.ts'
 export { describeMembers, describePolicy, describeWindows } from './policy-words.ts'
 export { checkRebootPolicy, mayRestart } from './reboot.ts'
 export type { RebootPolicy, RestartReason } from './reboot.ts'
@@ -31,6 +34,7 @@ export type {
   CheckInFacts,
   Gate,
   HeldBack,
+  PolicyChange,
   Rate,
   Rollout,
   RolloutPolicy,

@@ -46,6 +46,38 @@ export function rateOpensMs(rollout: Rollout): number {
   return rollout.rateNextMs - (burst - 1) * (60_000 / perMinute)
 }
 
+/**
+ * `rateNextMs` once another rate holds: what was offered in advance of the old rate is made good at
+ * the new one.
+ */
+export function rateAfterChange(before: Rollout, after: Rollout, at: Date): number | null {
+  const { rate: old } = before.policy
+  const { rate } = after.policy
+  if (old === null || rate === null || before.rateNextMs === null) return null
+  const intervalMs = 60_000 / perMinuteNow(after, rate)
+  const oldIntervalMs = 60_000 / perMinuteNow(before, old)
+  const lastMs = before.rateNextMs - oldIntervalMs
+  const aheadCount = Math.max(0, (lastMs - at.getTime()) / oldIntervalMs)
+  return Math.min(lastMs, at.getTime()) + (aheadCount + 1) * intervalMs
+}
+
+/**
+ * The period in which offers count once periods have another length: what was offered in the old
+ * one counts in the new one.
+ */
+export function periodAfterChange(
+  before: Rollout,
+  after: Rollout,
+  at: Date,
+): Pick<Rollout, 'periodIndex' | 'periodOfferedCount'> {
+  const hasOld = before.policy.perPeriod !== null
+  const isSame = hasOld && periodIndexAt(before, at) === before.periodIndex
+  return {
+    periodIndex: periodIndexAt({ ...after, periodIndex: 0 }, at),
+    periodOfferedCount: isSame ? before.periodOfferedCount : 0,
+  }
+}
+
 /** `rateNextMs` after an offer at that instant. */
 export function rateAfterOffer(rollout: Rollout, at: Date): number | null {
   const { rate } = rollout.policy

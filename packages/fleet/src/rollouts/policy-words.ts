@@ -48,7 +48,7 @@ export function describeMembers(members: WaveMembers): string {
 }
 
 /** `rate 30/min`, `rate 10/min, x2 after every 100 healthy, at most 1000/min`. */
-function describeRate(rate: Rate): string {
+export function describeRate(rate: Rate): string {
   if (rate.kind === 'constant') return formatRate(rate.perMinute)
   return `${formatRate(rate.perMinute)}, times ${rate.factor} after every ${formatCount(rate.everyHealthy, 'healthy device')}, at most ${formatRate(rate.perMinuteMax)}`
 }

@@ -176,6 +176,16 @@ export interface WaveProgress {
   readonly supersededCount: number
 }
 
+/** One change of a rollout's policy or start by a person. */
+export interface PolicyChange {
+  readonly at: Date
+  /** Id of the actor. */
+  readonly by: string
+  readonly reason: string | null
+  /** What changed from what to what, one line each. */
+  readonly lines: readonly string[]
+}
+
 export interface Rollout {
   readonly id: string
   readonly fleet: string
@@ -186,6 +196,10 @@ export interface Rollout {
   readonly sha256: string
   readonly counter: number
   readonly policy: RolloutPolicy
+  /** Counts the policies that it has had, from 1; a new start counts as one. */
+  readonly policyVersion: number
+  /** The last changes of its policy, oldest first. The audit log has all of them. */
+  readonly policyChanges: readonly PolicyChange[]
   /**
    * Only devices that run this release take part; `null`: all. A signed rollback is a rollout that
    * starts from the bad release.

@@ -21,7 +21,7 @@ export interface NewRollout {
   readonly now: Date
 }
 
-const untouched: WaveProgress = {
+export const untouchedWave: WaveProgress = {
   waitingCount: null,
   silentCount: null,
   movedSinceCount: 0,
@@ -54,6 +54,8 @@ export function createRollout(wanted: NewRollout): Rollout {
     sha256: release.sha256,
     counter: release.counter,
     policy,
+    policyVersion: 1,
+    policyChanges: [],
     fromSha256: wayBackOf?.sha256 ?? null,
     wayBackOf: wayBackOf?.id ?? null,
     state: 'active',
@@ -67,7 +69,7 @@ export function createRollout(wanted: NewRollout): Rollout {
     endedAt: null,
     clockAt: now,
     wavesOpenCount: 0,
-    waves: policy.waves.map(() => untouched),
+    waves: policy.waves.map(() => untouchedWave),
     periodIndex: 0,
     periodOfferedCount: 0,
     rateNextMs: null,
@@ -174,7 +176,7 @@ function stop(
   }
 }
 
-function requireNotEnded(rollout: Rollout): void {
+export function requireNotEnded(rollout: Rollout): void {
   if (isOver(rollout)) {
     throw new Refusal<RolloutRefusal>('rollout_ended', `the rollout was ${rollout.state}`)
   }

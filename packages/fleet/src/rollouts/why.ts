@@ -137,8 +137,14 @@ export function explainRollout(
   const opensAt = earliestAt?.getTime() === endsAt?.getTime() ? null : earliestAt
   const hearing = isWaiting(reason.code) ? tellSilence(asked, fleet, heard) : null
   const byPercent = rollout.policy.waves.some(({ members }) => members.kind === 'percent')
+  const change = isWaiting(reason.code) ? rollout.policyChanges.at(-1) : undefined
+  const told = tell(reason, when, hearing, opensAt)
   return {
-    ...tell(reason, when, hearing, opensAt),
+    ...told,
+    ...(change !== undefined && {
+      values: { ...told.values, policyChangedAt: change.at },
+      sentence: `${told.sentence}; somebody changed its policy at ${when(change.at)}`,
+    }),
     rolloutId: rollout.id,
     wave: update?.wave ?? waveOf(rollout, facts),
     placePercent: byPercent ? placePercentOf(asked) : null,

@@ -279,7 +279,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   rollouts: {
     about: 'Rollouts with policy and state.',
     plain:
-      'id fleet product channel version sha256 counter policy from_sha256 way_back_of state stop_code stop_reason revision created_at created_by start_at ended_at clock_at waves_open_count period_index period_offered_count rate_next_ms failures_accepted_at is_settled first_place stop_values devices_counted',
+      'id fleet product channel version sha256 counter policy from_sha256 way_back_of state stop_code stop_reason revision created_at created_by start_at ended_at clock_at waves_open_count period_index period_offered_count rate_next_ms failures_accepted_at is_settled first_place stop_values devices_counted policy_version policy_changes',
   },
   running_releases: {
     about: 'What each device runs, and since when it says so.',

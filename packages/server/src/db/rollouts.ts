@@ -3,15 +3,17 @@
  * reading it: what `lockRollouts` answers stays true until the transaction ends, and nobody else
  * changes the rollout, its waves or its updates.
  */
-import type { Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
+import type { PolicyChange, Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
 import { isDone } from '@seaworthy/fleet/rollouts'
 import { copyScope } from '@seaworthy/fleet/access'
+import { formatInstant, parseInstant } from '@seaworthy/std/time'
 import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { storable } from './connection.ts'
 
 const columns = (sql: ReadTx['sql']) => sql`
-  r.id, r.fleet, r.product, r.channel, r.version, r.sha256, r.counter, r.policy, r.from_sha256 as "fromSha256",
+  r.id, r.fleet, r.product, r.channel, r.version, r.sha256, r.counter, r.policy,
+  r.policy_version as "policyVersion", r.policy_changes as "policyChanges", r.from_sha256 as "fromSha256",
   r.way_back_of as "wayBackOf", r.state, r.stop_code as "stopCode", r.stop_values as "stopValues", r.stop_reason as "stopReason", r.revision,
   r.created_at as "createdAt", r.created_by as "createdBy", r.start_at as "startAt", r.ended_at as "endedAt",
   r.clock_at as "clockAt", r.waves_open_count as "wavesOpenCount", r.period_index as "periodIndex",
@@ -25,7 +27,9 @@ const waveColumns = (sql: ReadTx['sql']) => sql`
   w.in_flight_count as "inFlightCount", w.healthy_count as "healthyCount", w.failed_count as "failedCount",
   w.failures_accepted_count as "failuresAcceptedCount", w.superseded_count as "supersededCount"`
 
-type RolloutRow = Omit<Rollout, 'waves'>
+type RolloutRow = Omit<Rollout, 'waves' | 'policyChanges'> & {
+  readonly policyChanges: readonly (Omit<PolicyChange, 'at'> & { readonly at: string })[]
+}
 
 /** Reads the waves of rows that are locked, or that are read in the same snapshot. */
 async function withWaves({ sql }: ReadTx, rows: readonly RolloutRow[]): Promise<Rollout[]> {
@@ -42,7 +46,11 @@ async function withWaves({ sql }: ReadTx, rows: readonly RolloutRow[]): Promise<
     if (list === undefined) byRollout.set(rollout, [wave])
     else list.push(wave)
   }
-  return rows.map((row) => ({ ...row, waves: byRollout.get(row.id) ?? [] }))
+  return rows.map((row) => ({
+    ...row,
+    policyChanges: row.policyChanges.map((change) => ({ ...change, at: parseInstant(change.at) })),
+    waves: byRollout.get(row.id) ?? [],
+  }))
 }
 
 /** `tx` reads one state: it is a snapshot, or a transaction that holds the lock. */
@@ -188,9 +196,20 @@ export async function writeRollout(
       period_offered_count = ${after.periodOfferedCount}, rate_next_ms = ${after.rateNextMs},
       failures_accepted_at = ${after.failuresAcceptedAt}, first_place = ${after.firstPlace}, is_settled = ${isDone(after)}
     where id = ${after.id}`
+  if (after.policyVersion !== before.policyVersion) await writePolicy(sql, after)
   for (const [index, wave] of after.waves.entries()) {
     if (!isSameWave(before.waves[index], wave)) await writeWave(sql, after.id, index, wave)
   }
+}
+
+async function writePolicy(sql: WriteTx['sql'], after: Rollout): Promise<void> {
+  const changes = after.policyChanges.map((change) => ({ ...change, at: formatInstant(change.at) }))
+  await sql`
+    update rollouts set policy = ${sql.json(storable(after.policy))}, policy_version = ${after.policyVersion},
+      policy_changes = ${sql.json(storable(changes))}
+    where id = ${after.id}`
+  await sql`
+    delete from rollout_waves where rollout = ${after.id} and wave >= ${after.waves.length}`
 }
 
 async function writeWave(

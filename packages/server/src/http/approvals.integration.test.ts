@@ -28,9 +28,11 @@ import {
   abortRollout,
   approveRollout,
   createRollout,
+  editRollout,
   listRollouts,
   pauseRollout,
   resumeRollout,
+  showRollout,
 } from '@seaworthy/api/rollouts'
 import { createToken } from '@seaworthy/api/tokens'
 import { formatInstant, hourMs } from '@seaworthy/std/time'
@@ -369,7 +371,8 @@ test('A2 attack: a rollout that was begun in a small fleet goes on in the fleet 
   }
   await grow(1)
   const wave = { ...policyOf().waves[0]!, needsApproval: true }
-  const body = { ...rollout('2.0.0').body, fleet: 'pier', policy: policyOf({ waves: [wave] }) }
+  const wanted = policyOf({ waves: [wave], onFailure: 'abort' })
+  const body = { ...rollout('2.0.0').body, fleet: 'pier', policy: wanted }
   const later = (hours: number) => formatInstant(new Date(Date.now() + hours * hourMs))
   const late = { ...body, startAt: later(25) }
   const far = await show(api, await requestOf(api.call(createRollout, { body: late })))
@@ -399,6 +402,13 @@ test('A2 attack: a rollout that was begun in a small fleet goes on in the fleet 
   assert.equal((await resume()).state, 'active')
   // The approval counted the fleet anew: nobody has come since.
   await open()
+  // What was approved is a policy too: it becomes looser only by another approval.
+  const { policy, policyVersion } = await api.call(showRollout, { params })
+  const edit = (changes: Partial<typeof policy>) =>
+    api.call(editRollout, { params, body: { policy: { ...policy, ...changes }, policyVersion } })
+  const looser = await show(oscar.browser.api, await requestOf(edit({ onFailure: 'pause' })))
+  assert.match(looser.effect[1]!, /on too many failures: abort → pause/)
+  assert.equal((await edit({ inFlightMax: 1 })).policyVersion, policyVersion + 1)
   await assert.rejects(resume(), hasCode('rollout_not_paused'))
 })
 

@@ -11,6 +11,7 @@ type Kind = Guarded['kind']
 export const guarded = {
   'rollout.create': 'release',
   'rollout.approve': 'release',
+  'rollout.edit': 'release',
   'rollout.resume': 'release',
   'fleet.set': 'release',
   'devices.set': 'release',

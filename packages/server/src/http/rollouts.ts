@@ -3,6 +3,7 @@ import {
   approveRollout,
   checkRollout,
   createRollout,
+  editRollout,
   explainRollout,
   listRolloutUpdates,
   listRollouts,
@@ -28,6 +29,13 @@ function wantedOf(body: BodyOf<typeof createRollout>): rollouts.WantedRollout {
     policy,
     startAt: startAt === undefined ? null : parseInstant(startAt),
     wayBackOf: wayBackOf ?? null,
+  }
+}
+
+function editOf({ policy, policyVersion, startAt, reason }: BodyOf<typeof editRollout>) {
+  return {
+    ...{ policy, policyVersion, reason: reason ?? null },
+    startAt: startAt === undefined ? null : parseInstant(startAt),
   }
 }
 
@@ -63,6 +71,23 @@ export const rolloutEndpoints: readonly Endpoint[] = [
   ),
   read(showRollout, 'rollout:read', async (app, { actor, params, now }) =>
     viewRollout(await rollouts.findRollout(app, actor, params.rolloutId), now),
+  ),
+  audited(
+    editRollout,
+    {
+      permission: 'rollout:write',
+      subject: (call) => call.params.rolloutId,
+      effect: (app, tx, { actor, params, body }) =>
+        rollouts.editEffect(app, tx, actor, params.rolloutId, editOf(body)),
+    },
+    async (app, tx, { actor, params, body }) => {
+      const after = await rollouts.editRollout(app, tx, actor, params.rolloutId, editOf(body))
+      return {
+        reply: viewRollout(after, await tx.now()),
+        detail: rollouts.describeEdit(after),
+        afterCommit: () => app.rollouts.put([after]),
+      }
+    },
   ),
   audited(
     pauseRollout,

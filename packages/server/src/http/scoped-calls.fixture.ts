@@ -449,6 +449,10 @@ export async function makeScopedCalls(
     ['rollout.updates', [() => ({ params: { rolloutId } })]],
     ['rollout.why', [() => ({ params: { rolloutId, ...deviceId } })]],
     ['rollout.approve', [() => ({ params: { rolloutId }, body: { wave: 1 } })]],
+    [
+      'rollout.edit',
+      [() => ({ params: { rolloutId }, body: { policy: policyOf(), policyVersion: 1 } })],
+    ],
     ['rollout.pause', [() => ({ params: { rolloutId }, body: {} })]],
     ['rollout.resume', [() => ({ params: { rolloutId }, body: {} })]],
     ['rollout.abort', [() => ({ params: { rolloutId }, body: {} })]],

@@ -89,7 +89,26 @@ function Shown({ rollout }: { readonly rollout: RolloutView }) {
       <Section title="Policy">
         <PolicyWords lines={describePolicy(policy)} />
       </Section>
+      <ChangeSection changes={rollout.policyChanges} />
     </>
+  )
+}
+
+/** Who changed what of the policy, newest first; nothing where nobody has. */
+function ChangeSection({ changes }: { readonly changes: RolloutView['policyChanges'] }) {
+  if (changes.length === 0) return null
+  return (
+    <Section title="Changes of the policy">
+      {changes.toReversed().map(({ at, by, reason, lines }) => (
+        <div key={at}>
+          <Text size="sm">
+            <Instant at={at} /> by {by}
+            {reason === null ? '' : `: ${reason}`}
+          </Text>
+          <PolicyWords lines={lines} />
+        </div>
+      ))}
+    </Section>
   )
 }
 

@@ -5,6 +5,7 @@
  * nobody signed is offered to nobody. The rules themselves are pure and in `fleet/rollouts`.
  */
 export { createHearingNotes } from './hearing.ts'
+export { describeEdit, editEffect, editRollout } from './edits.ts'
 export type { CountingTimes } from './rollout-members.ts'
 export { countDueMembers } from './rollout-members.ts'
 export { moveRollouts } from './rollout-progress.ts'

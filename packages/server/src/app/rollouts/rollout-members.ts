@@ -115,6 +115,8 @@ async function countMembers(
     for (const before of await lockRollouts(tx, [...counters.keys()])) {
       const counts = counters.get(before.id)!.counts()
       const known = rollouts.find(({ id }) => id === before.id)!
+      // Its waves may be others than were counted.
+      if (known.policyVersion !== before.policyVersion) continue
       const after = setMembers(before, known, counts)
       await writeRollout(tx, before, after)
       await writeMembersCounted(tx, before.id, startedAt)

@@ -12,6 +12,7 @@ import {
   approveRollout,
   checkRollout,
   createRollout,
+  editRollout,
   explainRollout,
   listRollouts,
   listRolloutUpdates,
@@ -146,6 +147,43 @@ test('D3 a paused rollout offers nothing, updates under way go on; resumed it of
     client.api.call(resumeRollout, { params, body: {} }),
     refused('rollout_ended'),
   )
+})
+
+test('D3 a rollout is edited: its waves before it starts, its limits while it runs, and `why` says so', async () => {
+  const [a, b] = (await makeFleet(client, server.url, 'edited', 2)) as [Installer, Installer]
+  const share = (percent: number) => waveOf({ kind: 'percent', percent })
+  const startAt = '2199-01-01T00:00:00Z'
+  const { id } = await client.api.call(createRollout, {
+    body: {
+      ...{ fleet: 'edited', version: first.version, startAt },
+      policy: policyOf({ waves: [share(1), share(50), share(100)] }),
+    },
+  })
+  const params = { rolloutId: id }
+  const edit = (policy: RolloutView['policy'], policyVersion: number, more: object = {}) =>
+    client.api.call(editRollout, { params, body: { policy, policyVersion, ...more } })
+  const one = policyOf({ waves: [share(100)], inFlightMax: 1 })
+  const soon = { startAt: '2026-01-01T00:00:00Z', reason: 'the festival is over' }
+  const begun = await edit(one, 1, soon)
+  assert.deepEqual([begun.waves.length, begun.policyVersion], [1, 2])
+  await assert.rejects(edit(one, 1), refused('rollout_changed_meanwhile'))
+  await assert.rejects(edit(one, 2), refused('rollout_unchanged'))
+  await waitForRollout(client, id, ({ waves }) => waves[0]?.state === 'open')
+  await askUntil(a, first)
+  assert.equal(await b.ask(), null, 'one at a time')
+  const other = policyOf({ waves: [share(50)], inFlightMax: 1 })
+  await assert.rejects(edit(other, 2), refused('rollout_change_too_late'))
+  const { policyChanges } = await edit({ ...one, inFlightMax: 2 }, 2)
+  assert.deepEqual(policyChanges.at(-1)!.lines, ['updates at the same time: 1 → 2'])
+  assert.equal(policyChanges[0]!.reason, 'the festival is over')
+  const why = await client.api.call(explainRollout, {
+    params: { ...params, deviceId: b.device.id },
+    query: {},
+  })
+  assert.match(why.sentence, /somebody changed its policy at \d\d:\d\d UTC/)
+  await askUntil(b, first)
+  await client.api.call(abortRollout, { params, body: {} })
+  await assert.rejects(edit(one, 3), refused('rollout_ended'))
 })
 
 test('D4 the failure that breaks the gate pauses the rollout before the next device is offered anything', async () => {

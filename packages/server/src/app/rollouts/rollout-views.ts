@@ -40,6 +40,11 @@ export function viewRollout(rollout: Rollout, now: Date): RolloutView {
     stopReason: rollout.stopReason,
     wayBackOf: rollout.wayBackOf,
     policy: structuredClone(rollout.policy) as RolloutView['policy'],
+    policyVersion: rollout.policyVersion,
+    policyChanges: rollout.policyChanges.map(({ at, by, reason, lines }) => ({
+      ...{ at: formatInstant(at), by, reason },
+      lines: [...lines],
+    })),
     waves: rollout.waves.map((_, index) => viewWave(rollout, index)),
     next: next.sentence,
     nextCode: next.code,

@@ -243,15 +243,20 @@ function requireReached(rollout: Rollout | undefined, actor: Actor, id: string):
   return rollout
 }
 
+/** Throws `rollout_not_found`, `out_of_scope`. */
+export async function lockRollout(tx: WriteTx, actor: Actor, id: string): Promise<Rollout> {
+  const [locked] = await lockRollouts(tx, [id])
+  return requireReached(locked, actor, id)
+}
+
 /** Throws `rollout_not_found`, `out_of_scope`, and what the change throws. */
-async function changeRollout(
+export async function changeRollout(
   tx: WriteTx,
   actor: Actor,
   id: string,
   change: (rollout: Rollout, now: Date) => Rollout,
 ): Promise<Rollout> {
-  const [locked] = await lockRollouts(tx, [id])
-  const before = requireReached(locked, actor, id)
+  const before = await lockRollout(tx, actor, id)
   const after = change(before, await tx.now())
   await writeRollout(tx, before, after)
   await notifyRollouts(tx, [id])
@@ -302,8 +307,7 @@ async function growthEffect(
     readonly says: (rollout: string) => string
   },
 ): Promise<GuardedEffect<'release'> | null> {
-  const [locked] = await lockRollouts(tx, [id])
-  const rollout = requireReached(locked, actor, id)
+  const rollout = await lockRollout(tx, actor, id)
   step.change(rollout, await tx.now())
   const { fleet, product, version, sha256, counter } = rollout
   const joined = (await countFleetDevices(tx, fleet)) - (await db.readDevicesCounted(tx, id))
@@ -389,12 +393,16 @@ function describeCreation(rollout: Rollout): Readonly<Record<string, JsonValue>>
     version: rollout.version,
     sha256: rollout.sha256,
     counter: rollout.counter,
-    policySha256: sha256Hex(utf8Encode(JSON.stringify(sortMembers(rollout.policy)))),
+    policySha256: digestOfPolicy(rollout.policy),
     waves: rollout.policy.waves.length,
     isEmergency: rollout.policy.isEmergency,
     wayBackOf: rollout.wayBackOf,
     startAt: formatInstant(rollout.startAt),
   }
+}
+
+export function digestOfPolicy(policy: RolloutPolicy): string {
+  return sha256Hex(utf8Encode(JSON.stringify(sortMembers(policy))))
 }
 
 /**
