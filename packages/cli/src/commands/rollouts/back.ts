@@ -17,6 +17,7 @@ import type { ContentOptions, ProposalOptions } from '../../trust/proposing.ts'
 import { requireRepository } from '../../trust/repository-view.ts'
 import { requireSigning } from '../../trust/signing.ts'
 import type { WayBack } from './back-release.ts'
+import { findRolloutId } from './find-rollout.ts'
 import { findVersionBefore, planWayBack, publishAgain } from './back-release.ts'
 import type { Policy, PolicyOptions } from './policy-options.ts'
 import { policyOf } from './policy-options.ts'
@@ -29,16 +30,13 @@ export interface BackOptions extends PolicyOptions, ProposalOptions, ContentOpti
   dryRun?: boolean
 }
 
-export async function goBack(
-  context: Context,
-  rolloutId: string,
-  options: BackOptions,
-): Promise<void> {
+export async function goBack(context: Context, given: string, options: BackOptions): Promise<void> {
   const signers = await readNamedKeys(options.signWith ?? [])
   requireSigning(signers)
   const policy = await policyOf(withoutWaiting(options))
   await withConnection(context, async (connection) => {
     const { client } = connection
+    const rolloutId = await findRolloutId(connection, given, 'not-ways-back')
     const rollout = await client.call(showRollout, { params: { rolloutId } })
     const fleet = await client.call(showFleet, { params: { fleet: rollout.fleet } })
     const rollouts = await collectPages((query) =>

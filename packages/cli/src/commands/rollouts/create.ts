@@ -13,7 +13,7 @@ import { CliError } from '../../failure.ts'
 import type { Connection } from '../../connection.ts'
 import { withConnection } from '../../connection.ts'
 import { notPublished } from '../../trust/open-proposals.ts'
-import type { PolicyOptions } from './policy-options.ts'
+import type { Policy, PolicyOptions } from './policy-options.ts'
 import { policyOf } from './policy-options.ts'
 import { describeFollowUp, describeRollout } from './view.ts'
 
@@ -47,43 +47,51 @@ export async function createRolloutOf(
   options: CreateRolloutOptions,
 ): Promise<void> {
   const policy = await policyOf(options)
+  await withConnection(context, (connection) => beginRollout(context, connection, policy, options))
+}
+
+/** Begins the rollout, or with `dryRun` says what would be begun. */
+export async function beginRollout(
+  context: Context,
+  connection: Connection,
+  policy: Policy,
+  options: Pick<CreateRolloutOptions, 'fleet' | 'release' | 'startAt' | 'dryRun'>,
+): Promise<void> {
   const { product, version } = options.release
-  await withConnection(context, async (connection) => {
-    const { client } = connection
-    const fleet = await client.call(showFleet, { params: { fleet: options.fleet } })
-    if (fleet.product !== product) {
-      throw new CliError('usage', `the fleet ${fleet.name} runs ${fleet.product}, not ${product}`)
-    }
-    const body = {
-      fleet: fleet.name,
-      version,
-      policy,
-      ...(options.startAt === undefined ? {} : { startAt: options.startAt }),
-    }
-    const release = { product, version, channel: fleet.channel }
-    if (options.dryRun === true) {
-      const { waves } = await explained(connection, release, () =>
-        client.call(checkRollout, { body }),
-      )
-      // The JSON form is what `--policy` reads.
-      return context.show(policy, () => [
-        `Would move the fleet ${fleet.name} to ${product}@${version}${options.startAt === undefined ? '' : `, from ${options.startAt} on`}.`,
-        '',
-        ...describePolicy(policy, fleet),
-        '',
-        ...describeTagged(policy, waves),
-        'Nothing prevents it now. Nothing was begun.',
-      ])
-    }
-    const view = await explained(connection, release, () => client.call(createRollout, { body }))
-    context.show(view, () => [
-      ...describeRollout(context, view, { isShort: true }),
+  const { client } = connection
+  const fleet = await client.call(showFleet, { params: { fleet: options.fleet } })
+  if (fleet.product !== product) {
+    throw new CliError('usage', `the fleet ${fleet.name} runs ${fleet.product}, not ${product}`)
+  }
+  const body = {
+    fleet: fleet.name,
+    version,
+    policy,
+    ...(options.startAt === undefined ? {} : { startAt: options.startAt }),
+  }
+  const release = { product, version, channel: fleet.channel }
+  if (options.dryRun === true) {
+    const { waves } = await explained(connection, release, () =>
+      client.call(checkRollout, { body }),
+    )
+    // The JSON form is what `--policy` reads.
+    return context.show(policy, () => [
+      `Would move the fleet ${fleet.name} to ${product}@${version}${options.startAt === undefined ? '' : `, from ${options.startAt} on`}.`,
       '',
       ...describePolicy(policy, fleet),
       '',
-      ...describeFollowUp(view),
+      ...describeTagged(policy, waves),
+      'Nothing prevents it now. Nothing was begun.',
     ])
-  })
+  }
+  const view = await explained(connection, release, () => client.call(createRollout, { body }))
+  context.show(view, () => [
+    ...describeRollout(context, view, { isShort: true }),
+    '',
+    ...describePolicy(policy, fleet),
+    '',
+    ...describeFollowUp(view),
+  ])
 }
 
 /** Says what a release that is not on its channel yet waits for. */

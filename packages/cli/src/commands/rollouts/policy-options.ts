@@ -71,13 +71,22 @@ const defaultTexts = {
   bake: formatDuration(gateDefault.bakeSeconds * 1000),
 }
 
-/** The defaults stand in the help, and in what `--dry-run` prints. */
-export function addPolicyOptions(command: Command, defaults = defaultTexts): Command {
+/**
+ * The defaults stand in the help, and in what `--dry-run` prints. With `like-another` there are
+ * none: what is not given is as in another policy.
+ */
+export function addPolicyOptions(
+  command: Command,
+  defaults: typeof defaultTexts | 'like-another' = defaultTexts,
+): Command {
+  const isLike = defaults === 'like-another'
+  const { waves, bake } = isLike ? defaultTexts : defaults
+  const otherwise = (value: string | number) => (isLike ? '' : ` (default: ${value})`)
   const { attempts, timeoutSeconds, onFailure } = policyDefaults
   return command
     .option(
       '--waves <list>',
-      `for example 1%,10%,50%,100%: shares of the fleet so far; also count:50 and tag:canary=yes (default: ${defaults.waves})`,
+      `for example 1%,10%,50%,100%: shares of the fleet so far; also count:50 and tag:canary=yes${otherwise(waves)}`,
       parseWaves,
     )
     .option(
@@ -87,58 +96,58 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
     )
     .option(
       '--bake <durations>',
-      `how long a wave must have stayed well; one for all waves, or one for each: 0,10m,1h (default: ${defaults.bake})`,
+      `how long a wave must have stayed well; one for all waves, or one for each: 0,10m,1h${otherwise(bake)}`,
       parseBakes,
     )
     .option(
       '--success <percent>',
-      `share that must be healthy (default: ${gateDefault.successPercentMin}%)`,
+      `share that must be healthy${otherwise(`${gateDefault.successPercentMin}%`)}`,
       parsePercent,
     )
     .option(
       '--success-of <what>',
-      `share of what: members of the wave, or its ended updates (default: ${gateDefault.successOf})`,
+      `share of what: members of the wave, or its ended updates${otherwise(gateDefault.successOf)}`,
       oneOf('members', 'ended'),
     )
     .option(
       '--max-failures <percent>',
-      `share of failures among the ended updates of a wave that is still allowed, or none for any (default: ${gateDefault.failurePercentMax}%)`,
+      `share of failures among the ended updates of a wave that is still allowed, or none for any${otherwise(`${gateDefault.failurePercentMax}%`)}`,
       orNone(parseFailures),
     )
     .option(
       '--min-sample <count>',
-      `how many updates of a wave must have ended before shares of them count (default: ${gateDefault.sampleMin})`,
+      `how many updates of a wave must have ended before shares of them count${otherwise(gateDefault.sampleMin)}`,
       wholeNumber(1, 1_000_000),
     )
     .option(
       '--failure-budget <count>',
-      'failed devices over all waves that are still allowed, or none for any number (default: none)',
+      `failed devices over all waves that are still allowed, or none for any number${otherwise('none')}`,
       orNone(wholeNumber(0, countMax)),
     )
     .option('--safe-mode', 'one device at a time until the first is healthy; one failure stops')
     .option(
       '--on-failure <what>',
-      `pause or abort when a limit of failures is passed (default: ${onFailure})`,
+      `pause or abort when a limit of failures is passed${otherwise(onFailure)}`,
       oneOf('pause', 'abort'),
     )
     .option(
       '--max-in-flight <count>',
-      'updates at the same time, or none for any number (default: none)',
+      `updates at the same time, or none for any number${otherwise('none')}`,
       orNone(wholeNumber(1, countMax)),
     )
     .option(
       '--max-per-period <count/time>',
-      'updates offered in each period from the start, for example 200/1h, or none (default: none)',
+      `updates offered in each period from the start, for example 200/1h, or none${otherwise('none')}`,
       orNone(parsePerPeriod),
     )
     .option(
       '--rate <rate>',
-      'offers spread evenly: 30/min, or growing: 10/min,x2,every:100,max:1000/min, or none (default: none)',
+      `offers spread evenly: 30/min, or growing: 10/min,x2,every:100,max:1000/min, or none${otherwise('none')}`,
       orNone(parseRate),
     )
     .option(
       '--window <span>',
-      'offer only then, for example "mon-fri 22:00-04:00", repeatable (default: at any time)',
+      `offer only then, for example "mon-fri 22:00-04:00", repeatable${otherwise('at any time')}`,
       collectSpans,
     )
     .option('--time-zone <zone>', 'of the windows: a name, or device for its own (default: UTC)')
@@ -148,22 +157,22 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
     )
     .option(
       '--timeout <duration>',
-      `an update that takes longer has failed (default: ${formatDuration(timeoutSeconds * 1000)})`,
+      `an update that takes longer has failed${otherwise(formatDuration(timeoutSeconds * 1000))}`,
       durationOption,
     )
     .option(
       '--silent-after <duration>',
-      `a device not heard from for this long holds up no wave, or none to wait for every device (default: ${formatDuration(silentAfterDefault * 1000)})`,
+      `a device not heard from for this long holds up no wave, or none to wait for every device${otherwise(formatDuration(silentAfterDefault * 1000))}`,
       orNone(durationOption),
     )
     .option(
       '--attempts <count>',
-      `tries of each device (default: ${attempts.max})`,
+      `tries of each device${otherwise(attempts.max)}`,
       wholeNumber(1, 10),
     )
     .option(
       '--retry-after <duration>',
-      `wait before the next try (default: ${formatDuration(attempts.waitSeconds * 1000)})`,
+      `wait before the next try${otherwise(formatDuration(attempts.waitSeconds * 1000))}`,
       parseWait,
     )
     .option('--emergency', 'overtake the other rollouts of the fleet; only for security releases')
@@ -176,9 +185,12 @@ export function addPolicyOptions(command: Command, defaults = defaultTexts): Com
 /** The policy as the HTTP API carries it. */
 export type Policy = RolloutView['policy']
 
-/** Throws a usage error that names what is wrong. */
-export async function policyOf(options: PolicyOptions): Promise<Policy> {
-  const base = options.policy === undefined ? policyDefaults : await readPolicy(options.policy)
+/** Options go before the file, the file before `like`. Throws a usage error that names what is wrong. */
+export async function policyOf(
+  options: PolicyOptions,
+  like: RolloutPolicy = policyDefaults,
+): Promise<Policy> {
+  const base = options.policy === undefined ? like : await readPolicy(options.policy)
   const policy: RolloutPolicy = {
     waves: wavesOf(base, options),
     inFlightMax: limited(options.maxInFlight, base.inFlightMax),

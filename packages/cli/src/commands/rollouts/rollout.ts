@@ -20,8 +20,13 @@ import { collectPages, withConnection } from '../../connection.ts'
 import { addContentOptions, addSigningOptions } from '../proposal-options.ts'
 import type { BackOptions } from './back.ts'
 import { goBack } from './back.ts'
+import type { CloneOptions } from './clone.ts'
+import { cloneRollout } from './clone.ts'
 import type { CreateRolloutOptions } from './create.ts'
 import { createRolloutOf, instantOption, releaseOption } from './create.ts'
+import { editRolloutOf } from './edit.ts'
+import type { EditOptions } from './edit.ts'
+import { findRolloutId } from './find-rollout.ts'
 import { addPolicyOptions } from './policy-options.ts'
 import {
   describeFailureCounts,
@@ -38,6 +43,7 @@ import { explainDeviceIn } from './why.ts'
 export function addRolloutCommands(program: Command, ports: CliPorts): void {
   const rollout = program.command('rollout').description('move a fleet to a release, wave by wave')
   addCreateCommand(rollout, ports)
+  addCloneCommand(rollout, ports)
   addReadCommands(rollout, ports)
   addWatchCommand(rollout, ports)
   addChangeCommands(rollout, ports)
@@ -59,6 +65,20 @@ function addCreateCommand(rollout: Command, ports: CliPorts): void {
     .option('--dry-run', 'print the policy and what it means; change nothing')
     .action(async (options: CreateRolloutOptions, command: Command) =>
       createRolloutOf(createContext(ports, command), options),
+    )
+}
+
+function addCloneCommand(rollout: Command, ports: CliPorts): void {
+  const clone = rollout
+    .command('clone <rollout>')
+    .description('begin a rollout like another one; options go before what that one said')
+    .option('--fleet <name>', 'the fleet to move (default: the fleet of that rollout)')
+    .option('--release <product@version>', 'where to (default: its release)', releaseOption)
+  addPolicyOptions(clone, 'like-another')
+    .option('--start-at <instant>', 'not before (default: at once)', instantOption)
+    .option('--dry-run', 'print the policy and what it means; change nothing')
+    .action(async (given: string, options: CloneOptions, command: Command) =>
+      cloneRollout(createContext(ports, command), given, options),
     )
 }
 
@@ -132,6 +152,20 @@ function addChangeCommands(rollout: Command, ports: CliPorts): void {
   change('pause', 'offer no further updates; those under way finish')
   change('resume', 'continue a paused rollout; failures seen so far count as accepted')
   change('abort', 'end a rollout for good; devices that have not begun to install stay')
+  addPolicyOptions(
+    rollout
+      .command('edit <rollout>')
+      .description(
+        'change the policy: all of it before the first wave opens, then gates, limits, pace and windows',
+      ),
+    'like-another',
+  )
+    .option('--start-at <instant>', 'not before; until the first wave opens', instantOption)
+    .option('--reason <text>', 'for people who look at it later')
+    .option('--dry-run', 'say what would change; change nothing')
+    .action(async (given: string, options: EditOptions, command: Command) =>
+      editRolloutOf(createContext(ports, command), given, options),
+    )
   rollout
     .command('approve <rollout>')
     .description('approve that a wave may open once the wave before it has passed')
@@ -193,8 +227,10 @@ async function list(context: Context, filter: ListOptions): Promise<void> {
   })
 }
 
-async function show(context: Context, rolloutId: string): Promise<void> {
-  await withConnection(context, async ({ client }) => {
+async function show(context: Context, given: string): Promise<void> {
+  await withConnection(context, async (connection) => {
+    const { client } = connection
+    const rolloutId = await findRolloutId(connection, given)
     const view = await client.call(showRollout, { params: { rolloutId } })
     // With --json, `rollout history` tells the failures.
     const failures =
@@ -213,15 +249,17 @@ const stateRoutes = { pause: pauseRollout, resume: resumeRollout, abort: abortRo
 async function changeState(
   context: Context,
   change: keyof typeof stateRoutes,
-  rolloutId: string,
+  given: string,
   { reason }: { reason?: string },
 ): Promise<void> {
-  if (change === 'abort') {
-    await context.confirm(
-      `Abort ${rolloutId} for good? A rollout to the same release is a new one.`,
-    )
-  }
-  await withConnection(context, async ({ client }) => {
+  await withConnection(context, async (connection) => {
+    const { client } = connection
+    const rolloutId = await findRolloutId(connection, given)
+    if (change === 'abort') {
+      await context.confirm(
+        `Abort ${rolloutId} for good? A rollout to the same release is a new one.`,
+      )
+    }
     const view = await client.call(stateRoutes[change], {
       params: { rolloutId },
       body: reason === undefined ? {} : { reason },
@@ -230,8 +268,10 @@ async function changeState(
   })
 }
 
-async function approve(context: Context, rolloutId: string, wave: number): Promise<void> {
-  await withConnection(context, async ({ client }) => {
+async function approve(context: Context, given: string, wave: number): Promise<void> {
+  await withConnection(context, async (connection) => {
+    const { client } = connection
+    const rolloutId = await findRolloutId(connection, given)
     const view = await client.call(approveRollout, { params: { rolloutId }, body: { wave } })
     context.show(view, () => describeRollout(context, view, { isShort: true }))
   })

@@ -10,6 +10,7 @@ import { drawCurve } from '../../output/bars.ts'
 import { formatAgo, formatCount } from '../../output/format.ts'
 import type { Connection } from '../../connection.ts'
 import { collectPages, withConnection } from '../../connection.ts'
+import { findRolloutId } from './find-rollout.ts'
 
 export { updateStates }
 
@@ -20,10 +21,12 @@ export interface UpdatesOptions {
 
 export async function showUpdates(
   context: Context,
-  rolloutId: string,
+  rollout: string,
   { state, limit }: UpdatesOptions,
 ): Promise<void> {
-  await withConnection(context, async ({ client }) => {
+  await withConnection(context, async (connection) => {
+    const { client } = connection
+    const rolloutId = await findRolloutId(connection, rollout)
     // One update more than wanted tells that there are more.
     const found = await collectPages(
       (query) =>
@@ -57,9 +60,10 @@ export async function showUpdates(
 type History = ReplyOf<typeof showRolloutHistory>
 const curveWidth = 60
 
-export async function showHistory(context: Context, rolloutId: string): Promise<void> {
-  await withConnection(context, async ({ client }) => {
-    const params = { rolloutId }
+export async function showHistory(context: Context, rollout: string): Promise<void> {
+  await withConnection(context, async (connection) => {
+    const { client } = connection
+    const params = { rolloutId: await findRolloutId(connection, rollout) }
     const history = await client.call(showRolloutHistory, { params })
     if (context.options.json) return context.show(history, () => [])
     const { waves } = await client.call(showRollout, { params })

@@ -2,7 +2,7 @@
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import { describeMembers, describePolicy } from '@seaworthy/fleet/rollouts'
 import type { Context } from '../../context.ts'
-import { formatAgo } from '../../output/format.ts'
+import { formatAgo, harmless } from '../../output/format.ts'
 import type { Column } from '../../output/table.ts'
 
 export type WaveView = RolloutView['waves'][number]
@@ -65,8 +65,17 @@ export function describeRollout(
     ['next', view.next],
   ])
   const waves = context.table(waveColumns(view), view.waves, 'No waves.')
-  const policy = isShort ? [] : ['', ...describePolicy(view.policy)]
+  const policy = isShort ? [] : ['', ...describePolicy(view.policy), ...describeChanges(view)]
   return [...head, '', ...waves, ...policy]
+}
+
+/** Who changed what of the policy, and when; nothing where nobody has. */
+function describeChanges({ policyChanges }: RolloutView): string[] {
+  return policyChanges.flatMap(({ at, by, reason, lines }) => [
+    '',
+    `Changed ${at} by ${by}${reason === null ? '' : `: ${harmless(reason)}`}`,
+    ...lines.map((line) => `  ${harmless(line)}`),
+  ])
 }
 
 function waveColumns(view: RolloutView): Column<WaveView>[] {

@@ -8,6 +8,7 @@ import { checkLog } from '../../state/audit-log.ts'
 import { printableJson } from '@seaworthy/std/printable'
 import { harmlessLine } from '../../output/harmless.ts'
 import type { Display } from './follow.ts'
+import { findRolloutId } from './find-rollout.ts'
 import { followRollout } from './follow.ts'
 import type { Failures, Watched } from './watch-screen.ts'
 import { describeChange, drawRollout } from './watch-screen.ts'
@@ -16,8 +17,9 @@ import { describeChange, drawRollout } from './watch-screen.ts'
  * Returns when the rollout has finished. Throws `ExitCodeError` 3 when it was aborted, or paused
  * because of failures.
  */
-export async function watchRollout(context: Context, rolloutId: string): Promise<void> {
+export async function watchRollout(context: Context, rollout: string): Promise<void> {
   await withConnection(context, async (connection) => {
+    const rolloutId = await findRolloutId(connection, rollout)
     const outcome = await followRollout(context.ports, {
       client: connection.client,
       // A server that was away may come back with another history.

@@ -7,15 +7,17 @@ import { parseInstant } from '@seaworthy/std/time'
 import { formatAgo, harmless } from '../../output/format.ts'
 import { findDeviceId } from '../../find-device.ts'
 import { withConnection } from '../../connection.ts'
+import { findRolloutId } from './find-rollout.ts'
 
 export async function explainDeviceIn(
   context: Context,
-  rolloutId: string,
+  rollout: string,
   given: string,
   { timeZone = context.ports.timeZone }: { timeZone?: string },
 ): Promise<void> {
   await withConnection(context, async (connection) => {
     const { client } = connection
+    const rolloutId = await findRolloutId(connection, rollout)
     const deviceId = await findDeviceId(connection, given)
     const why = await client.call(explainRollout, {
       params: { rolloutId, deviceId },
