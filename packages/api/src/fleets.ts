@@ -1,8 +1,8 @@
 /** Fleets: named sets of devices that share product, channel and policy. */
 import { z } from 'zod'
-import { instant, nameField, pageOf, pageQuery, productName, versionField } from './fields.ts'
+import { idField, instant, nameField, pageOf, pageQuery, productName, versionField } from './fields.ts'
 import { windowsField } from './rollouts.ts'
-import { defineRoute } from './route.ts'
+import { defineRoute, nothing } from './route.ts'
 
 const fleetParams = z.strictObject({ fleet: nameField })
 
@@ -115,4 +115,38 @@ export const setFleet = defineRoute({
   params: fleetParams,
   body: z.strictObject(fleetPolicy),
   reply: fleetView,
+})
+
+const count = z.number().int().min(0)
+
+export const showFleetDependents = defineRoute({
+  name: 'fleet.dependents',
+  method: 'GET',
+  path: '/v1/fleets/:fleet/dependents',
+  auth: 'actor',
+  summary: 'Count what depends on a fleet: what keeps it from being removed, and what would end.',
+  params: fleetParams,
+  reply: z.object({
+    /** Nothing is removed while there are any of these two. */
+    devicesCount: count,
+    rolloutIds: z.array(idField('rollout')),
+    /** These end with the fleet. */
+    provisioningKeysCount: count,
+    gatewayTokensCount: count,
+    rebootLockKeysCount: count,
+    settingsCount: count,
+  }),
+})
+
+export const removeFleet = defineRoute({
+  name: 'fleet.remove',
+  method: 'DELETE',
+  path: '/v1/fleets/:fleet',
+  auth: 'actor',
+  stepUp: true,
+  summary:
+    'Remove a fleet without devices and running rollouts. Its keys and settings end, and no other fleet ever gets its name.',
+  params: fleetParams,
+  reply: nothing,
+  status: 204,
 })

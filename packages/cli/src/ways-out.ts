@@ -62,6 +62,11 @@ const approvals = {
 const fleets = {
   fleet_exists: ['refused', 'Change it with `seaworthy fleet set NAME`, or choose another name.'],
   fleet_not_found: ['notFound', 'See `seaworthy fleet list` for the fleets there are.'],
+  fleet_has_devices: [
+    'refused',
+    'Move them (`seaworthy device move --fleet NAME --to OTHER`) or remove them first.',
+  ],
+  fleet_name_ended: ['refused', 'Choose another name: that one stays with the fleet that was removed.'],
   fleet_has_rollouts: [
     'refused',
     'End them first: `seaworthy rollout list --fleet NAME`, `seaworthy rollout abort ROLLOUT`.',

@@ -1,7 +1,14 @@
 /** `seaworthy fleet …` */
 import type { Command } from 'commander'
 import type { FleetView } from '@seaworthy/api/fleets'
-import { createFleet, listFleets, setFleet, showFleet } from '@seaworthy/api/fleets'
+import {
+  createFleet,
+  listFleets,
+  removeFleet,
+  setFleet,
+  showFleet,
+  showFleetDependents,
+} from '@seaworthy/api/fleets'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { showFleetVersions } from '@seaworthy/api/updates'
 import type { Context } from '../context.ts'
@@ -41,6 +48,13 @@ export function addFleetCommands(program: Command, ports: CliPorts): void {
     .option('--unpin', 'follow the newest release of the channel again')
     .action(async (name: string, options: PolicyOptions, command: Command) =>
       set(createContext(ports, command), name, options),
+    )
+  fleet
+    .command('remove <fleet>')
+    .description('remove a fleet without devices; no other fleet ever gets its name')
+    .option('--dry-run', 'say what depends on it; change nothing')
+    .action(async (name: string, options: { dryRun?: boolean }, command: Command) =>
+      remove(createContext(ports, command), name, options),
     )
   fleet
     .command('versions <fleet>')
@@ -164,6 +178,49 @@ async function set(context: Context, fleet: string, options: PolicyOptions): Pro
     const view = await client.call(setFleet, { params: { fleet }, body })
     context.show(view, () => describe(context, view))
   })
+}
+
+async function remove(
+  context: Context,
+  fleet: string,
+  { dryRun }: { dryRun?: boolean },
+): Promise<void> {
+  await withConnection(context, async ({ client }) => {
+    const params = { fleet }
+    const dependents = await client.call(showFleetDependents, { params })
+    const lines = describeDependents(context, dependents)
+    const isFree = dependents.devicesCount === 0 && dependents.rolloutIds.length === 0
+    if (dryRun === true) {
+      return context.show(dependents, () => [
+        ...lines,
+        isFree
+          ? `Nothing prevents it. The name ${fleet} would never be used again. Nothing was changed.`
+          : 'It cannot be removed while it has devices or rollouts under way. Nothing was changed.',
+      ])
+    }
+    // What prevents it is refused by the server, without a question before.
+    if (isFree) {
+      for (const line of lines) context.say(line)
+      await context.confirm(`Remove the fleet ${fleet} for good? Its name is never used again.`)
+    }
+    await client.call(removeFleet, { params })
+    context.show({ removed: fleet }, () => [`The fleet ${fleet} is removed.`])
+  })
+}
+
+function describeDependents(
+  context: Context,
+  dependents: ReplyOf<typeof showFleetDependents>,
+): string[] {
+  const { devicesCount, rolloutIds } = dependents
+  return context.fields([
+    ['devices', String(devicesCount)],
+    ['rollouts under way', rolloutIds.length === 0 ? 'none' : rolloutIds.join(', ')],
+    ['provisioning keys', `${dependents.provisioningKeysCount}, revoked with it`],
+    ['gateway tokens', `${dependents.gatewayTokensCount}, revoked with it`],
+    ['reboot lock keys', `${dependents.rebootLockKeysCount}, revoked with it`],
+    ['variables and secrets', `${dependents.settingsCount}, deleted with it`],
+  ])
 }
 
 type Spread = ReplyOf<typeof showFleetVersions>['now']

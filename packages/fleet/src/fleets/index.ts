@@ -39,6 +39,8 @@ export type FleetRefusal =
   | 'fleet_exists'
   | 'fleet_not_found'
   | 'fleet_has_rollouts'
+  | 'fleet_has_devices'
+  | 'fleet_name_ended'
   | 'channel_not_found'
   | 'enrolment_key_taken'
   | 'provisioning_key_not_found'

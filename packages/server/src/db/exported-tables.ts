@@ -107,7 +107,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   fleets: {
     about: 'Fleets and what they follow.',
     plain:
-      'name product channel poll_seconds pinned_version updates_enabled created_at follow baseline_version baseline_sha256 reboot baseline_counter shared_identity config_version',
+      'name product channel poll_seconds pinned_version updates_enabled created_at follow baseline_version baseline_sha256 reboot baseline_counter shared_identity config_version removed_at',
   },
   foreign_devices: {
     about: 'Devices of other protocols.',

@@ -4,6 +4,7 @@ import type { Baseline, FleetPolicy } from '@seaworthy/fleet/fleets'
 import { copyScope } from '@seaworthy/fleet/access'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { storable } from './connection.ts'
+import type { RightsTx } from './rights.ts'
 
 export interface FleetRow extends FleetPolicy {
   readonly sharedIdentity: 'tell' | 'stop'
@@ -29,13 +30,13 @@ export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<bool
 }
 
 export async function getFleet({ sql }: ReadTx, name: string): Promise<FleetRow | undefined> {
-  const [row] = await sql<FleetRow[]>`select ${columns(sql)} from fleets where name = ${name}`
+  const [row] = await sql<FleetRow[]>`select ${columns(sql)} from fleets where name = ${name} and removed_at is null`
   return row
 }
 
 export async function lockFleet({ sql }: WriteTx, name: string): Promise<FleetRow | undefined> {
   const [row] = await sql<FleetRow[]>`
-    select ${columns(sql)} from fleets where name = ${name} for update`
+    select ${columns(sql)} from fleets where name = ${name} and removed_at is null for update`
   return row
 }
 
@@ -66,13 +67,13 @@ export async function listFleets(
   return sql<(FleetRow & { devicesCount: number })[]>`
     select ${columns(sql)},
       (select count(*) from devices d where d.fleet = fleets.name) as "devicesCount"
-    from fleets where name > ${page.after}
+    from fleets where name > ${page.after} and removed_at is null
       and (${fleets}::text[] is null or name = any(${fleets}::text[]))
       and (${products}::text[] is null or product = any(${products}::text[]))
     order by name limit ${page.limit}`
 }
 
-/** All fleets, for the table in memory: at most as many as people have created. */
+/** All fleets, also those that were removed, for the table in memory: at most as many as people have created. */
 export async function listAllFleets({ sql }: ReadTx): Promise<FleetRow[]> {
   return sql<FleetRow[]>`select ${columns(sql)} from fleets`
 }
@@ -81,6 +82,54 @@ export async function countFleetDevices({ sql }: ReadTx, fleet: string): Promise
   const [row] = await sql<{ count: number }[]>`
     select count(*) as count from devices where fleet = ${fleet}`
   return row!.count
+}
+
+/** Whether a fleet of that name was removed. */
+export async function isRemovedFleet({ sql }: ReadTx, name: string): Promise<boolean> {
+  const rows = await sql`select from fleets where name = ${name} and removed_at is not null`
+  return rows.count === 1
+}
+
+export interface FleetDependents {
+  readonly devicesCount: number
+  readonly provisioningKeysCount: number
+  readonly gatewayTokensCount: number
+  readonly rebootLockKeysCount: number
+  readonly settingsCount: number
+}
+
+/** Counts what is of the fleet, besides its rollouts. */
+export async function countDependents(
+  { sql }: ReadTx,
+  fleet: string,
+  now: Date,
+): Promise<FleetDependents> {
+  const [row] = await sql<[FleetDependents]>`
+    select
+      (select count(*) from devices where fleet = ${fleet})::int as "devicesCount",
+      (select count(*) from provisioning_keys where fleet = ${fleet} and revoked_at is null
+        and expires_at > ${now} and uses_left > 0)::int as "provisioningKeysCount",
+      (select count(*) from gateway_tokens where fleet = ${fleet} and revoked_at is null)::int
+        as "gatewayTokensCount",
+      (select count(*) from fleetlock_keys where fleet = ${fleet} and revoked_at is null)::int
+        as "rebootLockKeysCount",
+      (select count(*) from settings where fleet = ${fleet})::int as "settingsCount"`
+  return row
+}
+
+/** Ends the fleet with its keys and settings. It must be locked, and have no device. */
+export async function endFleet({ sql }: RightsTx, name: string, now: Date): Promise<void> {
+  await sql`
+    update provisioning_keys set revoked_at = ${now} where fleet = ${name} and revoked_at is null`
+  await sql`
+    with ended as (
+      update gateway_tokens set revoked_at = ${now} where fleet = ${name} and revoked_at is null
+      returning id)
+    select pg_notify('foreign_devices', id) from ended`
+  await sql`
+    update fleetlock_keys set revoked_at = ${now} where fleet = ${name} and revoked_at is null`
+  await sql`delete from settings where fleet = ${name}`
+  await sql`update fleets set removed_at = ${now} where name = ${name}`
 }
 
 /** Tells every worker to load the fleets again. */

@@ -84,7 +84,7 @@ export const unguarded = {
   'A device says which pin of the server it keeps.': ['device.confirm-pin'],
   'The device comes in by a provisioning key that people made.': ['device.register'],
   'A device changes its own name, by which nothing is decided.': ['device.set-metadata'],
-  'The fleet has no device yet; each move into it counts.': ['fleet.create'],
+  'The fleet has no device; each move into it counts.': ['fleet.create', 'fleet.remove'],
   'Only devices that are new come in by it.': [
     'foreign-device.create',
     'gateway-token.create',

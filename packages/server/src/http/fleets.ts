@@ -1,6 +1,13 @@
-import { createFleet, listFleets, setFleet, showFleet } from '@seaworthy/api/fleets'
+import {
+  createFleet,
+  listFleets,
+  removeFleet,
+  setFleet,
+  showFleet,
+  showFleetDependents,
+} from '@seaworthy/api/fleets'
 import * as fleets from '../app/fleets/index.ts'
-import { audited, read } from './endpoint.ts'
+import { audited, endsRights, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
 export const fleetEndpoints: readonly Endpoint[] = [
@@ -23,6 +30,17 @@ export const fleetEndpoints: readonly Endpoint[] = [
   ),
   read(showFleet, 'fleet:read', async (app, { actor, params }) =>
     fleets.showFleet(app.db.reader, await fleets.findFleet(app.db.reader, actor, params.fleet)),
+  ),
+  read(showFleetDependents, 'fleet:read', (app, { actor, params, now }) =>
+    fleets.showDependents(app.db.reader, actor, params.fleet, now),
+  ),
+  endsRights(
+    removeFleet,
+    { permission: 'fleet:write', subject: (call) => call.params.fleet },
+    async (app, tx, { actor, params }) => {
+      const { devicesCount: _, ...ended } = await fleets.removeFleet(tx, actor, params.fleet)
+      return { reply: undefined, detail: ended, afterCommit: () => app.fleets.reload() }
+    },
   ),
   audited(
     setFleet,

@@ -100,6 +100,8 @@ const fleetTable = {
   fleet_exists: no(409, 'A fleet of that name exists already'),
   fleet_not_found: no(404, 'No such fleet'),
   fleet_has_rollouts: no(409, 'Rollouts of the fleet are under way'),
+  fleet_has_devices: no(409, 'The fleet has devices'),
+  fleet_name_ended: no(409, 'A fleet of that name was removed'),
   channel_not_found: no(404, 'No such channel'),
   enrolment_key_taken: no(409, 'The enrolment key belongs to another provisioning key'),
   provisioning_key_not_found: no(404, 'No such provisioning key'),

@@ -296,6 +296,8 @@ export async function makeScopedCalls(
     ],
     ['fleet.list', [() => ({})]],
     ['fleet.show', [() => ({ params: fleet })]],
+    ['fleet.dependents', [() => ({ params: fleet })]],
+    ['fleet.remove', [() => ({ params: fleet })]],
     ['fleet.set', [() => ({ params: fleet, body: { pollSeconds: 60 } })]],
     ['fleet.versions', [() => ({ params: fleet })]],
     [

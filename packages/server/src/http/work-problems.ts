@@ -344,11 +344,14 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'fleet.create': [
     'channel_not_found',
     'fleet_exists',
+    'fleet_name_ended',
     'not_initialized',
     'out_of_scope',
     'rollout_policy_invalid',
   ],
   'fleet.list': [],
+  'fleet.remove': ['fleet_has_devices', 'fleet_has_rollouts', 'fleet_not_found', 'out_of_scope'],
+  'fleet.dependents': ['fleet_not_found', 'out_of_scope'],
   'fleet.set': ['fleet_has_rollouts', 'fleet_not_found', 'out_of_scope', 'rollout_policy_invalid'],
   'fleet.show': ['fleet_not_found', 'out_of_scope'],
   'provisioning-key.create': [

@@ -25,7 +25,14 @@ import {
   setDevice,
   showDevice,
 } from '@seaworthy/api/devices'
-import { createFleet, setFleet } from '@seaworthy/api/fleets'
+import {
+  createFleet,
+  listFleets,
+  removeFleet,
+  setFleet,
+  showFleet,
+  showFleetDependents,
+} from '@seaworthy/api/fleets'
 import { listProducts } from '@seaworthy/api/products'
 import { listProvisioningKeys, revokeProvisioningKey } from '@seaworthy/api/provisioning-keys'
 import {
@@ -41,7 +48,7 @@ import { putBlob } from '@seaworthy/oci/store'
 import { createMemoryStore } from '@seaworthy/oci/store/memory'
 import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
-import { waitUntil } from '@seaworthy/std/testing'
+import { hasCode, waitUntil } from '@seaworthy/std/testing'
 import { dayMs, ManualClock, systemClock } from '@seaworthy/std/time'
 import type { EnrolmentKey, ProvisioningCertificate } from '@seaworthy/trust/enrolment'
 import { enrol, signProvisioningKey } from '@seaworthy/trust/enrolment'
@@ -1332,4 +1339,28 @@ test('D1 many devices move at once, each with its entry; those that are elsewher
     wanted.map((id) => entries.filter((text) => text.includes(id)).length),
     [1, 1, 1],
   )
+})
+
+test('D1 a fleet is removed once no device is left, its keys and settings end, and its name never comes again', async () => {
+  const { api } = client
+  const params = { fleet: 'shed' }
+  const wanted = { name: 'shed', product: 'acme', channel: 'stable' }
+  await api.call(createFleet, { body: wanted })
+  const key = await makeProvisioningKey(client, 2, 'shed')
+  const { id: deviceId } = await addDevice(client, server.url, key)
+  await api.call(setVariable, { params: { ...params, variable: 'LAMP' }, body: { value: 'on' } })
+  const before = await api.call(showFleetDependents, { params })
+  assert.deepEqual(
+    [before.devicesCount, before.provisioningKeysCount, before.settingsCount],
+    [1, 1, 1],
+  )
+  await assert.rejects(api.call(removeFleet, { params }), hasCode('fleet_has_devices'))
+  await api.call(removeDevice, { params: { deviceId } })
+  await api.call(removeFleet, { params })
+  await assert.rejects(api.call(showFleet, { params }), hasCode('fleet_not_found'))
+  await assert.rejects(api.call(removeFleet, { params }), hasCode('fleet_not_found'))
+  await assert.rejects(addDevice(client, server.url, key))
+  const { items } = await api.call(listFleets, { query: {} })
+  assert.ok(!items.some(({ name }) => name === 'shed'))
+  await assert.rejects(api.call(createFleet, { body: wanted }), hasCode('fleet_name_ended'))
 })

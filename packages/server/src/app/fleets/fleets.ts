@@ -32,7 +32,7 @@ export interface FleetChange {
 
 /**
  * Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`,
- * `out_of_scope`.
+ * `fleet_name_ended`, `out_of_scope`.
  */
 export async function createFleet(
   tx: WriteTx,
@@ -65,6 +65,12 @@ export async function createFleet(
   }
   checkRebootPolicy(row.reboot, zones)
   if (!(await insertFleet(tx, row))) {
+    if (await db.isRemovedFleet(tx, wanted.name)) {
+      throw new Refusal<FleetRefusal>(
+        'fleet_name_ended',
+        `a fleet ${wanted.name} was removed, and its name stays with it: signed documents may still say it`,
+      )
+    }
     throw new Refusal<FleetRefusal>('fleet_exists', `there is a fleet ${wanted.name}`)
   }
   await notifyFleets(tx)
@@ -193,13 +199,13 @@ async function baselineBrought(
 }
 
 /** The rollouts of the fleet that have not ended, locked. */
-async function listOpenRollouts(tx: WriteTx, fleet: string) {
+export async function listOpenRollouts(tx: WriteTx, fleet: string) {
   const rollouts = await lockFleetRollouts(tx, fleet)
   return rollouts.filter(({ state }) => state === 'active' || state === 'paused')
 }
 
 /** Throws `fleet_has_rollouts`. The fleet must be locked, so that no rollout is being created. */
-async function requireNoRollouts(tx: WriteTx, fleet: string): Promise<void> {
+export async function requireNoRollouts(tx: WriteTx, fleet: string): Promise<void> {
   const ids = (await listOpenRollouts(tx, fleet)).map(({ id }) => id)
   if (ids.length === 0) return
   throw new Refusal<FleetRefusal>(
@@ -208,7 +214,7 @@ async function requireNoRollouts(tx: WriteTx, fleet: string): Promise<void> {
   )
 }
 
-function checkFleet(row: FleetRow | undefined, actor: Actor, name: string): FleetRow {
+export function checkFleet(row: FleetRow | undefined, actor: Actor, name: string): FleetRow {
   if (row === undefined) throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${name}`)
   requireFleet(actor, row)
   return row

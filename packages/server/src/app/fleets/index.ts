@@ -20,4 +20,5 @@ export {
   listProvisioningKeys,
   viewProvisioningKey,
 } from './provisioning-keys.ts'
+export { removeFleet, showDependents } from './remove-fleet.ts'
 export { tellEnrolledDevice, tellMovedDevice } from './moved-devices.ts'

@@ -135,7 +135,7 @@ const tables = {
     },
   },
   fleets: {
-    from: (e) => part`fleets ${e}`,
+    from: (e) => part`(select * from fleets where removed_at is null) ${e}`,
     reached: (e, reach) => ofFleet(part`${e}.name`, part`${e}.product`, reach),
     columns: columnsNamed({
       name: 'name',
