@@ -15,6 +15,7 @@ const handler = createRegistryHandler<string>({
   uploadBytesMax: 1e9,
   tokenUrl: () => 'http://127.0.0.1/v2/token',
   roots: async () => [],
+  releaseTags: async () => new Map(),
   space: endlessSpace,
   spendChange: async () => undefined,
   onEvent: async () => {},

@@ -1,6 +1,14 @@
 /** Fleets: named sets of devices that share product, channel and policy. */
 import { z } from 'zod'
-import { idField, instant, nameField, pageOf, pageQuery, productName, versionField } from './fields.ts'
+import {
+  idField,
+  instant,
+  nameField,
+  pageOf,
+  pageQuery,
+  productName,
+  versionField,
+} from './fields.ts'
 import { windowsField } from './rollouts.ts'
 import { defineRoute, nothing } from './route.ts'
 

@@ -43,6 +43,8 @@ function createNames() {
       .replaceAll(/\b[0-9a-f]{12,64}\b/g, 'HEX')
       .replaceAll(/[A-Za-z0-9+/]{43}=/g, 'BASE64')
       .replaceAll(/^( +)\d+( +)TIME/gm, '$1N$2TIME')
+      // How many devices a wave has is counted a little later.
+      .replaceAll(/\b(waiting|open|passed) +(?:-|\d+) /g, '$1  N ')
       .replaceAll(/ {2,}/g, '  ')
       .replaceAll(/ +$/gm, '')
 }

@@ -66,7 +66,10 @@ const fleets = {
     'refused',
     'Move them (`seaworthy device move --fleet NAME --to OTHER`) or remove them first.',
   ],
-  fleet_name_ended: ['refused', 'Choose another name: that one stays with the fleet that was removed.'],
+  fleet_name_ended: [
+    'refused',
+    'Choose another name: that one stays with the fleet that was removed.',
+  ],
   fleet_has_rollouts: [
     'refused',
     'End them first: `seaworthy rollout list --fleet NAME`, `seaworthy rollout abort ROLLOUT`.',

@@ -34,7 +34,7 @@ export type {
   CheckInFacts,
   Gate,
   HeldBack,
-  PolicyChange,
+  RolloutChange,
   Rate,
   Rollout,
   RolloutPolicy,

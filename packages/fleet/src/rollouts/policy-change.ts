@@ -1,7 +1,7 @@
 /**
- * Changing a rollout that was begun: all of its policy before its first wave opens, its limits while
- * it runs. No gate opens on less than the rule that holds now, and failures are judged at once by
- * the new limits.
+ * Changing a rollout that was begun: all of its policy before its first wave opens, its limits
+ * while it runs. No gate opens on less than the rule that holds now, and failures are judged at
+ * once by the new limits.
  */
 import { Refusal } from '@seaworthy/std/refusal'
 import { formatInstant } from '@seaworthy/std/time'

@@ -177,7 +177,7 @@ export interface WaveProgress {
 }
 
 /** One change of a rollout's policy or start by a person. */
-export interface PolicyChange {
+export interface RolloutChange {
   readonly at: Date
   /** Id of the actor. */
   readonly by: string
@@ -199,7 +199,7 @@ export interface Rollout {
   /** Counts the policies that it has had, from 1; a new start counts as one. */
   readonly policyVersion: number
   /** The last changes of its policy, oldest first. The audit log has all of them. */
-  readonly policyChanges: readonly PolicyChange[]
+  readonly policyChanges: readonly RolloutChange[]
   /**
    * Only devices that run this release take part; `null`: all. A signed rollback is a rollout that
    * starts from the bad release.

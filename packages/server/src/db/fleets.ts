@@ -30,7 +30,9 @@ export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<bool
 }
 
 export async function getFleet({ sql }: ReadTx, name: string): Promise<FleetRow | undefined> {
-  const [row] = await sql<FleetRow[]>`select ${columns(sql)} from fleets where name = ${name} and removed_at is null`
+  const [row] = await sql<
+    FleetRow[]
+  >`select ${columns(sql)} from fleets where name = ${name} and removed_at is null`
   return row
 }
 
@@ -73,7 +75,10 @@ export async function listFleets(
     order by name limit ${page.limit}`
 }
 
-/** All fleets, also those that were removed, for the table in memory: at most as many as people have created. */
+/**
+ * All fleets, also those that were removed, for the table in memory: at most as many as people have
+ * created.
+ */
 export async function listAllFleets({ sql }: ReadTx): Promise<FleetRow[]> {
   return sql<FleetRow[]>`select ${columns(sql)} from fleets`
 }

@@ -3,7 +3,7 @@
  * reading it: what `lockRollouts` answers stays true until the transaction ends, and nobody else
  * changes the rollout, its waves or its updates.
  */
-import type { PolicyChange, Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
+import type { RolloutChange, Rollout, RolloutState, WaveProgress } from '@seaworthy/fleet/rollouts'
 import { isDone } from '@seaworthy/fleet/rollouts'
 import { copyScope } from '@seaworthy/fleet/access'
 import { formatInstant, parseInstant } from '@seaworthy/std/time'
@@ -28,7 +28,7 @@ const waveColumns = (sql: ReadTx['sql']) => sql`
   w.failures_accepted_count as "failuresAcceptedCount", w.superseded_count as "supersededCount"`
 
 type RolloutRow = Omit<Rollout, 'waves' | 'policyChanges'> & {
-  readonly policyChanges: readonly (Omit<PolicyChange, 'at'> & { readonly at: string })[]
+  readonly policyChanges: readonly (Omit<RolloutChange, 'at'> & { readonly at: string })[]
 }
 
 /** Reads the waves of rows that are locked, or that are read in the same snapshot. */

@@ -164,6 +164,7 @@ fleets.reboot jsonb not null default '{"strategy": "immediate"}'::jsonb
 fleets.baseline_counter bigint
 fleets.shared_identity text not null default 'tell'::text
 fleets.config_version integer not null default 0
+fleets.removed_at timestamp with time zone
 foreign_devices.device text not null
 foreign_devices.protocol text not null
 foreign_devices.external_id text
@@ -454,6 +455,8 @@ rollouts.is_settled boolean not null
 rollouts.first_place bigint
 rollouts.stop_values jsonb
 rollouts.devices_counted bigint not null default 0
+rollouts.policy_version integer not null default 1
+rollouts.policy_changes jsonb not null default '[]'::jsonb
 running_releases.device text not null
 running_releases.sha256 text not null
 running_releases.since timestamp with time zone not null
@@ -742,6 +745,8 @@ rollout_waves: CHECK ((waiting_count >= 0))
 rollouts: FOREIGN KEY (fleet) REFERENCES fleets(name)
 rollouts: CHECK ((period_offered_count >= 0))
 rollouts: PRIMARY KEY (id)
+rollouts: CHECK ((jsonb_typeof(policy_changes) = 'array'::text))
+rollouts: CHECK ((policy_version >= 1))
 rollouts: CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'finished'::text, 'aborted'::text])))
 rollouts: FOREIGN KEY (way_back_of) REFERENCES rollouts(id)
 running_releases: FOREIGN KEY (device) REFERENCES devices(id) ON DELETE CASCADE

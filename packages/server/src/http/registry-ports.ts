@@ -14,7 +14,7 @@ import {
   tradeCredential,
 } from '../app/access/index.ts'
 import * as content from '../app/content/index.ts'
-import { listNeededDigests } from '../app/trust/index.ts'
+import { listNeededDigests, listReleaseTags } from '../app/trust/index.ts'
 import type { AttemptLimiter } from './authenticate.ts'
 import { bearerOf, callerOf } from './authenticate.ts'
 import { bodyLimits } from './limits.ts'
@@ -51,6 +51,7 @@ export function createRegistryPorts(app: App, limiter: AttemptLimiter): Registry
       return recordRegistryChange(app, { kind, actor, repository, facts, isRepeated })
     },
     roots: () => listNeededDigests(app),
+    releaseTags: (repository) => listReleaseTags(app, repository),
     tokenUrl: (request) => `https://${request.headers.host || 'localhost'}/v2/token`,
   }
 }

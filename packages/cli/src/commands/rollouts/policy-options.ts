@@ -185,7 +185,10 @@ export function addPolicyOptions(
 /** The policy as the HTTP API carries it. */
 export type Policy = RolloutView['policy']
 
-/** Options go before the file, the file before `like`. Throws a usage error that names what is wrong. */
+/**
+ * Options go before the file, the file before `like`. Throws a usage error that names what is
+ * wrong.
+ */
 export async function policyOf(
   options: PolicyOptions,
   like: RolloutPolicy = policyDefaults,

@@ -199,7 +199,7 @@ async function baselineBrought(
 }
 
 /** The rollouts of the fleet that have not ended, locked. */
-export async function listOpenRollouts(tx: WriteTx, fleet: string) {
+async function listOpenRollouts(tx: WriteTx, fleet: string) {
   const rollouts = await lockFleetRollouts(tx, fleet)
   return rollouts.filter(({ state }) => state === 'active' || state === 'paused')
 }

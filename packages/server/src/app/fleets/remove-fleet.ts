@@ -26,8 +26,8 @@ export async function showDependents(
 }
 
 /**
- * Answers what ended with the fleet. Throws `fleet_not_found`, `out_of_scope`, `fleet_has_rollouts`,
- * `fleet_has_devices`.
+ * Answers what ended with the fleet. Throws `fleet_not_found`, `out_of_scope`,
+ * `fleet_has_rollouts`, `fleet_has_devices`.
  */
 export async function removeFleet(
   tx: RightsTx,
@@ -42,7 +42,7 @@ export async function removeFleet(
   if (dependents.devicesCount > 0) {
     throw new Refusal<FleetRefusal>(
       'fleet_has_devices',
-      `${name} has ${dependents.devicesCount} devices, which would be left without a fleet`,
+      `${name} has devices, which would be left without a fleet: ${dependents.devicesCount}`,
     )
   }
   await endFleet(tx, name, now)

@@ -47,6 +47,7 @@ export {
   verifySubmitted,
 } from './proposals.ts'
 export { renewMetadata } from './publication.ts'
+export { listReleaseTags } from './release-tags.ts'
 export {
   createRelease,
   findRelease,

@@ -44,6 +44,7 @@ describe('registry clients', () => {
       uploadBytesMax: 1e9,
       tokenUrl: () => `http://${host}/v2/token`,
       roots: async () => [],
+      releaseTags: async () => new Map(),
       space: endlessSpace,
       spendChange: async () => undefined,
       onEvent: async () => {},

@@ -11,12 +11,22 @@ import { readBytes } from '../bodies.ts'
 import { bodyLimits } from '../limits.ts'
 import type { RegistryCall } from './blobs.ts'
 import { RegistryError, requireChange, sendJson } from './errors.ts'
-import type { RegistryEvent } from './ports.ts'
+import type { RegistryEvent, RegistryPorts } from './ports.ts'
 import { parsePageSize } from './requests.ts'
 
 const tagsPageMax = 10_000
 /** Clients read a list of referrers with the limit of a manifest. */
 const referrersBytesMax = manifestSizeMax - 64 * 1024
+
+/** A tag of a signed release goes before one that somebody pushed. */
+async function resolveTag<Actor>(
+  ports: RegistryPorts<Actor>,
+  repository: string,
+  tag: string,
+): Promise<Digest | undefined> {
+  const signed = (await ports.releaseTags(repository)).get(tag)
+  return signed ?? (await ports.store.resolveTag(repository, tag))
+}
 
 function unknown(): RegistryError {
   return new RegistryError(404, 'MANIFEST_UNKNOWN', 'the repository has no such manifest')
@@ -30,7 +40,7 @@ export async function sendManifest<Actor>(
   const parsed = parseManifestReference(reference)
   if (!parsed) throw unknown()
   const digest =
-    parsed.kind === 'digest' ? parsed.digest : await ports.store.resolveTag(repository, parsed.tag)
+    parsed.kind === 'digest' ? parsed.digest : await resolveTag(ports, repository, parsed.tag)
   const stored = digest && (await ports.store.getManifest(repository, digest))
   if (!stored) throw unknown()
   const headers = {
@@ -65,6 +75,10 @@ export async function putManifest<Actor>(
   const isRepeated = known?.isWhole === true && (tag === undefined || tagged === known.digest)
   if (!isRepeated) await requireChange(ports, actor)
   const named = parsed.kind === 'digest' ? parsed.digest : known?.digest
+  if (tag !== undefined) {
+    const signed = (await ports.releaseTags(repository)).get(tag)
+    if (signed !== undefined && signed !== (named ?? digestOf(bytes))) throw ofRelease(tag)
+  }
   const content = { digest: named ?? digestOf(bytes), size: bytes.length }
   if (known === undefined) await ports.space.add(repository, content)
   const { digest, manifest } = await ports.store
@@ -139,6 +153,14 @@ async function look(
   }
 }
 
+function ofRelease(tag: string): RegistryError {
+  return new RegistryError(
+    403,
+    'DENIED',
+    `signed metadata gives the tag ${tag} to a release: choose another one`,
+  )
+}
+
 /**
  * A tag as reference deletes only the tag. A digest deletes the manifest and its tags, unless a
  * signed release needs it.
@@ -153,6 +175,7 @@ export async function deleteManifest<Actor>(
   if (!parsed) throw unknown()
   if (parsed.kind === 'tag') {
     const { tag } = parsed
+    if ((await ports.releaseTags(repository)).has(tag)) throw ofRelease(tag)
     const actor = await call.stillMay()
     await requireChange(ports, actor)
     if (!(await store.deleteTag(repository, tag))) throw unknown()
@@ -182,7 +205,11 @@ export async function sendTags<Actor>(call: RegistryCall<Actor>): Promise<void> 
   }
   const max = parsePageSize(query.get('n'), tagsPageMax)
   const after = query.get('last') ?? ''
-  const found = max === 0 ? [] : await ports.store.listTags(repository, { after, max: max + 1 })
+  const stored = max === 0 ? [] : await ports.store.listTags(repository, { after, max: max + 1 })
+  const signed = [...(await ports.releaseTags(repository)).keys()].filter((tag) => tag > after)
+  const found = [...new Set([...stored, ...(max === 0 ? [] : signed)])]
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .slice(0, max + 1)
   const tags = found.slice(0, max)
   const last = tags.at(-1)
   const link =

@@ -111,6 +111,11 @@ export interface RegistryPorts<Actor> {
   onEvent(event: RegistryEvent<Actor>): Promise<void>
   /** Indexes of the signed releases: what they need cannot be deleted. */
   roots(): Promise<Iterable<Digest>>
+  /**
+   * Tags that signed metadata gives to releases, sorted. They go before tags of the store, and no
+   * client sets or deletes them.
+   */
+  releaseTags(repository: string): Promise<ReadonlyMap<string, Digest>>
   /** The absolute URL of `/v2/token` as the client reaches it. */
   tokenUrl(request: IncomingMessage): string
   service: string

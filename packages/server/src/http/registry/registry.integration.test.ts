@@ -41,6 +41,7 @@ interface World {
   /** How many changes are left. */
   changesLeft: number
   roots: Digest[]
+  releaseTags: Map<string, Digest>
   server: Server
 }
 
@@ -52,6 +53,7 @@ async function serve(store: RegistryStore): Promise<World> {
     events: [],
     changesLeft: Infinity,
     roots: [],
+    releaseTags: new Map(),
     server: createServer(),
   }
   const handler = createRegistryHandler<string>({
@@ -63,6 +65,7 @@ async function serve(store: RegistryStore): Promise<World> {
     uploadBytesMax: 50_000_000,
     tokenUrl: () => `${world.url}/v2/token`,
     roots: async () => world.roots,
+    releaseTags: async () => world.releaseTags,
     space: endlessSpace,
     spendChange: async () => (world.changesLeft-- > 0 ? undefined : 3),
     onEvent: async (event) => void world.events.push(event),
@@ -552,6 +555,33 @@ function walk(
         requireError(await call('DELETE', `/v2/signed/${path}`), 403, 'DENIED')
       }
       world.roots.length = 0
+    })
+
+    it('B10 attack: a builder moves the tag of a signed release, or deletes it', async () => {
+      const genuine = await putImage('tagged', 'mine', 'genuine')
+      await putImage('tagged', '1.0', 'early')
+      world.releaseTags.set('1.0', genuine.descriptor.digest).set('z', genuine.descriptor.digest)
+      try {
+        const shown = await call('GET', '/v2/tagged/manifests/1.0')
+        assert.equal(shown.headers.get('docker-content-digest'), genuine.descriptor.digest)
+        const other = await putImage('tagged', undefined, 'malicious')
+        const put = (tag: string, bytes: Uint8Array) =>
+          call('PUT', `/v2/tagged/manifests/${tag}`, {
+            body: bytes,
+            headers: { 'content-type': mediaTypes.manifest },
+          })
+        requireError(await put('1.0', other.bytes), 403, 'DENIED')
+        assert.equal((await put('1.0', genuine.bytes)).status, 201, 'the release itself')
+        requireError(await call('DELETE', '/v2/tagged/manifests/1.0'), 403, 'DENIED')
+        const list = async (query: string) => {
+          const answer = await call('GET', `/v2/tagged/tags/list${query}`)
+          return (JSON.parse(answer.bytes.toString()) as { tags: string[] }).tags
+        }
+        assert.deepEqual(await list(''), ['1.0', 'mine', 'z'])
+        assert.deepEqual(await list('?n=1&last=mine'), ['z'])
+      } finally {
+        world.releaseTags.clear()
+      }
     })
 
     it('answers the rest: methods, names, paths, uploads that are too large', async () => {
