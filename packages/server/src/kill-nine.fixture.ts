@@ -76,10 +76,10 @@ export async function openHarbour(): Promise<Harbour> {
   }
 }
 
-const openDirectly = ({ cluster: { socketFile } }: Harbour, database = 'seaworthy'): Db =>
+export const openDirectly = ({ cluster: { socketFile } }: Harbour, database = 'seaworthy'): Db =>
   openDb({ kind: 'socket', socketFile, database }, silentLog)
 
-function startIn(
+export function startIn(
   { link }: Harbour,
   place: { readonly dataDir: string; readonly port: number; readonly database?: string },
   args: readonly string[] = [],
@@ -106,15 +106,15 @@ function findProcesses(dataDir: string): number[] {
     .map(Number)
 }
 
-function killAll(dataDir: string): void {
+export function killAll(dataDir: string): void {
   for (const pid of findProcesses(dataDir)) process.kill(pid, 'SIGKILL')
 }
 
-const untilGone = (dataDir: string) =>
+export const untilGone = (dataDir: string) =>
   waitUntil('the processes are gone', async () => findProcesses(dataDir).length === 0)
 
 /** Everything that a story needs of the server, which is another one after each death. */
-interface Ship {
+export interface Ship {
   server: TestServer
   client: TestClient
   owner: TestBrowser
@@ -137,6 +137,7 @@ export interface Story<R> {
 /** Tells each story at all these moments, or until it ends before the server dies. */
 export async function surviveAll(
   harbour: Harbour,
+  stories: Readonly<Record<string, Story<unknown>>>,
   listMoments: (story: string) => Iterable<Moment>,
   tell: (line: string) => void,
 ): Promise<void> {
@@ -162,7 +163,7 @@ export async function surviveAll(
   }
   let round = 0
   try {
-    for (const [name, story] of Object.entries<Story<unknown>>(stories)) {
+    for (const [name, story] of Object.entries(stories)) {
       let deaths = 0
       for (const { number, moment } of listMoments(name)) {
         const begun = await story.begin(ship, ++round)
@@ -210,7 +211,7 @@ const isUnavailable = (error: unknown) => (error as { code?: unknown }).code ===
  * Asks again while the server says that it cannot answer now, as clients do: on a machine that is
  * busy enough PostgreSQL ends a transaction that pauses.
  */
-async function insist(work: () => Promise<void>): Promise<void> {
+export async function insist(work: () => Promise<void>): Promise<void> {
   for (;;) {
     try {
       return await work()
@@ -233,7 +234,11 @@ async function checkLog({ client, db }: Ship): Promise<void> {
   })
 }
 
-async function countDone({ db }: Ship, action: string, subject: string): Promise<number> {
+export async function countDone(
+  { db }: Pick<Ship, 'db'>,
+  action: string,
+  subject: string,
+): Promise<number> {
   const [row] = await db.reader.sql<[{ count: number }]>`
     select count(*)::int as count from audit_entries
     where convert_from(entry, 'UTF8')::jsonb @> ${db.reader.sql.json({ action, subject, outcome: 'done' })}`
@@ -392,7 +397,7 @@ const opens = (asked: Promise<unknown>) =>
     },
   )
 
-export const stories = {
+export const coreStories = {
   'publishing a release': publish,
   'changing the key of the server': useNextKey,
   'disabling a person': disable,
