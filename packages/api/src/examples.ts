@@ -102,6 +102,7 @@ const byName: Readonly<Record<string, readonly unknown[]>> = {
   proposal: [{ file: 'as the command line writes it' }],
   provider: ['login'],
   public: [hex],
+  purl: ['pkg:npm/minimist@1.2.5'],
   purpose: ['Reads the fleet of the harbour.'],
   q: ['gateway'],
   reason: ['The harbour waits for the new modem driver.'],
@@ -182,7 +183,7 @@ const texts = [
   ...[
     ...['device', 'fleet', 'proposal', 'token', 'provisioning', 'rollout', 'release'],
     ...['gateway', 'lock', 'fleetlock', 'person', 'session', 'passkey', 'invitation'],
-    ...['pairing', 'approval', 'review', 'lease', 'accountkey', 'case', 'entry'],
+    ...['pairing', 'approval', 'review', 'lease', 'accountkey', 'case', 'entry', 'statement'],
   ].map((kind) => `${kind}_${ulid}`),
   `sw_${ulid}_${hex}`,
   `https://ship.example:8443/invitation#${hex}`,

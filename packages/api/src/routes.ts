@@ -35,6 +35,7 @@ import * as tokens from './tokens.ts'
 import * as trust from './trust.ts'
 import * as updates from './updates.ts'
 import * as variables from './variables.ts'
+import * as vex from './vex.ts'
 import * as vulnerabilities from './vulnerabilities.ts'
 
 /** The routes of each resource, which is the name of its file here. */
@@ -60,6 +61,7 @@ export const resources: Readonly<Record<string, readonly Route[]>> = {
   proposals: routesOf(proposals),
   products: routesOf(products),
   releases: routesOf(releases),
+  'vex-statements': routesOf(vex),
   vulnerabilities: routesOf(vulnerabilities),
   fleets: routesOf(fleets),
   'provisioning-keys': routesOf(provisioningKeys),

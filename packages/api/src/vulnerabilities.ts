@@ -14,11 +14,7 @@ import {
   versionField,
 } from './fields.ts'
 import { defineRoute } from './route.ts'
-
-/** The id of a record, or another name of the flaw: `CVE-2021-44228`, `GHSA-…`, `ALSA-2025:1`. */
-export const vulnerabilityName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:+-]{0,199}$/, 'the id of a record, such as CVE-2021-44228')
+import { vexJustification, vexStatus, vulnerabilityName } from './vex.ts'
 
 /** The most records of one import, and bytes of them all as JSON. */
 export const importMax = { records: 500, bytes: 4 * 1024 * 1024 } as const
@@ -48,6 +44,8 @@ export const importVulnerabilities = defineRoute({
     withdrawn: count,
     /** Components of releases that the added and changed ones affect, or may affect. */
     findings: count,
+    /** Statements that hold no more, because a record says something else than when they were made. */
+    statementsReopened: count,
     /** Records that cannot be used, and how many of them were not known before. */
     setAside: z.array(setAsideField),
     setAsideNew: count,
@@ -83,6 +81,8 @@ export const listVulnerabilities = defineRoute({
       affectedReleasesCount: count,
       /** Releases with a component of which that cannot be told. */
       unknownReleasesCount: count,
+      /** Releases that have it, of which somebody states that it does not matter there. */
+      clearedReleasesCount: count,
     }),
   ),
 })
@@ -103,6 +103,23 @@ const foundView = z.object({
   /** Why nothing can be said; null where it is affected. */
   reason: z.string().nullable(),
   foundAt: instant,
+  /** What counts: the verdict, unless somebody states something else. */
+  outcome: z.enum(['affected', 'unknown', 'cleared']),
+  /** The statement that holds for it; null where there is none. */
+  statement: z
+    .object({
+      id: idField('statement'),
+      /** The release that it was made for, from which the found one may have inherited it. */
+      version: versionField,
+      status: vexStatus,
+      justification: vexJustification.nullable(),
+      /** The person or token who answers for it. */
+      reviewer: z.string(),
+      /** Who said it in a document that was imported. */
+      author: z.string().nullable(),
+      expiresAt: instant.nullable(),
+    })
+    .nullable(),
 })
 export type FoundView = z.output<typeof foundView>
 
@@ -113,6 +130,8 @@ const exposedCounts = z.object({
   lastKnownCount: count,
   /** Devices of whose release it cannot be told. */
   unknownCount: count,
+  /** Devices that run what has it, of which somebody states that it does not matter there. */
+  clearedCount: count,
 })
 
 /** Devices of which nothing can be told, whichever vulnerability it is, by the reason. */
@@ -188,6 +207,8 @@ export const listExposures = defineRoute({
         foundAt: instant,
         confirmedCount: count,
         lastKnownCount: count,
+        /** Devices that run what has it, of which somebody states that it does not matter there. */
+        clearedCount: count,
       }),
     ),
     untold: untoldField,

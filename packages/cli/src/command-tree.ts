@@ -35,6 +35,7 @@ import { addTokenCommands } from './commands/tokens.ts'
 import { addTransferCommands } from './commands/transfers.ts'
 import { addTrustCommands } from './commands/trust.ts'
 import { addTufCommands } from './commands/tuf.ts'
+import { addVexCommands } from './commands/vex/index.ts'
 import { addVulnerabilityCommands } from './commands/vulnerabilities/index.ts'
 import { addUpCommand } from './commands/up.ts'
 import { addHelpBelow, FittingHelp } from './help.ts'
@@ -56,6 +57,7 @@ const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
   addChannelCommands,
   addReleaseCommands,
   addVulnerabilityCommands,
+  addVexCommands,
   addPublishCommands,
   addProposalCommands,
   addFleetCommands,

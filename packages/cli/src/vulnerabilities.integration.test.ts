@@ -58,6 +58,30 @@ test('R13 records are imported from a folder, and a release and a vulnerability 
   assert.match(shown, /0 devices confirmed, 0 last known, 0 unknown/)
   assert.match(await ann.ok('vulnerability', 'list'), /X-1[^]*Records imported: npm .* ago/)
   assert.match(await ann.ok('vulnerability', 'exposure'), /No device is known to run/)
+
+  const about = ['CVE-2026-0001', 'web', '1.0']
+  assert.match(await ann.fails(2, 'vex', 'set', ...about, '--status', 'not_affected'), /justif/)
+  const why = ['--justification', 'vulnerable_code_not_in_execute_path', '--expires', '90d']
+  assert.match(
+    await ann.ok('vex', 'set', ...about, '--status', 'not_affected', ...why, '--later'),
+    /not affected: vulnerable code not in execute path/,
+  )
+  assert.match(await ann.ok('release', 'show', 'web', '1.0'), /none known, 1 cleared by statements/)
+  assert.match(
+    await ann.ok('vulnerability', 'show', 'X-1'),
+    /not affected \(vulnerable code not in execute path\), as \S+ states; the record says affected/,
+  )
+  const [held] = await ann.json<{ id: string }[]>('vex', 'list', '--product', 'web')
+  assert.match(await ann.ok('vex', 'show', held!.id), /web 1\.0, and later ones/)
+  await ann.ok('vex', 'set', ...about, '--status', 'affected', '--action', 'wait for 1.1')
+  assert.match(
+    await ann.ok('vex', 'history', ...about),
+    /not affected.*replaced[^]*affected.*in force/,
+  )
+  const [now] = await ann.json<{ id: string }[]>('vex', 'list')
+  await ann.ok('vex', 'withdraw', now!.id)
+  assert.match(await ann.ok('vex', 'list'), /Nothing is stated/)
+  assert.match(await ann.fails(3, 'vex', 'withdraw', now!.id), /vex history/)
   assert.match(await ann.fails(5, 'vulnerability', 'show', 'CVE-1999-1'), /vulnerability import/)
   assert.match(
     await ann.fails(2, 'vulnerability', 'show', 'X-1', '--at', 'today'),

@@ -306,6 +306,17 @@ const server: Readonly<Record<string, WithWayOut>> = {
     'Look at the PostgreSQL and at the account of the credential, then ask again.',
   ],
   leases_too_many: ['refused', 'See `seaworthy credential leases`.'],
+  vex_component_not_found: [
+    'notFound',
+    'See `seaworthy release sbom PRODUCT VERSION` for its components, and `seaworthy release show` for whether the server has read them.',
+  ],
+  vex_statement_not_found: ['notFound', 'See `seaworthy vex list --state all`.'],
+  vex_statement_ended: ['refused', 'See `seaworthy vex history` for what was stated since.'],
+  vex_statement_malformed: [
+    'usage',
+    'not_affected takes --justification or --impact, affected takes --action.',
+  ],
+  vex_statement_expired: ['usage', 'Give a longer --expires.'],
   case_not_found: ['notFound', 'See `seaworthy case list` for the cases you are read in to.'],
   case_not_taken: ['refused', 'Take it with `seaworthy case assign CASE`.'],
   case_not_opened: [

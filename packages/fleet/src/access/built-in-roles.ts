@@ -79,7 +79,7 @@ const table: Record<BuiltInRole, readonly Permission[]> = {
     'log:read',
   ],
   // What they see of a case also depends on whether they are read in to it.
-  responder: [...watches, 'case:read', 'case:handle'],
+  responder: [...watches, 'case:read', 'case:handle', 'vex:write'],
   auditor: [
     ...watches,
     'person:read',

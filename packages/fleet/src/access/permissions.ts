@@ -47,6 +47,7 @@ export const permissions = [
   'update:read',
   'vulnerability:read',
   'vulnerability:write',
+  'vex:write',
   'reboot-lock:read',
   'reboot-lock:write',
   'log:read',

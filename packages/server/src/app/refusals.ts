@@ -32,6 +32,12 @@ export type ServerRefusal =
   | 'confirmation_not_needed'
   | 'time_zone_unknown'
 
+/** Why a statement is not made, or not ended. */
+export type VexRefusal =
+  | 'vex_component_not_found'
+  | 'vex_statement_not_found'
+  | 'vex_statement_ended'
+
 /** Why nothing is said of a vulnerability. */
 export type VulnerabilityRefusal = 'vulnerability_not_found'
 

@@ -358,6 +358,11 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'Challenges of sign-ins that were used and are not expired.',
     plain: 'challenge expires_at',
   },
+  vex_statements: {
+    about: 'What people state of vulnerabilities in releases, and what they stated before.',
+    plain:
+      'id vulnerability product version purl status justification impact action evidence is_inherited reviewer author stated_at expires_at basis ended_at ended_by ended_why',
+  },
   vulnerabilities: {
     about: 'Records of vulnerabilities as they were imported.',
     plain: 'id name modified_at withdrawn_at summary faults sha256 document imported_at',

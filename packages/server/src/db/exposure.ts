@@ -2,6 +2,8 @@
 import type { PendingQuery, Row } from 'postgres'
 import { bigintsOid, textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
+import type { VexRow, VexTime } from './vex.ts'
+import { outcome, stated } from './vex.ts'
 
 /** The scope of whoever asks; `null` for all. */
 export interface ExposureScope {
@@ -54,24 +56,35 @@ export async function findVulnerabilities(
 export interface ListedVulnerability extends VulnerabilityRow {
   readonly affectedCount: number
   readonly unknownCount: number
+  /** Releases that have it, of which somebody states that it does not matter there. */
+  readonly clearedCount: number
 }
 
 /** Records that concern a release in the scope, by name. */
 export async function listVulnerabilities(
   { sql }: ReadTx,
   { products }: Pick<ExposureScope, 'products'>,
-  page: { after: string; limit: number },
+  page: { after: string; limit: number; now: Date },
 ): Promise<ListedVulnerability[]> {
   const within = products && sql.array([...products], textsOid)
+  const time = { at: null, now: page.now }
   return sql<ListedVulnerability[]>`
-    select ${vulnerabilityColumns(sql)}, r.affected as "affectedCount", r.unknown as "unknownCount"
+    with stated as materialized (${stated(sql, time, sql`(${within}::text[] is null or s.product = any(${within}))`)})
+    select ${vulnerabilityColumns(sql)}, r.affected as "affectedCount", r.unknown as "unknownCount",
+      r.cleared as "clearedCount"
     from vulnerabilities v cross join lateral (
-      select count(distinct (s.product, s.version)) filter (where f.verdict = 'affected') as affected,
-        count(distinct (s.product, s.version)) filter (where f.verdict = 'unknown') as unknown
-      from findings f join release_components c on c.component = f.component join sboms s on s.id = c.sbom
-      where f.vulnerability = v.id and (${within}::text[] is null or s.product = any(${within}))
+      select count(*) filter (where is_affected) as affected,
+        count(*) filter (where is_unknown and not is_affected) as unknown,
+        count(*) filter (where not is_unknown and not is_affected) as cleared
+      from (
+        select bool_or(${outcome(sql)} = 'affected') as is_affected, bool_or(${outcome(sql)} = 'unknown') as is_unknown
+        from findings f join release_components c on c.component = f.component join sboms s on s.id = c.sbom
+          left join stated x on x.vulnerability = f.vulnerability and x.component = f.component and x.sbom = s.id
+        where f.vulnerability = v.id and (${within}::text[] is null or s.product = any(${within}))
+        group by s.product, s.version
+      ) one
     ) r
-    where v.name > ${page.after} and r.affected + r.unknown > 0
+    where v.name > ${page.after} and r.affected + r.unknown + r.cleared > 0
     order by v.name limit ${page.limit}`
 }
 
@@ -90,33 +103,76 @@ export interface FoundRow {
   readonly confidence: 'full' | 'low' | null
   readonly reason: string | null
   readonly foundAt: Date
+  /** What follows from the verdict and the statement that holds, if there is one. */
+  readonly outcome: 'affected' | 'unknown' | 'cleared'
+  readonly statement: FoundStatement | null
 }
 
-/** What was found, affected before unknown, and how much of it there is altogether. */
+/** The statement that holds for what was found. */
+export type FoundStatement = Pick<
+  VexRow,
+  'id' | 'version' | 'status' | 'justification' | 'reviewer' | 'author'
+> & {
+  readonly expiresAt: Date | null
+}
+
+interface StoredFound extends Omit<FoundRow, 'statement'> {
+  readonly statement: (Omit<FoundStatement, 'expiresAt'> & { expiresAt: string | null }) | null
+}
+
+interface FoundPart {
+  readonly limit: number
+  readonly now: Date
+}
+
+/**
+ * What was found, affected before unknown before cleared, and how much of it there is altogether.
+ * `where` is about findings `f` and bills of materials `s`.
+ */
 async function listFound(
   { sql }: ReadTx,
   where: PendingQuery<Row[]>,
-  limit: number,
+  { limit, now }: FoundPart,
 ): Promise<{ rows: FoundRow[]; count: number }> {
   const from = sql`
     from findings f join vulnerabilities v on v.id = f.vulnerability join components p on p.id = f.component
-      join release_components c on c.component = f.component join sboms s on s.id = c.sbom
-    where ${where}`
-  const rows = await sql<FoundRow[]>`
+      join release_components c on c.component = f.component join sboms s on s.id = c.sbom`
+  const stored = await sql<StoredFound[]>`
+    with stated as materialized (${stated(sql, { at: null, now }, where)})
     select v.name as vulnerability, ${aliasesOf(sql)} as aliases, v.summary, s.product, s.version, s.platform,
       p.purl, p.name as "componentName", p.version as "componentVersion", f.verdict, f.fixed, f.confidence,
-      f.reason, f.found_at as "foundAt"
-    ${from} order by f.verdict, s.product, s.version, s.platform, v.name, p.purl limit ${limit}`
+      f.reason, f.found_at as "foundAt", ${outcome(sql)} as outcome, case when y.id is not null then
+        jsonb_build_object('id', y.id, 'version', y.version, 'status', y.status, 'justification', y.justification,
+          'reviewer', y.reviewer, 'author', y.author, 'expiresAt', y.expires_at) end as statement
+    ${from}
+      left join stated x on x.vulnerability = f.vulnerability and x.component = f.component and x.sbom = s.id
+      left join vex_statements y on y.id = x.statement
+    where ${where}
+    order by array_position(array['affected', 'unknown', 'cleared'], ${outcome(sql)}), s.product, s.version,
+      s.platform, v.name, p.purl
+    limit ${limit}`
+  const rows = stored.map(({ statement, ...row }) => ({
+    ...row,
+    statement: openStatement(statement),
+  }))
   if (rows.length < limit) return { rows, count: rows.length }
-  const [{ count }] = await sql<[{ count: number }]>`select count(*) as count ${from}`
+  const [{ count }] = await sql<
+    [{ count: number }]
+  >`select count(*) as count ${from} where ${where}`
   return { rows, count }
+}
+
+function openStatement(stored: StoredFound['statement']): FoundStatement | null {
+  if (stored === null) return null
+  const { expiresAt } = stored
+  return { ...stored, expiresAt: expiresAt === null ? null : new Date(expiresAt) }
 }
 
 export async function listFoundOf(
   tx: ReadTx,
   vulnerabilities: readonly number[],
   { products }: Pick<ExposureScope, 'products'>,
-  limit: number,
+  part: FoundPart,
 ): Promise<{ rows: FoundRow[]; count: number }> {
   const { sql } = tx
   const within = products && sql.array([...products], textsOid)
@@ -124,30 +180,30 @@ export async function listFoundOf(
     tx,
     sql`f.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})
       and (${within}::text[] is null or s.product = any(${within}))`,
-    limit,
+    part,
   )
 }
 
 export async function listFoundIn(
   tx: ReadTx,
   release: { readonly product: string; readonly version: string },
-  limit: number,
+  part: FoundPart,
 ): Promise<{ rows: FoundRow[]; count: number }> {
   const { product, version } = release
-  return listFound(tx, tx.sql`s.product = ${product} and s.version = ${version}`, limit)
+  return listFound(tx, tx.sql`s.product = ${product} and s.version = ${version}`, part)
 }
 
 /** What was found in the release that a device runs. */
 export async function listFoundOn(
   tx: ReadTx,
   device: string,
-  limit: number,
+  part: FoundPart,
 ): Promise<{ rows: FoundRow[]; count: number }> {
   const running = tx.sql`
     select s.id from running_releases r join devices d on d.id = r.device
       join sboms s on s.sha256 = r.sha256 and s.platform = d.platform
     where r.device = ${device}`
-  return listFound(tx, tx.sql`s.id in (${running})`, limit)
+  return listFound(tx, tx.sql`s.id in (${running})`, part)
 }
 
 export interface SbomRead {
@@ -192,13 +248,21 @@ export async function findSbomOn({ sql }: ReadTx, device: string): Promise<SbomR
   return row
 }
 
-/** What the releases are that have it, as `sha256`, `platform`, `is_affected` and `found_at`. */
-const concerned = (sql: ReadTx['sql'], vulnerabilities: readonly number[]) => sql`
-  select s.sha256, s.platform, bool_or(f.verdict = 'affected') as is_affected,
-    min(f.found_at) filter (where f.verdict = 'affected') as found_at
-  from findings f join release_components c on c.component = f.component join sboms s on s.id = c.sbom
-  where f.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})
-  group by s.sha256, s.platform`
+/**
+ * What the releases are that have it, as `sha256`, `platform`, `is_affected`, `is_unknown` and
+ * `found_at`: neither is one where statements clear all that was found.
+ */
+function concerned(sql: ReadTx['sql'], vulnerabilities: readonly number[], time: VexTime) {
+  const ofThese = sql`f.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})`
+  return sql`
+    select s.sha256, s.platform, bool_or(${outcome(sql)} = 'affected') as is_affected,
+      bool_or(${outcome(sql)} = 'unknown') as is_unknown,
+      min(f.found_at) filter (where ${outcome(sql)} = 'affected') as found_at
+    from findings f join release_components c on c.component = f.component join sboms s on s.id = c.sbom
+      left join (${stated(sql, time, ofThese)}) x
+        on x.vulnerability = f.vulnerability and x.component = f.component and x.sbom = s.id
+    where ${ofThese} group by s.sha256, s.platform`
+}
 
 /** What devices ran at an instant, or run now. */
 const runningAt = (sql: ReadTx['sql'], at: Date | null) =>
@@ -223,6 +287,8 @@ export interface ExposedGroup {
   readonly lastKnownCount: number
   /** It cannot be told of their release whether it is affected. */
   readonly unknownCount: number
+  /** Their release has it, and somebody states that it does not matter there. */
+  readonly clearedCount: number
 }
 
 /**
@@ -235,6 +301,7 @@ export async function countExposed(
   scope: ExposureScope,
   how: {
     readonly at: Date | null
+    readonly now: Date
     readonly heardSince: Date
     readonly tag: string | null
     readonly limit: number
@@ -242,8 +309,8 @@ export async function countExposed(
 ): Promise<{ total: Omit<ExposedGroup, 'name'>; groups: ExposedGroup[] }> {
   const name = how.tag === null ? sql`d.fleet` : sql`d.tags ->> ${how.tag}::text`
   const rows = await sql<(ExposedGroup & { isTotal: boolean })[]>`
-    with concerned as materialized (${concerned(sql, vulnerabilities)}), device as (
-      select ${name} as name, c.is_affected, coalesce(t.seen_at >= ${how.heardSince}, false) as is_heard
+    with concerned as materialized (${concerned(sql, vulnerabilities, how)}), device as (
+      select ${name} as name, c.is_affected, c.is_unknown, coalesce(t.seen_at >= ${how.heardSince}, false) as is_heard
       from concerned c join (${runningAt(sql, how.at)}) r on r.sha256 = c.sha256
         join devices d on d.id = r.device and d.platform = c.platform join fleets f on f.name = d.fleet
         left join device_states t on t.device = d.id
@@ -252,12 +319,14 @@ export async function countExposed(
     select grouping(name) = 1 as "isTotal", name,
       count(*) filter (where is_affected and is_heard) as "confirmedCount",
       count(*) filter (where is_affected and not is_heard) as "lastKnownCount",
-      count(*) filter (where not is_affected) as "unknownCount"
+      count(*) filter (where not is_affected and is_unknown) as "unknownCount",
+      count(*) filter (where not is_affected and not is_unknown) as "clearedCount"
     from device group by grouping sets ((name), ())
-    order by 1 desc, 3 desc, 4 desc, 5 desc, 2 limit ${how.limit + 1}`
+    order by 1 desc, 3 desc, 4 desc, 5 desc, 6 desc, 2 limit ${how.limit + 1}`
   const [total, ...groups] = rows.map((row) => ({
     ...{ name: row.name, confirmedCount: row.confirmedCount },
     ...{ lastKnownCount: row.lastKnownCount, unknownCount: row.unknownCount },
+    clearedCount: row.clearedCount,
   }))
   return { total: total!, groups }
 }
@@ -276,9 +345,10 @@ export async function measurePatching(
   { sql }: ReadTx,
   vulnerabilities: readonly number[],
   scope: ExposureScope,
+  now: Date,
 ): Promise<PatchTimes> {
   const [row] = await sql<[PatchTimes]>`
-    with concerned as materialized (${concerned(sql, vulnerabilities)}), spans as (
+    with concerned as materialized (${concerned(sql, vulnerabilities, { at: null, now })}), spans as (
       select x.device, min(greatest(x.since, c.found_at)) as begun, bool_or(x.until is null) as is_left,
         max(x.until) as ended
       from concerned c join (
@@ -358,13 +428,15 @@ export interface OpenExposure {
   readonly foundAt: Date
   readonly confirmedCount: number
   readonly lastKnownCount: number
+  /** Devices that run what has it, of which somebody states that it does not matter there. */
+  readonly clearedCount: number
 }
 
 /** Records that affect what devices run, by how many, as they were counted last. */
 export async function listOpenExposures(
   { sql }: ReadTx,
   scope: ExposureScope,
-  limit: number,
+  { limit, now }: FoundPart,
 ): Promise<OpenExposure[]> {
   return sql<OpenExposure[]>`
     with told as (
@@ -372,17 +444,24 @@ export async function listOpenExposures(
       from release_counts n join fleets f on f.name = n.fleet
         join sboms s on s.sha256 = n.sha256 and s.platform = n.platform
       where ${isInScope(sql, scope)} group by s.id
+    ), stated as materialized (
+      ${stated(sql, { at: null, now }, sql`s.id in (select id from told)`)}
     ), hit as (
-      select vulnerability, sbom, min(found_at) as found_at
+      select f.vulnerability, c.sbom, bool_or(${outcome(sql)} = 'affected') as is_affected,
+        bool_or(${outcome(sql)} = 'unknown') as is_unknown, min(f.found_at) as found_at
       from told t join release_components c on c.sbom = t.id join findings f on f.component = c.component
-      where f.verdict = 'affected' group by 1, 2
+        left join stated x on x.vulnerability = f.vulnerability and x.component = f.component and x.sbom = c.sbom
+      group by 1, 2
     ), counted as (
-      select vulnerability, min(found_at) as found_at, sum(heard)::bigint as heard, sum(silent)::bigint as silent
-      from hit h join told t on t.id = h.sbom group by 1
-      order by 3 desc, 4 desc, 1 limit ${limit}
+      select vulnerability, min(found_at) as found_at,
+        coalesce(sum(heard) filter (where is_affected), 0)::bigint as heard,
+        coalesce(sum(silent) filter (where is_affected), 0)::bigint as silent,
+        coalesce(sum(heard + silent) filter (where not is_affected), 0)::bigint as cleared
+      from hit h join told t on t.id = h.sbom where is_affected or not is_unknown group by 1
+      order by 3 desc, 4 desc, 5 desc, 1 limit ${limit}
     )
     select v.name, ${aliasesOf(sql)} as aliases, v.summary, c.found_at as "foundAt", c.heard as "confirmedCount",
-      c.silent as "lastKnownCount"
+      c.silent as "lastKnownCount", c.cleared as "clearedCount"
     from counted c join vulnerabilities v on v.id = c.vulnerability
-    order by c.heard desc, c.silent desc, v.name`
+    order by c.heard desc, c.silent desc, c.cleared desc, v.name`
 }

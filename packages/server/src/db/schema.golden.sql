@@ -574,6 +574,25 @@ updates.ended_at timestamp with time zone
 updates.changes_count integer not null default 0
 used_challenges.challenge text not null
 used_challenges.expires_at timestamp with time zone not null
+vex_statements.id text not null
+vex_statements.vulnerability text not null
+vex_statements.product text not null
+vex_statements.version text not null
+vex_statements.purl text not null
+vex_statements.status text not null
+vex_statements.justification text
+vex_statements.impact text not null
+vex_statements.action text not null
+vex_statements.evidence text[] not null
+vex_statements.is_inherited boolean not null
+vex_statements.reviewer text not null
+vex_statements.author text
+vex_statements.stated_at timestamp with time zone not null
+vex_statements.expires_at timestamp with time zone
+vex_statements.basis text not null
+vex_statements.ended_at timestamp with time zone
+vex_statements.ended_by text
+vex_statements.ended_why text
 vulnerabilities.id bigint not null
 vulnerabilities.name text not null
 vulnerabilities.modified_at timestamp with time zone not null
@@ -786,6 +805,12 @@ updates: CHECK ((attempt > 0))
 updates: PRIMARY KEY (rollout, device)
 updates: FOREIGN KEY (rollout) REFERENCES rollouts(id)
 used_challenges: PRIMARY KEY (challenge)
+vex_statements: CHECK (((ended_at IS NULL) = (ended_why IS NULL)))
+vex_statements: CHECK (((NOT is_inherited) OR (expires_at IS NOT NULL)))
+vex_statements: CHECK ((ended_why = ANY (ARRAY['replaced'::text, 'withdrawn'::text, 'record_changed'::text])))
+vex_statements: PRIMARY KEY (id)
+vex_statements: FOREIGN KEY (product, version) REFERENCES releases(product, version)
+vex_statements: CHECK ((status = ANY (ARRAY['not_affected'::text, 'affected'::text, 'fixed'::text, 'under_investigation'::text])))
 vulnerabilities: UNIQUE (name)
 vulnerabilities: PRIMARY KEY (id)
 vulnerability_names: CHECK ((kind = ANY (ARRAY['own'::text, 'alias'::text, 'upstream'::text])))
@@ -815,6 +840,7 @@ CREATE UNIQUE INDEX cases_pkey ON public.cases USING btree (id)
 CREATE UNIQUE INDEX cases_reporter_sha256_key ON public.cases USING btree (reporter_sha256)
 CREATE INDEX components_new ON public.components USING btree (id) WHERE (NOT is_compared)
 CREATE UNIQUE INDEX components_pkey ON public.components USING btree (id)
+CREATE INDEX components_purl ON public.components USING btree (purl)
 CREATE UNIQUE INDEX components_sha256_key ON public.components USING btree (sha256)
 CREATE INDEX components_subject ON public.components USING btree (subject_key)
 CREATE INDEX ddi_actions_finished ON public.ddi_actions USING btree (device, id) WHERE (state = 'finished'::text)
@@ -950,6 +976,9 @@ CREATE INDEX updates_device ON public.updates USING btree (device, offered_at DE
 CREATE UNIQUE INDEX updates_pkey ON public.updates USING btree (rollout, device)
 CREATE INDEX used_challenges_expiry ON public.used_challenges USING btree (expires_at)
 CREATE UNIQUE INDEX used_challenges_pkey ON public.used_challenges USING btree (challenge)
+CREATE INDEX vex_statements_by_vulnerability ON public.vex_statements USING btree (vulnerability)
+CREATE UNIQUE INDEX vex_statements_in_force ON public.vex_statements USING btree (product, version, purl, vulnerability) WHERE (ended_at IS NULL)
+CREATE UNIQUE INDEX vex_statements_pkey ON public.vex_statements USING btree (id)
 CREATE UNIQUE INDEX vulnerabilities_name_key ON public.vulnerabilities USING btree (name)
 CREATE UNIQUE INDEX vulnerabilities_pkey ON public.vulnerabilities USING btree (id)
 CREATE UNIQUE INDEX vulnerability_names_pkey ON public.vulnerability_names USING btree (name, vulnerability)

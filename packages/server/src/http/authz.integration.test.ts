@@ -52,6 +52,7 @@ const params: Readonly<Record<string, string>> = {
   variable: 'ABSENT',
   secret: 'ABSENT',
   vulnerability: 'CVE-1999-1',
+  statementId: `statement_${'0'.repeat(26)}`,
   role: 'absent',
   personId: `person_${'0'.repeat(26)}`,
   sessionId: `session_${'0'.repeat(26)}`,

@@ -97,7 +97,11 @@ export const unguarded = {
     'fleetlock-key.revoke',
     'reboot-lock.release',
   ],
-  'It says what is known of releases; what devices run is as it was.': ['vulnerability.import'],
+  'It says what is known of releases; what devices run is as it was.': [
+    'vex.set',
+    'vex.withdraw',
+    'vulnerability.import',
+  ],
   'It marks what a person has looked at.': ['access-review.create'],
   'It changes nothing.': ['rollout.check'],
   'It stops what was begun: that must wait for nobody.': ['rollout.abort', 'rollout.pause'],

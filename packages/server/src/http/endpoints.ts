@@ -36,6 +36,7 @@ import { tokenEndpoints } from './tokens.ts'
 import { trustEndpoints } from './trust.ts'
 import { updateEndpoints } from './updates.ts'
 import { variableEndpoints } from './variables.ts'
+import { vexEndpoints } from './vex.ts'
 import { vulnerabilityEndpoints } from './vulnerabilities.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -69,6 +70,7 @@ export function listEndpoints(
     ...proposalEndpoints,
     ...productEndpoints,
     ...releaseEndpoints,
+    ...vexEndpoints,
     ...vulnerabilityEndpoints,
     ...fleetEndpoints,
     ...provisioningKeyEndpoints,

@@ -11,6 +11,7 @@ import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
 import type { ReleaseFault } from '@seaworthy/oci/release-content'
 import type { CaseFault } from '@seaworthy/response/cases'
+import type { VexFault } from '@seaworthy/response/vex'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { PublicKeyCode } from '@seaworthy/trust/public-keys'
@@ -25,6 +26,7 @@ import type {
   RebootLockRefusal,
   RoleRefusal,
   ServerRefusal,
+  VexRefusal,
   VulnerabilityRefusal,
 } from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/worker/index.ts'
@@ -358,6 +360,14 @@ const rebootLockTable = {
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
 } satisfies Record<RebootLockRefusal, Mapped>
 
+const vexTable = {
+  vex_component_not_found: no(404, 'The release has no such component'),
+  vex_statement_not_found: no(404, 'No such statement'),
+  vex_statement_ended: no(409, 'The statement has ended already'),
+  vex_statement_malformed: no(422, 'The statement cannot be used'),
+  vex_statement_expired: no(422, 'The statement has expired already'),
+} satisfies Record<VexRefusal | VexFault, Mapped>
+
 const vulnerabilityTable = {
   vulnerability_not_found: no(404, 'No such vulnerability'),
 } satisfies Record<VulnerabilityRefusal, Mapped>
@@ -450,6 +460,7 @@ const knownCodes = {
   ...caseTable,
   ...leaseTable,
   ...rebootLockTable,
+  ...vexTable,
   ...vulnerabilityTable,
   ...odataTable,
   ...proposalTable,

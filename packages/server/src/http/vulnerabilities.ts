@@ -22,16 +22,19 @@ export const vulnerabilityEndpoints: readonly Endpoint[] = [
     },
     async (_app, tx, { actor }, batch) => {
       const reply = await vulnerabilities.importRecords(tx, actor, batch)
-      const { added, changed, withdrawn, findings, setAsideNew } = reply
+      const { added, changed, withdrawn, findings, setAsideNew, statementsReopened } = reply
       return {
         reply,
-        detail: { added, changed, withdrawn, findings, setAside: setAsideNew },
+        detail: {
+          ...{ added, changed, withdrawn, findings, setAside: setAsideNew },
+          ...(statementsReopened === 0 ? {} : { statementsReopened }),
+        },
         isUnchanged: added + changed + setAsideNew === 0,
       }
     },
   ),
-  read(listVulnerabilities, 'vulnerability:read', (app, { actor, query }) =>
-    vulnerabilities.listVulnerabilities(app.db.reader, actor, query),
+  read(listVulnerabilities, 'vulnerability:read', (app, { actor, query, now }) =>
+    vulnerabilities.listVulnerabilities(app.db.reader, actor, query, now),
   ),
   read(showVulnerability, 'vulnerability:read', (app, { actor, params, query, now }) => {
     const { at, tag } = query
@@ -39,16 +42,16 @@ export const vulnerabilityEndpoints: readonly Endpoint[] = [
     const name = params.vulnerability
     return vulnerabilities.showVulnerability(app.db.reader, actor, { name, ...wanted }, now)
   }),
-  read(listExposures, 'vulnerability:read', (app, { actor }) =>
-    vulnerabilities.listExposures(app.db.reader, actor),
+  read(listExposures, 'vulnerability:read', (app, { actor, now }) =>
+    vulnerabilities.listExposures(app.db.reader, actor, now),
   ),
   read(listSetAsideRecords, 'vulnerability:read', (app) =>
     vulnerabilities.listSetAsideRecords(app.db.reader),
   ),
-  read(showReleaseExposure, 'vulnerability:read', (app, { actor, params }) =>
-    vulnerabilities.showReleaseExposure(app, actor, params),
+  read(showReleaseExposure, 'vulnerability:read', (app, { actor, params, now }) =>
+    vulnerabilities.showReleaseExposure(app, actor, params, now),
   ),
-  read(showDeviceExposure, 'vulnerability:read', (app, { actor, params }) =>
-    vulnerabilities.showDeviceExposure(app.db.reader, actor, params.deviceId),
+  read(showDeviceExposure, 'vulnerability:read', (app, { actor, params, now }) =>
+    vulnerabilities.showDeviceExposure(app.db.reader, actor, params.deviceId, now),
   ),
 ]

@@ -8,6 +8,7 @@ import { leaseProblems } from './lease-problems.ts'
 import type { KnownCode } from './problems.ts'
 import { contentFaults } from './problems.ts'
 import { settingProblems } from './setting-problems.ts'
+import { vexProblems } from './vex-problems.ts'
 
 /** Documents of signed metadata that a proposal brings. */
 const metadataFaults = [
@@ -379,6 +380,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   ...caseProblems,
   ...leaseProblems,
   ...settingProblems,
+  ...vexProblems,
   'rollout.abort': ['out_of_scope', 'rollout_ended', 'rollout_not_found'],
   'rollout.approve': [
     'out_of_scope',

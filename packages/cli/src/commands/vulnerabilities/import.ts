@@ -13,7 +13,10 @@ import { listRecords, recordBytesMax } from './record-files.ts'
 
 type Imported = ReplyOf<typeof importVulnerabilities>
 
-const nothing = { added: 0, changed: 0, unchanged: 0, older: 0, withdrawn: 0, findings: 0 }
+const nothing = {
+  ...{ added: 0, changed: 0, unchanged: 0, older: 0, withdrawn: 0, findings: 0 },
+  statementsReopened: 0,
+}
 
 export async function importFiles(context: Context, paths: readonly string[]): Promise<void> {
   const files = await listRecords(paths)
@@ -39,6 +42,11 @@ export async function importFiles(context: Context, paths: readonly string[]): P
       ? []
       : [`Withdrawn by their source: ${formatCount(total.withdrawn, 'record')}.`]),
     `They affect ${formatCount(total.findings, 'component')} of releases, or may: \`seaworthy vulnerability exposure\`.`,
+    ...(total.statementsReopened === 0
+      ? []
+      : [
+          `They say something else than before of ${formatCount(total.statementsReopened, 'statement')}, which hold no more: \`seaworthy vex list --state reopened\`.`,
+        ]),
     ...describeSetAside(setAside),
   ])
 }

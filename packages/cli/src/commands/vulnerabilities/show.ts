@@ -1,7 +1,8 @@
 /** `seaworthy vulnerability show`: releases and devices that have it. */
 import { instant, tagName } from '@seaworthy/api/fields'
 import type { VulnerabilityDetail } from '@seaworthy/api/vulnerabilities'
-import { showVulnerability, vulnerabilityName } from '@seaworthy/api/vulnerabilities'
+import { showVulnerability } from '@seaworthy/api/vulnerabilities'
+import { vulnerabilityName } from '@seaworthy/api/vex'
 import { quoted } from '@seaworthy/std/printable'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
@@ -66,11 +67,12 @@ function describe(
         { title: 'confirmed', text: (one) => String(one.confirmedCount), align: 'right' },
         { title: 'last known', text: (one) => String(one.lastKnownCount), align: 'right' },
         { title: 'unknown', text: (one) => String(one.unknownCount), align: 'right' },
+        { title: 'cleared', text: (one) => String(one.clearedCount), align: 'right' },
       ],
       groups,
       'No device runs any of these releases.',
     ),
-    `${devices.at === null ? 'Now' : `As of ${devices.at}`}: ${formatCount(total.confirmedCount, 'device')} confirmed, ${total.lastKnownCount} last known, ${total.unknownCount} unknown.`,
+    `${devices.at === null ? 'Now' : `As of ${devices.at}`}: ${formatCount(total.confirmedCount, 'device')} confirmed, ${total.lastKnownCount} last known, ${total.unknownCount} unknown${total.clearedCount === 0 ? '' : `, ${total.clearedCount} cleared by statements`}.`,
     ...describeUntold(devices.untold),
     ...describePending(rest.pending),
     ...describePatching(patching),

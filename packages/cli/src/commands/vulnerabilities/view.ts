@@ -9,7 +9,7 @@ import type {
 import type { ComponentVerdict } from '@seaworthy/response/matching'
 import { dayMs } from '@seaworthy/std/time'
 import type { Context } from '../../context.ts'
-import { formatAgo, formatCount } from '../../output/format.ts'
+import { formatAgo, formatCount, harmless } from '../../output/format.ts'
 
 export function describeVerdict(verdict: ComponentVerdict): string {
   switch (verdict.verdict) {
@@ -27,7 +27,18 @@ export function describeVerdict(verdict: ComponentVerdict): string {
   }
 }
 
-function describeFoundVerdict({ verdict, fixed, confidence, reason }: FoundView): string {
+function describeFoundVerdict(found: FoundView): string {
+  const { statement } = found
+  const verdict = describeOwnVerdict(found)
+  if (statement === null) return verdict
+  const { status, justification, author, reviewer } = statement
+  const why = justification === null ? '' : ` (${words(justification)})`
+  return `${words(status)}${why}, as ${harmless(author ?? reviewer)} states; the record says ${verdict}`
+}
+
+const words = (code: string) => code.replaceAll('_', ' ')
+
+function describeOwnVerdict({ verdict, fixed, confidence, reason }: FoundView): string {
   if (verdict === 'unknown') return `unknown: ${reason?.replaceAll('_', ' ') ?? 'no reason'}`
   const affected = { verdict, fixed: fixed ?? undefined, confidence: confidence ?? 'full' }
   return describeVerdict(affected)
@@ -87,18 +98,24 @@ interface Known {
   readonly sbom?: SbomStateView | null
 }
 
-/** What was found, by its verdict, and what cannot be told; nothing for whoever may not see it. */
+/** What was found, by what counts, and what cannot be told; nothing for whoever may not see it. */
 export function countFound(
   known: Known | undefined,
   now: Date,
 ): {
-  vulnerabilities?: { affected: string[]; unknown: string[]; untold: string[]; remarks: string[] }
+  vulnerabilities?: {
+    affected: string[]
+    unknown: string[]
+    cleared: string[]
+    untold: string[]
+    remarks: string[]
+  }
 } {
   if (known === undefined) return {}
-  const named = (wanted: FoundView['verdict']) => [
+  const named = (wanted: FoundView['outcome']) => [
     ...new Set(
       known.found
-        .filter(({ verdict }) => verdict === wanted)
+        .filter(({ outcome }) => outcome === wanted)
         .map(({ vulnerability }) => vulnerability),
     ),
   ]
@@ -113,7 +130,7 @@ export function countFound(
   }
   return {
     vulnerabilities: {
-      ...{ affected: named('affected'), unknown: named('unknown') },
+      ...{ affected: named('affected'), unknown: named('unknown'), cleared: named('cleared') },
       untold: [...new Set(untold)],
       remarks: [...new Set(sboms.flatMap((sbom) => describeLimits(sbom, now)))],
     },
@@ -167,13 +184,13 @@ const namedMax = 5
 export function describeCounts(known: Known | undefined, now: Date): string[] {
   const { vulnerabilities } = countFound(known, now)
   if (vulnerabilities === undefined) return []
-  const { affected, unknown, untold, remarks } = vulnerabilities
+  const { affected, unknown, cleared, untold, remarks } = vulnerabilities
   const names = affected.slice(0, namedMax).join(', ')
   const more = affected.length > namedMax ? ', …' : ''
   const nothing = untold.length === 0 ? 'none known' : 'cannot be told'
   const counted = affected.length === 0 ? nothing : `${affected.length} (${names}${more})`
   return [
-    `vulnerabilities: ${[`${counted}${unknown.length === 0 ? '' : `, ${unknown.length} unknown`}`, ...untold, ...remarks].join('; ')}`,
+    `vulnerabilities: ${[`${counted}${unknown.length === 0 ? '' : `, ${unknown.length} unknown`}${cleared.length === 0 ? '' : `, ${cleared.length} cleared by statements`}`, ...untold, ...remarks].join('; ')}`,
   ]
 }
 

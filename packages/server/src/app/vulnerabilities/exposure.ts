@@ -48,11 +48,12 @@ function viewFound({ rows, count }: { rows: readonly FoundRow[]; count: number }
   found: FoundView[]
   foundCount: number
 } {
-  const found = rows.map(({ componentName, componentVersion, purl, ...row }) => ({
+  const found = rows.map(({ componentName, componentVersion, purl, statement, ...row }) => ({
     ...row,
     aliases: [...row.aliases],
     component: { purl, name: componentName, version: componentVersion },
     foundAt: formatInstant(row.foundAt),
+    statement: statement && { ...statement, expiresAt: instantOrNull(statement.expiresAt) },
   }))
   return { found, foundCount: count }
 }
@@ -62,23 +63,26 @@ export async function listVulnerabilities(
   tx: ReadTx,
   actor: Actor,
   query: PageQuery,
+  now: Date,
 ): Promise<
   Page<
     ReturnType<typeof viewVulnerability> & {
       affectedReleasesCount: number
       unknownReleasesCount: number
+      clearedReleasesCount: number
     }
   >
 > {
   const page = await readPage(
     query,
-    (limit) => db.listVulnerabilities(tx, scopeOf(actor), { after: query.after ?? '', limit }),
+    (limit) => db.listVulnerabilities(tx, scopeOf(actor), { after: query.after ?? '', limit, now }),
     ({ name }) => name,
   )
   const items = page.items.map((row) => ({
     ...viewVulnerability(row),
     affectedReleasesCount: row.affectedCount,
     unknownReleasesCount: row.unknownCount,
+    clearedReleasesCount: row.clearedCount,
   }))
   return { items, next: page.next }
 }
@@ -102,10 +106,10 @@ export async function showVulnerability(
   const scope = scopeOf(actor)
   const heardSince = new Date(now.getTime() - heardMs)
   const [found, devices, untold, patching, pending] = await Promise.all([
-    db.listFoundOf(tx, ids, scope, limits.found),
-    db.countExposed(tx, ids, scope, { at, heardSince, tag, limit: limits.groups }),
+    db.listFoundOf(tx, ids, scope, { limit: limits.found, now }),
+    db.countExposed(tx, ids, scope, { at, now, heardSince, tag, limit: limits.groups }),
     db.countUntold(tx, scope),
-    db.measurePatching(tx, ids, scope),
+    db.measurePatching(tx, ids, scope, now),
     countUnread(tx),
   ])
   return {
@@ -117,10 +121,10 @@ export async function showVulnerability(
   }
 }
 
-export async function listExposures(tx: ReadTx, actor: Actor): Promise<ExposuresView> {
+export async function listExposures(tx: ReadTx, actor: Actor, now: Date): Promise<ExposuresView> {
   const scope = scopeOf(actor)
   const [rows, untold, pending, imports] = await Promise.all([
-    db.listOpenExposures(tx, scope, limits.exposures),
+    db.listOpenExposures(tx, scope, { limit: limits.exposures, now }),
     db.countUntold(tx, scope),
     countUnread(tx),
     listRecordImports(tx),
@@ -161,6 +165,7 @@ export async function showReleaseExposure(
   app: Pick<App, 'db' | 'trust'>,
   actor: Actor,
   { product, version }: { product: string; version: string },
+  now: Date,
 ): Promise<{ sboms: SbomStateView[]; found: FoundView[]; foundCount: number }> {
   await findRelease(app, actor, product, version)
   const tx = app.db.reader
@@ -169,7 +174,7 @@ export async function showReleaseExposure(
     db.listSboms(tx, product, version),
     listRecordImports(tx),
   ])
-  const found = await db.listFoundIn(tx, { product, version }, limits.found)
+  const found = await db.listFoundIn(tx, { product, version }, { limit: limits.found, now })
   return { sboms: sboms.map((row) => viewSbom(row, imports)), ...viewFound(found) }
 }
 
@@ -178,10 +183,11 @@ export async function showDeviceExposure(
   tx: ReadTx,
   actor: Actor,
   deviceId: string,
+  now: Date,
 ): Promise<{ sbom: SbomStateView | null; found: FoundView[]; foundCount: number }> {
   const { id } = await findDevice(tx, actor, deviceId)
   const [sbom, imports] = await Promise.all([db.findSbomOn(tx, id), listRecordImports(tx)])
-  const found = await db.listFoundOn(tx, id, limits.found)
+  const found = await db.listFoundOn(tx, id, { limit: limits.found, now })
   return { sbom: sbom === undefined ? null : viewSbom(sbom, imports), ...viewFound(found) }
 }
 

@@ -16,6 +16,7 @@ import {
   writeSetAside,
   writeVulnerabilities,
 } from '../../db/vulnerabilities.ts'
+import { endOutdatedVexStatements, listVexStatementsNamed } from '../../db/vex.ts'
 import type { Actor, Current } from '../access/index.ts'
 import { requireUnscoped } from '../access/index.ts'
 import type { WriteTx } from '../app.ts'
@@ -157,10 +158,11 @@ export async function importRecords(
   })
   await noteImports(tx, newestOf(records), now)
   const setAsideNew = await writeSetAside(tx, setAside, now)
-  const findings = newer.length === 0 ? 0 : await store(tx, newer, now)
+  const nothing = { findings: 0, statementsReopened: 0 }
+  const stored = newer.length === 0 ? nothing : await store(tx, newer, now)
   return {
     ...counts,
-    findings,
+    ...stored,
     setAsideNew,
     setAside: setAside.map(({ label, why }) => ({ label, why })),
     partlyUsed: records
@@ -187,7 +189,11 @@ async function store(
   tx: WriteTx,
   records: readonly ReadVulnerability[],
   now: Date,
-): Promise<number> {
+): Promise<{ findings: number; statementsReopened: number }> {
+  const statements = await listVexStatementsNamed(
+    tx,
+    records.flatMap(({ names }) => names.map(({ name }) => name)),
+  )
   const ids = await writeVulnerabilities(tx, records, now)
   const about = new Map(
     records
@@ -202,5 +208,6 @@ async function store(
   })
   await writeFindings(tx, found, now)
   await deleteOtherFindings(tx, [...ids.values()], found)
-  return found.length
+  const statementsReopened = await endOutdatedVexStatements(tx, statements, now)
+  return { findings: found.length, statementsReopened }
 }

@@ -1,0 +1,70 @@
+/** `seaworthy vex …`: what people state of vulnerabilities in releases. */
+import type { Command } from 'commander'
+import { vexJustification, vexStatus } from '@seaworthy/api/vex'
+import { createContext } from '../../context.ts'
+import { collect, durationOption, oneOf } from '../../options.ts'
+import type { CliPorts } from '../../ports.ts'
+import type { ListOptions } from './list.ts'
+import { list, show, showHistory } from './list.ts'
+import type { SetOptions } from './set.ts'
+import { set, withdraw } from './set.ts'
+
+export function addVexCommands(program: Command, ports: CliPorts): void {
+  const vex = program
+    .command('vex')
+    .description('statements that a vulnerability matters in a release, or not, and why')
+  vex
+    .command('set <vulnerability> <product> <version>')
+    .description('state it of a component of a release; what was stated before of it ends')
+    .requiredOption('--status <status>', vexStatus.options.join(', '), oneOf(...vexStatus.options))
+    .option('--component <purl>', 'its package URL; needed where several have the vulnerability')
+    .option(
+      '--justification <reason>',
+      `why it is not affected: ${vexJustification.options.join(', ')}`,
+      oneOf(...vexJustification.options),
+    )
+    .option('--impact <text>', 'why it does not matter, in words')
+    .option('--action <text>', 'what to do about it; needed for affected')
+    .option('--evidence <text>', 'where to look, such as a link; may be repeated', collect)
+    .option('--expires <duration>', 'after which it holds no more, such as 90d', durationOption)
+    .option('--later', 'later releases with the very same component inherit it; needs --expires')
+    .action(async (...[vulnerability, product, version, options, command]: SetArguments) =>
+      set(createContext(ports, command), { vulnerability, product, version }, options),
+    )
+  vex
+    .command('list')
+    .description('list the statements that are in force')
+    .option('--product <name>', 'only those of this product')
+    .option('--release <version>', 'only those made for this release')
+    .option('--vulnerability <name>', 'only those of this vulnerability')
+    .option(
+      '--state <state>',
+      'reopened: those to look at again, as they expired or a record changed; or all',
+      oneOf('in-force', 'reopened', 'all'),
+    )
+    .action(async (options: ListOptions, command: Command) =>
+      list(createContext(ports, command), options),
+    )
+  vex
+    .command('show <statement>')
+    .description('show a statement with its words and evidence')
+    .action(async (id: string, _options: object, command: Command) =>
+      show(createContext(ports, command), id),
+    )
+  vex
+    .command('history <vulnerability> <product> <version>')
+    .description('show everything that was stated of a vulnerability in a release')
+    .option('--component <purl>', 'only of this component')
+    .action(async (...[vulnerability, product, version, options, command]: HistoryArguments) =>
+      showHistory(createContext(ports, command), { vulnerability, product, version, ...options }),
+    )
+  vex
+    .command('withdraw <statement>')
+    .description('end a statement: what records say counts again')
+    .action(async (id: string, _options: object, command: Command) =>
+      withdraw(createContext(ports, command), id),
+    )
+}
+
+type SetArguments = [string, string, string, SetOptions, Command]
+type HistoryArguments = [string, string, string, { component?: string }, Command]
