@@ -46,6 +46,8 @@ const vexClaim = {
   impact: vexText,
   /** What to do about it; what is affected needs one. */
   action: vexText,
+  /** What else whoever looks at it should know. */
+  notes: vexText,
   /** Where to look for what was found. */
   evidence: z.array(text(500, 1)).max(16),
   /** Whether later releases with the very same component inherit it; then it must end. */
@@ -61,6 +63,8 @@ const vexStatementView = z.object({
   reviewer: z.string(),
   /** Who said it in a document that was imported; null for what was said here. */
   author: z.string().nullable(),
+  /** When it was said there; null for what was said here. */
+  authoredAt: instant.nullable(),
   statedAt: instant,
   /** Only what is in force counts. What is `reopened` ended because a record changed. */
   state: z.enum(['in_force', 'expired', 'reopened', 'replaced', 'withdrawn']),
@@ -69,6 +73,19 @@ const vexStatementView = z.object({
   endedBy: z.string().nullable(),
 })
 export type VexStatementView = z.output<typeof vexStatementView>
+
+/** Statements of one import, at most. */
+export const vexImportMax = 100
+
+/** A statement of a document. */
+export const authoredVexStatement = z.strictObject({
+  ...vexKey,
+  ...vexClaim,
+  /** Who said it there. */
+  author: text(200),
+  authoredAt: instant,
+})
+export type AuthoredVexStatement = z.output<typeof authoredVexStatement>
 
 const statementParams = z.strictObject({ statementId: idField('statement') })
 
@@ -120,4 +137,36 @@ export const withdrawVexStatement = defineRoute({
   summary: 'End a statement: what records say counts again.',
   params: statementParams,
   reply: vexStatementView,
+})
+
+export const importVexStatements = defineRoute({
+  name: 'vex.import',
+  method: 'POST',
+  path: '/v1/vex-statements/import',
+  auth: 'actor',
+  summary:
+    'State what documents of others say. Each statement that cannot be used is set aside with the reason; one that is in force is replaced only where the call says so, and never by an older one.',
+  body: z.strictObject({
+    statements: z.array(authoredVexStatement).min(1).max(vexImportMax),
+    replaces: z.boolean(),
+  }),
+  bodyBytesMax: 8 * 1024 * 1024,
+  reply: z.object({
+    taken: z.number().int().min(0),
+    /** Those that are in force already, word for word. */
+    unchanged: z.number().int().min(0),
+    setAside: z.array(z.object({ label: z.string(), why: z.string() })),
+  }),
+})
+export type VexImportReply = z.input<(typeof importVexStatements)['reply']>
+
+export const listReleaseVexStatements = defineRoute({
+  name: 'release.vex-statements',
+  method: 'GET',
+  path: '/v1/products/:product/releases/:version/vex-statements',
+  auth: 'actor',
+  summary:
+    'List the statements that hold for a release, its own and inherited ones: the first 5,000.',
+  params: z.strictObject({ product: productName, version: versionField }),
+  reply: z.object({ items: z.array(vexStatementView) }),
 })

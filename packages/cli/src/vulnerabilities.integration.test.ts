@@ -78,6 +78,20 @@ test('R13 records are imported from a folder, and a release and a vulnerability 
     await ann.ok('vex', 'history', ...about),
     /not affected.*replaced[^]*affected.*in force/,
   )
+  const who = ['--author', 'Harbour', '--namespace', 'https://example.org']
+  const document = ann.file('vex.json')
+  await ann.ok('vex', 'export', 'web', '1.0', '--format', 'csaf', ...who, '-o', document)
+  assert.match(await ann.ok('vex', 'import', document), /0 statements taken[^]*stays unless/)
+  const [said] = await ann.json<{ id: string }[]>('vex', 'list')
+  await ann.ok('vex', 'withdraw', said!.id)
+  assert.match(await ann.ok('vex', 'import', document), /1 statement taken/)
+  assert.match(await ann.ok('vex', 'import', document), /0 statements taken, 1 as before/)
+  for (const format of ['openvex', 'cyclonedx']) {
+    await ann.ok('vex', 'export', 'web', '1.0', '--format', format, ...who, '-o', document)
+    assert.match(await ann.ok('vex', 'import', document), /0 statements taken, 1 as before/, format)
+  }
+  await writeFile(document, '{"bomFormat": "Cyclone"}')
+  assert.match(await ann.fails(2, 'vex', 'import', document), /none of OpenVEX, CSAF/)
   const [now] = await ann.json<{ id: string }[]>('vex', 'list')
   await ann.ok('vex', 'withdraw', now!.id)
   assert.match(await ann.ok('vex', 'list'), /Nothing is stated/)

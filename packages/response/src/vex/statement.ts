@@ -36,6 +36,8 @@ export interface VexClaim {
   readonly impact: string
   /** What to do about it; empty where it is not said. */
   readonly action: string
+  /** What else whoever looks at it should know; empty where there is nothing. */
+  readonly notes: string
   /** Where to look for what was found: links, names of documents. */
   readonly evidence: readonly string[]
   /** Whether later releases with the very same component inherit it. */
@@ -79,7 +81,8 @@ export function requireSoundClaim(claim: VexClaim, now: Date): void {
 }
 
 function findFault(claim: VexClaim, now: Date): string | undefined {
-  const { status, justification, impact, action, evidence, isInherited, expiresAt } = claim
+  const { status, justification, impact, action, notes } = claim
+  const { evidence, isInherited, expiresAt } = claim
   if (status === 'not_affected' && justification === null && impact === '') {
     return 'not_affected needs a justification, or words on the impact'
   }
@@ -90,7 +93,7 @@ function findFault(claim: VexClaim, now: Date): string | undefined {
   if (evidence.length > vexLimits.evidenceMax) {
     return `it has more than ${vexLimits.evidenceMax} pieces of evidence`
   }
-  const texts = [impact, action].map((text) => ({ text, max: vexLimits.textMax }))
+  const texts = [impact, action, notes].map((text) => ({ text, max: vexLimits.textMax }))
   const pieces = evidence.map((text) => ({ text, max: vexLimits.evidenceTextMax }))
   for (const { text, max } of [...texts, ...pieces]) {
     if (text.length > max) return `a text is longer than ${max} characters`

@@ -361,7 +361,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   vex_statements: {
     about: 'What people state of vulnerabilities in releases, and what they stated before.',
     plain:
-      'id vulnerability product version purl status justification impact action evidence is_inherited reviewer author stated_at expires_at basis ended_at ended_by ended_why',
+      'id vulnerability product version purl status justification impact action notes evidence is_inherited reviewer author authored_at stated_at expires_at basis ended_at ended_by ended_why',
   },
   vulnerabilities: {
     about: 'Records of vulnerabilities as they were imported.',

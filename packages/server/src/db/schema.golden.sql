@@ -583,10 +583,12 @@ vex_statements.status text not null
 vex_statements.justification text
 vex_statements.impact text not null
 vex_statements.action text not null
+vex_statements.notes text not null
 vex_statements.evidence text[] not null
 vex_statements.is_inherited boolean not null
 vex_statements.reviewer text not null
 vex_statements.author text
+vex_statements.authored_at timestamp with time zone
 vex_statements.stated_at timestamp with time zone not null
 vex_statements.expires_at timestamp with time zone
 vex_statements.basis text not null

@@ -19,11 +19,14 @@ export interface VexRow extends VexKey {
   readonly justification: VexJustification | null
   readonly impact: string
   readonly action: string
+  readonly notes: string
   readonly evidence: readonly string[]
   readonly isInherited: boolean
   readonly reviewer: string
   /** Who said it in a document that was imported. */
   readonly author: string | null
+  /** When it was said there. */
+  readonly authoredAt: Date | null
   readonly statedAt: Date
   readonly expiresAt: Date | null
   /** SHA-256 of what records said of the component then, in hex. */
@@ -34,17 +37,17 @@ export interface VexRow extends VexKey {
 }
 
 const columns = (sql: ReadTx['sql']) => sql`
-  x.id, x.vulnerability, x.product, x.version, x.purl, x.status, x.justification, x.impact, x.action, x.evidence,
-  x.is_inherited as "isInherited", x.reviewer, x.author, x.stated_at as "statedAt", x.expires_at as "expiresAt",
+  x.id, x.vulnerability, x.product, x.version, x.purl, x.status, x.justification, x.impact, x.action, x.notes, x.evidence,
+  x.is_inherited as "isInherited", x.reviewer, x.author, x.authored_at as "authoredAt", x.stated_at as "statedAt", x.expires_at as "expiresAt",
   x.basis, x.ended_at as "endedAt", x.ended_by as "endedBy", x.ended_why as "endedWhy"`
 
 export async function insertVexStatement({ sql }: WriteTx, row: VexRow): Promise<void> {
   await sql`
     insert into vex_statements (id, vulnerability, product, version, purl, status, justification, impact, action,
-      evidence, is_inherited, reviewer, author, stated_at, expires_at, basis)
+      notes, evidence, is_inherited, reviewer, author, authored_at, stated_at, expires_at, basis)
     values (${row.id}, ${row.vulnerability}, ${row.product}, ${row.version}, ${row.purl}, ${row.status},
-      ${row.justification}, ${row.impact}, ${row.action}, ${sql.array([...row.evidence], textsOid)},
-      ${row.isInherited}, ${row.reviewer}, ${row.author}, ${row.statedAt}, ${row.expiresAt}, ${row.basis})`
+      ${row.justification}, ${row.impact}, ${row.action}, ${row.notes}, ${sql.array([...row.evidence], textsOid)},
+      ${row.isInherited}, ${row.reviewer}, ${row.author}, ${row.authoredAt}, ${row.statedAt}, ${row.expiresAt}, ${row.basis})`
 }
 
 /** Finds what is stated and has not been ended, also where it has expired. */
@@ -219,6 +222,23 @@ export const stated = (sql: ReadTx['sql'], { at, now }: VexTime, within: Part) =
     order by f.vulnerability, f.component, s.id, own.created_at desc, own.version = s.version desc,
       array_position(array['affected', 'under_investigation', 'fixed', 'not_affected'], x.status), x.id
   ) nearest where holds`
+
+/** Statements that hold for a release, its own and inherited ones; at most `limit`. */
+export async function listVexStatementsHolding(
+  { sql }: ReadTx,
+  { product, version }: Pick<VexKey, 'product' | 'version'>,
+  { limit, now }: { readonly limit: number; readonly now: Date },
+): Promise<VexRow[]> {
+  const ofRelease = sql`s.product = ${product} and s.version = ${version}`
+  return sql<VexRow[]>`
+    select ${columns(sql)} from vex_statements x
+    where x.id in (
+      select o.id from vex_statements o
+      where o.product = ${product} and o.version = ${version} and o.ended_at is null
+        and (o.expires_at is null or o.expires_at > ${now})
+      union select h.statement from (${stated(sql, { at: null, now }, ofRelease)}) h)
+    order by x.vulnerability, x.purl, x.id limit ${limit}`
+}
 
 /** The outcome of a finding `f` with the statement `x`, if there is one that holds. */
 export const outcome = (sql: ReadTx['sql']) => sql`

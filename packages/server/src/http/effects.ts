@@ -98,6 +98,7 @@ export const unguarded = {
     'reboot-lock.release',
   ],
   'It says what is known of releases; what devices run is as it was.': [
+    'vex.import',
     'vex.set',
     'vex.withdraw',
     'vulnerability.import',

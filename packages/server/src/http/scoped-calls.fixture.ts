@@ -98,7 +98,14 @@ export async function makeScopedCalls(
   const vexStatement = {
     ...{ vulnerability: 'OSV-1', product: 'acme', version: '0.9.0', purl },
     status: 'affected' as const,
-    ...{ justification: null, impact: '', action: 'update', evidence: [], isInherited: false },
+    ...{
+      justification: null,
+      impact: '',
+      action: 'update',
+      notes: '',
+      evidence: [],
+      isInherited: false,
+    },
     expiresAt: null,
   }
   const state = async () => (await client.api.call(setVexStatement, { body: vexStatement })).id
@@ -296,6 +303,18 @@ export async function makeScopedCalls(
     ['release.show', [() => ({ params: ofRelease })]],
     ['release.vulnerabilities', [() => ({ params: ofRelease })]],
     ['vex.set', [() => ({ body: vexStatement })]],
+    [
+      'vex.import',
+      [
+        () => ({
+          body: {
+            statements: [{ ...vexStatement, author: 'Them', authoredAt: '2026-01-01T00:00:00Z' }],
+            replaces: false,
+          },
+        }),
+      ],
+    ],
+    ['release.vex-statements', [() => ({ params: ofRelease })]],
     ['vex.list', [() => ({})]],
     ['vex.show', [async () => ({ params: { statementId: await state() } })]],
     ['vex.withdraw', [async () => ({ params: { statementId: await state() } })]],

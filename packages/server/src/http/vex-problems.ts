@@ -5,6 +5,8 @@ const making = ['out_of_scope', 'vex_statement_expired', 'vex_statement_malforme
 
 export const vexProblems = {
   'vex.set': [...making, 'release_not_found', 'vex_component_not_found'],
+  'vex.import': [],
+  'release.vex-statements': ['out_of_scope', 'product_not_found', 'release_not_found'],
   'vex.list': [],
   'vex.show': ['vex_statement_not_found'],
   'vex.withdraw': ['out_of_scope', 'vex_statement_ended', 'vex_statement_not_found'],

@@ -1,4 +1,6 @@
 import {
+  importVexStatements,
+  listReleaseVexStatements,
   listVexStatements,
   setVexStatement,
   showVexStatement,
@@ -16,6 +18,19 @@ export const vexEndpoints: readonly Endpoint[] = [
       const row = await vex.setVexStatement(app, tx, actor, body)
       return { reply: vex.viewVexStatement(row, row.statedAt), ...vex.recordVexStatement(row) }
     },
+  ),
+  audited(
+    importVexStatements,
+    { permission: 'vex:write', subject: () => 'vex-statements' },
+    async (app, tx, { actor, body }) => {
+      const reply = await vex.importVexStatements(app, tx, actor, body)
+      const { taken, unchanged, setAside } = reply
+      const detail = { taken, unchanged, setAside: setAside.length, replaces: body.replaces }
+      return { reply, detail, isUnchanged: taken === 0 }
+    },
+  ),
+  read(listReleaseVexStatements, 'vulnerability:read', (app, { actor, params, now }) =>
+    vex.listReleaseVexStatements(app, actor, params, now),
   ),
   read(listVexStatements, 'vulnerability:read', (app, { actor, query, now }) =>
     vex.listVexStatements(app.db.reader, actor, query, now),

@@ -1,9 +1,14 @@
 /** `seaworthy vex …`: what people state of vulnerabilities in releases. */
 import type { Command } from 'commander'
+import { Option } from 'commander'
 import { vexJustification, vexStatus } from '@seaworthy/api/vex'
+import { vexFormats } from '@seaworthy/response/vex'
 import { createContext } from '../../context.ts'
 import { collect, durationOption, oneOf } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
+import type { ExportOptions } from './export.ts'
+import { exportDocument } from './export.ts'
+import { importDocument } from './import.ts'
 import type { ListOptions } from './list.ts'
 import { list, show, showHistory } from './list.ts'
 import type { SetOptions } from './set.ts'
@@ -25,6 +30,7 @@ export function addVexCommands(program: Command, ports: CliPorts): void {
     )
     .option('--impact <text>', 'why it does not matter, in words')
     .option('--action <text>', 'what to do about it; needed for affected')
+    .option('--notes <text>', 'what else whoever looks at it should know')
     .option('--evidence <text>', 'where to look, such as a link; may be repeated', collect)
     .option('--expires <duration>', 'after which it holds no more, such as 90d', durationOption)
     .option('--later', 'later releases with the very same component inherit it; needs --expires')
@@ -59,6 +65,23 @@ export function addVexCommands(program: Command, ports: CliPorts): void {
       showHistory(createContext(ports, command), { vulnerability, product, version, ...options }),
     )
   vex
+    .command('import <file>')
+    .description('state what a document says, in OpenVEX, CSAF 2.0 or CycloneDX')
+    .option('--replace', 'also where another statement is in force, if that is not a newer one')
+    .action(async (file: string, options: { replace?: boolean }, command: Command) =>
+      importDocument(createContext(ports, command), file, options),
+    )
+  vex
+    .command('export <product> <version>')
+    .description('write the statements that hold for a release as a document for others')
+    .addOption(new Option('--format <format>', 'the form').choices(vexFormats).default('openvex'))
+    .requiredOption('--author <name>', 'who issues the document, such as your company')
+    .requiredOption('--namespace <url>', 'your own address, such as https://example.org')
+    .option('-o, --output <file>', 'write the document there')
+    .action(async (...[product, version, options, command]: ExportArguments) =>
+      exportDocument(createContext(ports, command), { product, version }, options),
+    )
+  vex
     .command('withdraw <statement>')
     .description('end a statement: what records say counts again')
     .action(async (id: string, _options: object, command: Command) =>
@@ -67,4 +90,5 @@ export function addVexCommands(program: Command, ports: CliPorts): void {
 }
 
 type SetArguments = [string, string, string, SetOptions, Command]
+type ExportArguments = [string, string, ExportOptions, Command]
 type HistoryArguments = [string, string, string, { component?: string }, Command]

@@ -16,6 +16,7 @@ export interface SetOptions {
   justification?: NonNullable<VexStatementBody['justification']>
   impact?: string
   action?: string
+  notes?: string
   evidence?: string[]
   /** Milliseconds. */
   expires?: number
@@ -30,8 +31,8 @@ interface About {
 
 export async function set(context: Context, about: About, options: SetOptions): Promise<void> {
   requireVulnerability(about.vulnerability)
-  const { status, justification = null, impact = '', action = '', evidence = [] } = options
-  const { expires, later: isInherited = false } = options
+  const { status, justification = null, impact = '', action = '' } = options
+  const { notes = '', evidence = [], expires, later: isInherited = false } = options
   if (isInherited && expires === undefined) {
     throw new CliError('usage', '--later needs --expires: what later releases inherit must end', {
       wayOut: 'Add how long it holds, such as --expires 90d.',
@@ -41,8 +42,8 @@ export async function set(context: Context, about: About, options: SetOptions): 
   const expiresAt = expires === undefined ? null : formatInstant(new Date(now + expires))
   await withConnection(context, async (connection) => {
     const purl = options.component ?? (await findOnly(connection, about))
-    const claim = { status, justification, impact, action, evidence, isInherited, expiresAt }
-    const body = { ...about, purl, ...claim }
+    const claim = { status, justification, impact, action, notes, evidence, isInherited }
+    const body = { ...about, purl, ...claim, expiresAt }
     const view = await connection.client.call(setVexStatement, { body })
     context.show(view, () => describeStatement(context, view))
   })

@@ -18,6 +18,7 @@ export function describeStatement(context: Context, view: VexStatementView): str
     ['status', describeStatus(view)],
     ['impact', orNothing(view.impact)],
     ['action', orNothing(view.action)],
+    ['notes', orNothing(view.notes)],
     ['evidence', evidence.length === 0 ? undefined : evidence.map(harmless).join('; ')],
     ['reviewer', view.reviewer],
     ['author', author === null ? undefined : `${harmless(author)}, in a document`],

@@ -5,7 +5,9 @@
  * handled here: what follows for what is counted (`app/vulnerabilities`), and what a statement must
  * say, which is pure (`response/vex`).
  */
+export { importVexStatements } from './imports.ts'
 export {
+  listReleaseVexStatements,
   listVexStatements,
   recordVexStatement,
   setVexStatement,

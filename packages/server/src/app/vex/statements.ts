@@ -15,6 +15,7 @@ import { grantOf, requireWholeProduct } from '../access/index.ts'
 import type { App, WriteTx } from '../app.ts'
 import type { Page, PageQuery } from '../paging.ts'
 import { listById } from '../paging.ts'
+import { findRelease } from '../trust/index.ts'
 import type { VexRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
@@ -25,6 +26,7 @@ export function viewVexStatement(row: VexRow, now: Date): VexStatementView {
     ...rest,
     evidence: [...evidence],
     statedAt: formatInstant(row.statedAt),
+    authoredAt: instantOrNull(row.authoredAt),
     expiresAt: instantOrNull(row.expiresAt),
     endedAt: instantOrNull(row.endedAt),
     state: stateOf(row, now),
@@ -58,11 +60,16 @@ export async function setVexStatement(
   const now = await tx.now()
   requireSoundClaim(claim, now)
   await requireComponent(tx, body)
-  return storeVexStatement(app, tx, actor, { ...claim, author: null }, now)
+  const stated = { ...claim, author: null, authoredAt: null }
+  return storeVexStatement(app, tx, actor, {
+    stated,
+    before: await db.findVexStatement(tx, claim),
+    now,
+  })
 }
 
 /** Throws `release_not_found`, `vex_component_not_found`. */
-async function requireComponent(tx: ReadTx, key: VexKey): Promise<void> {
+export async function requireComponent(tx: ReadTx, key: VexKey): Promise<void> {
   const { product, version } = key
   if ((await getRelease(tx, product, version)) === undefined) {
     throw new Refusal<ReleaseRefusal>('release_not_found', `${product} has no release ${version}`)
@@ -74,24 +81,31 @@ async function requireComponent(tx: ReadTx, key: VexKey): Promise<void> {
   )
 }
 
-/** Stores it over what was stated before of the same. The comparison is locked. */
-async function storeVexStatement(
+export interface NewVexStatement extends VexKey, VexClaim {
+  readonly author: string | null
+  readonly authoredAt: Date | null
+}
+
+/** Stores it over `before`, which was stated of the same. The comparison is locked. */
+export async function storeVexStatement(
   { random }: Pick<App, 'random'>,
   tx: WriteTx,
   actor: Current,
-  stated: VexKey & VexClaim & { readonly author: string | null },
-  now: Date,
+  {
+    stated,
+    before,
+    now,
+  }: { readonly stated: NewVexStatement; readonly before: VexRow | undefined; readonly now: Date },
 ): Promise<VexRow> {
-  const before = await db.findVexStatement(tx, stated)
   if (before !== undefined) {
     await db.endVexStatement(tx, before.id, { at: now, by: actor.id, why: 'replaced' })
   }
   const { vulnerability, product, version, purl, status, justification, impact, action } = stated
-  const { evidence, isInherited, expiresAt, author } = stated
+  const { notes, evidence, isInherited, expiresAt, author, authoredAt } = stated
   const row: VexRow = {
     id: newId('statement', now, random),
-    ...{ vulnerability, product, version, purl, status, justification, impact, action, evidence },
-    ...{ isInherited, expiresAt, author, reviewer: actor.id, statedAt: now },
+    ...{ vulnerability, product, version, purl, status, justification, impact, action, notes },
+    ...{ evidence, isInherited, expiresAt, author, authoredAt, reviewer: actor.id, statedAt: now },
     basis: await db.readBasis(tx, stated),
     ...{ endedAt: null, endedBy: null, endedWhy: null },
   }
@@ -159,6 +173,21 @@ export async function listVexStatements(
     (part) => db.listVexStatements(tx, { ...filter, products, now }, part),
     (row) => viewVexStatement(row, now),
   )
+}
+
+const holdingMax = 5000
+
+/** Throws `product_not_found`, `out_of_scope`, `release_not_found`. */
+export async function listReleaseVexStatements(
+  app: Pick<App, 'db' | 'trust'>,
+  actor: Actor,
+  { product, version }: { product: string; version: string },
+  now: Date,
+): Promise<{ items: VexStatementView[] }> {
+  await findRelease(app, actor, product, version)
+  const part = { limit: holdingMax, now }
+  const rows = await db.listVexStatementsHolding(app.db.reader, { product, version }, part)
+  return { items: rows.map((row) => viewVexStatement(row, now)) }
 }
 
 /** What the audit log says of it: the texts are in the statement. */

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ProblemError } from '@seaworthy/api/problems'
 import { createToken } from '@seaworthy/api/tokens'
-import type { VexStatementBody } from '@seaworthy/api/vex'
+import type { AuthoredVexStatement, VexStatementBody } from '@seaworthy/api/vex'
 import {
+  importVexStatements,
+  listReleaseVexStatements,
   listVexStatements,
   setVexStatement,
   showVexStatement,
@@ -91,7 +93,7 @@ const inDays = (days: number) => formatInstant(new Date(systemClock.now().getTim
 const claim = (more: Partial<VexStatementBody> = {}): VexStatementBody => ({
   ...{ vulnerability: 'CVE-2026-1', product: 'acme', version: '1.0.0', purl: tide },
   ...{ status: 'not_affected', justification: 'vulnerable_code_not_in_execute_path' },
-  ...{ impact: '', action: '', evidence: [], isInherited: false, expiresAt: null },
+  ...{ impact: '', action: '', notes: '', evidence: [], isInherited: false, expiresAt: null },
   ...more,
 })
 const say = (more?: Partial<VexStatementBody>) =>
@@ -223,6 +225,63 @@ test('R13 a statement that has expired counts no more', async () => {
   assert.deepEqual(
     items.map(({ id, state }) => [id, state]),
     [[made.id, 'expired']],
+  )
+})
+
+test('R13 statements of a document are taken once, and what holds for a release is listed with what it inherits', async () => {
+  const purl = 'pkg:npm/tide@1.5.0'
+  await push('2.0.0', purl)
+  const authored = { author: 'The makers', authoredAt: '2026-01-01T00:00:00Z' }
+  const body = {
+    statements: [{ ...claim({ ...forever, version: '2.0.0', purl }), ...authored }],
+    replaces: false,
+  }
+  const bring = async () => {
+    const { taken, unchanged } = await client.api.call(importVexStatements, { body })
+    return [taken, unchanged]
+  }
+  assert.deepEqual(await bring(), [1, 0])
+  assert.deepEqual(await bring(), [0, 1])
+  await push('2.1.0', purl)
+  const { items } = await client.api.call(listReleaseVexStatements, {
+    params: { product: 'acme', version: '2.1.0' },
+  })
+  assert.deepEqual(
+    items.map((one) => [one.version, one.author, one.authoredAt]),
+    [['2.0.0', authored.author, authored.authoredAt]],
+  )
+})
+
+test('R13 attack: statements of a hostile document are set aside by name, and what is in force stays', async () => {
+  const held = await say(affected)
+  const authored = { author: 'Them', authoredAt: formatInstant(systemClock.now()) }
+  const cases: [Partial<AuthoredVexStatement>, RegExp][] = [
+    [{}, /another statement is in force/],
+    [{ product: 'theirs' }, /no release/],
+    [{ purl: 'pkg:npm/sand@1.0.0' }, /lists this component/],
+    [{ impact: '\u001b[2J' }, /control characters/],
+    [{ expiresAt: inDays(-1) }, /expired/],
+    [{ authoredAt: inDays(1) }, /in the future/],
+    [{ justification: null }, /needs a justification/],
+  ]
+  const statements = cases.map(([more]) => ({ ...claim(), ...authored, ...more }))
+  const bring = (body: { statements: AuthoredVexStatement[]; replaces: boolean }) =>
+    client.api.call(importVexStatements, { body })
+  const { taken, setAside } = await bring({ statements, replaces: false })
+  assert.equal(taken, 0)
+  assert.equal(setAside.length, cases.length)
+  for (const [i, [, why]] of cases.entries()) assert.match(setAside[i]!.why, why)
+  const older = { ...claim(), ...authored, authoredAt: '2026-01-01T00:00:00Z' }
+  const refused = await bring({ statements: [older], replaces: true })
+  assert.match(refused.setAside[0]!.why, /older than/)
+  const params = { statementId: held.id }
+  assert.equal((await client.api.call(showVexStatement, { params })).state, 'in_force')
+  const operator = await client.api.call(createToken, {
+    body: { name: 'clerk', role: 'operator', lifetimeSeconds: 3600 },
+  })
+  await assert.rejects(
+    client.as(operator.token).call(importVexStatements, { body: { statements, replaces: true } }),
+    refuses('permission_denied'),
   )
 })
 

@@ -12,12 +12,15 @@ create table vex_statements (
   justification text,
   impact text not null,
   action text not null,
+  notes text not null,
   evidence text[] not null,
   -- Whether later releases with the very same component inherit it.
   is_inherited boolean not null,
   -- Who is on record for it here, and who said it in a document that was imported.
   reviewer text not null,
   author text,
+  -- When it was said there; null for what was said here.
+  authored_at timestamptz,
   stated_at timestamptz not null,
   expires_at timestamptz,
   -- SHA-256 of what records said of the component then, in hex; empty where none said anything.
