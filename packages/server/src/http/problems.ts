@@ -10,8 +10,6 @@ import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseRefusal } from '@seaworthy/fleet/releases'
 import type { RolloutRefusal } from '@seaworthy/fleet/rollouts'
 import type { ReleaseFault } from '@seaworthy/oci/release-content'
-import type { CaseFault } from '@seaworthy/response/cases'
-import type { VexFault } from '@seaworthy/response/vex'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { KeyCode } from '@seaworthy/trust/keys'
 import type { PublicKeyCode } from '@seaworthy/trust/public-keys'
@@ -20,16 +18,16 @@ import type { ContentCheckRefusal, StorageRefusal } from '../app/content/index.t
 import type {
   CertificateRefusal,
   SettingRefusal,
-  CaseRefusal,
   PersonRefusal,
   LeaseRefusal,
   RebootLockRefusal,
   RoleRefusal,
   ServerRefusal,
-  VexRefusal,
-  VulnerabilityRefusal,
 } from '../app/refusals.ts'
 import type { OverloadRefusal } from '../app/worker/index.ts'
+import type { Mapped } from './problem-form.ts'
+import { no } from './problem-form.ts'
+import { caseTable, vexTable, vulnerabilityTable } from './response-problems.ts'
 
 /** The refusals of the HTTP layer itself. */
 export type HttpRefusal =
@@ -44,12 +42,6 @@ export type HttpRefusal =
   | 'request_cross_site'
   | 'two_credentials'
 
-interface Mapped {
-  readonly status: number
-  readonly title: string
-}
-
-const no = (status: number, title: string): Mapped => ({ status, title })
 const notGenuine = (title: string) => no(422, title)
 
 const httpTable = {
@@ -339,38 +331,10 @@ const leaseTable = {
   leases_too_many: no(429, 'Too many leases'),
 } satisfies Record<LeaseRefusal, Mapped>
 
-const caseTable = {
-  case_not_found: no(404, 'No such case'),
-  case_not_taken: no(409, 'Nobody has taken the case'),
-  case_not_opened: no(409, 'A text of the case cannot be opened'),
-  case_full: no(409, 'Too many messages'),
-  case_has_no_reporter: no(409, 'Nobody outside has reported the case'),
-  case_embargo_time: no(422, 'Not a time at which an embargo can end'),
-  case_move_illegal: no(409, 'The case cannot go on like that'),
-  case_reader_unfit: no(409, 'Somebody who may not be read in'),
-  case_reader_not_found: no(404, 'Nobody who is read in'),
-  case_readers_too_many: no(409, 'Too many people are read in'),
-  case_handler_stays: no(409, 'The handler stays read in'),
-  report_not_found: no(404, 'No such report'),
-  reports_waiting: no(503, 'Too many reports wait'),
-} satisfies Record<CaseRefusal | CaseFault, Mapped>
-
 const rebootLockTable = {
   reboot_lock_not_found: no(404, 'No such restart slot'),
   fleetlock_key_not_found: no(404, 'No such FleetLock key'),
 } satisfies Record<RebootLockRefusal, Mapped>
-
-const vexTable = {
-  vex_component_not_found: no(404, 'The release has no such component'),
-  vex_statement_not_found: no(404, 'No such statement'),
-  vex_statement_ended: no(409, 'The statement has ended already'),
-  vex_statement_malformed: no(422, 'The statement cannot be used'),
-  vex_statement_expired: no(422, 'The statement has expired already'),
-} satisfies Record<VexRefusal | VexFault, Mapped>
-
-const vulnerabilityTable = {
-  vulnerability_not_found: no(404, 'No such vulnerability'),
-} satisfies Record<VulnerabilityRefusal, Mapped>
 
 const settingTable = {
   variable_not_found: no(404, 'No such variable'),

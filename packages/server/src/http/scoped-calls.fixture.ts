@@ -14,14 +14,11 @@ import { createRollout } from '@seaworthy/api/rollouts'
 import { listSecrets, setSecret } from '@seaworthy/api/secrets'
 import { createToken } from '@seaworthy/api/tokens'
 import { setVariable } from '@seaworthy/api/variables'
-import { setVexStatement } from '@seaworthy/api/vex'
 import { importVulnerabilities } from '@seaworthy/api/vulnerabilities'
 import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
-import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { ProposalIntent } from '@seaworthy/trust/tuf'
 import { formatProposal } from '@seaworthy/trust/tuf'
-import { pushReleaseOf } from '../app/vulnerabilities/pushed-sboms.fixture.ts'
 import type { TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
@@ -37,6 +34,7 @@ import {
   submit,
 } from '../testing/index.ts'
 import {
+  makeVexStatements,
   newDevice,
   storeCredential,
   takeSlot,
@@ -93,28 +91,7 @@ export async function makeScopedCalls(
   })
   await submit(client, growing)
 
-  const purl = 'pkg:npm/tide@1.0.0'
-  await pushReleaseOf(client, server.adminToken, { version: '0.9.0', purls: [purl] })
-  const vexStatement = {
-    ...{ vulnerability: 'OSV-1', product: 'acme', version: '0.9.0', purl },
-    status: 'affected' as const,
-    ...{
-      justification: null,
-      impact: '',
-      action: 'update',
-      notes: '',
-      evidence: [],
-      isInherited: false,
-    },
-    expiresAt: null,
-  }
-  const state = async () => (await client.api.call(setVexStatement, { body: vexStatement })).id
-  await waitUntil('the release is read', () =>
-    state().then(
-      () => true,
-      () => false,
-    ),
-  )
+  const vex = await makeVexStatements(client, server.adminToken)
   const leaseId = await storeCredential(server)
   const ofNobody = `person_${'0'.repeat(26)}`
   const opened = { body: { title: 'a flaw', text: 'a text' } }
@@ -302,22 +279,12 @@ export async function makeScopedCalls(
     ['release.list', [() => ({ params: { product: 'acme' } })]],
     ['release.show', [() => ({ params: ofRelease })]],
     ['release.vulnerabilities', [() => ({ params: ofRelease })]],
-    ['vex.set', [() => ({ body: vexStatement })]],
-    [
-      'vex.import',
-      [
-        () => ({
-          body: {
-            statements: [{ ...vexStatement, author: 'Them', authoredAt: '2026-01-01T00:00:00Z' }],
-            replaces: false,
-          },
-        }),
-      ],
-    ],
+    ['vex.set', [() => ({ body: vex.body })]],
+    ['vex.import', [() => ({ body: vex.imported })]],
     ['release.vex-statements', [() => ({ params: ofRelease })]],
     ['vex.list', [() => ({})]],
-    ['vex.show', [async () => ({ params: { statementId: await state() } })]],
-    ['vex.withdraw', [async () => ({ params: { statementId: await state() } })]],
+    ['vex.show', [async () => ({ params: await vex.make() })]],
+    ['vex.withdraw', [async () => ({ params: await vex.make() })]],
     ['vulnerability.import', [() => ({ body: osvRecords })]],
     ['vulnerability.list', [() => ({})]],
     [

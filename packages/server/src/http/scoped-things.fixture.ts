@@ -1,7 +1,10 @@
 /** Things of the fleet `shops` that the calls of the golden table of scopes are about. */
+import { setVexStatement } from '@seaworthy/api/vex'
 import { newId } from '@seaworthy/std/ids'
 import { systemRandom } from '@seaworthy/std/random'
+import { waitUntil } from '@seaworthy/std/testing'
 import { systemClock } from '@seaworthy/std/time'
+import { pushReleaseOf } from '../app/vulnerabilities/pushed-sboms.fixture.ts'
 import { insertApproval } from '../db/approvals.ts'
 import { insertLease } from '../db/leases.ts'
 import { insertLock, lockRebootGroup } from '../db/reboot-locks.ts'
@@ -84,4 +87,28 @@ export async function askForApproval(server: TestServer): Promise<string> {
 
 export function newName(): string {
   return newId('device', systemClock.now(), systemRandom).slice(-12)
+}
+
+/** A statement to make, as a call and as an import have it; `make` makes one. */
+export async function makeVexStatements(client: TestClient, token: string) {
+  const purl = 'pkg:npm/tide@1.0.0'
+  await pushReleaseOf(client, token, { version: '0.9.0', purls: [purl] })
+  const body = {
+    ...{ vulnerability: 'OSV-1', product: 'acme', version: '0.9.0', purl },
+    status: 'affected' as const,
+    ...{ justification: null, impact: '', action: 'update', notes: '' },
+    ...{ evidence: [], isInherited: false, expiresAt: null },
+  }
+  const make = async () => {
+    const { id } = await client.api.call(setVexStatement, { body })
+    return { statementId: id }
+  }
+  await waitUntil('the release is read', () =>
+    make().then(
+      () => true,
+      () => false,
+    ),
+  )
+  const authored = { ...body, author: 'Them', authoredAt: '2026-01-01T00:00:00Z' }
+  return { body, make, imported: { statements: [authored], replaces: false } }
 }

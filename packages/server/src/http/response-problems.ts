@@ -1,0 +1,34 @@
+/** Refusals of cases, of statements on vulnerabilities, and of records. */
+import type { CaseFault } from '@seaworthy/response/cases'
+import type { VexFault } from '@seaworthy/response/vex'
+import type { CaseRefusal, VexRefusal, VulnerabilityRefusal } from '../app/refusals.ts'
+import type { Mapped } from './problem-form.ts'
+import { no } from './problem-form.ts'
+
+export const caseTable = {
+  case_not_found: no(404, 'No such case'),
+  case_not_taken: no(409, 'Nobody has taken the case'),
+  case_not_opened: no(409, 'A text of the case cannot be opened'),
+  case_full: no(409, 'Too many messages'),
+  case_has_no_reporter: no(409, 'Nobody outside has reported the case'),
+  case_embargo_time: no(422, 'Not a time at which an embargo can end'),
+  case_move_illegal: no(409, 'The case cannot go on like that'),
+  case_reader_unfit: no(409, 'Somebody who may not be read in'),
+  case_reader_not_found: no(404, 'Nobody who is read in'),
+  case_readers_too_many: no(409, 'Too many people are read in'),
+  case_handler_stays: no(409, 'The handler stays read in'),
+  report_not_found: no(404, 'No such report'),
+  reports_waiting: no(503, 'Too many reports wait'),
+} satisfies Record<CaseRefusal | CaseFault, Mapped>
+
+export const vexTable = {
+  vex_component_not_found: no(404, 'The release has no such component'),
+  vex_statement_not_found: no(404, 'No such statement'),
+  vex_statement_ended: no(409, 'The statement has ended already'),
+  vex_statement_malformed: no(422, 'The statement cannot be used'),
+  vex_statement_expired: no(422, 'The statement has expired already'),
+} satisfies Record<VexRefusal | VexFault, Mapped>
+
+export const vulnerabilityTable = {
+  vulnerability_not_found: no(404, 'No such vulnerability'),
+} satisfies Record<VulnerabilityRefusal, Mapped>
