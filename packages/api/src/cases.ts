@@ -80,9 +80,19 @@ export type CaseDetails = z.output<typeof caseDetails>
 const caseEntry = z.object({
   id: idField('entry'),
   at: instant,
-  /** A person, a token, or `reporter`. */
+  /** A person, a token, `reporter`, or `server` for an alarm. */
   by: z.string(),
-  kind: z.enum(['report', 'reply', 'answer', 'note', 'move', 'assign', 'read-in', 'read-out']),
+  kind: z.enum([
+    'report',
+    'reply',
+    'answer',
+    'note',
+    'move',
+    'assign',
+    'read-in',
+    'read-out',
+    'alarm',
+  ]),
   text: z.string(),
 })
 export type CaseEntryView = z.output<typeof caseEntry>

@@ -32,6 +32,11 @@ interface TextOptions {
   file?: string
 }
 
+interface ListOptions {
+  state?: 'open' | 'closed'
+  due?: boolean
+}
+
 export function addCaseCommands(program: Command, ports: CliPorts): void {
   const group = program
     .command('case')
@@ -40,8 +45,9 @@ export function addCaseCommands(program: Command, ports: CliPorts): void {
     .command('list')
     .description('list the cases you are read in to, and those that nobody has taken')
     .option('--state <state>', 'only those that are open, or closed', oneOf('open', 'closed'))
-    .action(async (options: { state?: 'open' | 'closed' }, command: Command) =>
-      list(createContext(ports, command), options.state),
+    .option('--due', 'only those in which something is owed soon, or was not done in time')
+    .action(async (options: ListOptions, command: Command) =>
+      list(createContext(ports, command), options),
     )
   group
     .command('clock')
@@ -115,9 +121,16 @@ async function readText({ ports }: Context, { file }: TextOptions): Promise<stri
   throw new CliError('usage', 'there is no text: give --file, or write it to standard input')
 }
 
-async function list(context: Context, state: 'open' | 'closed' | undefined): Promise<void> {
+async function list(context: Context, { state, due }: ListOptions): Promise<void> {
+  if (due === true && state === 'closed') {
+    throw new CliError(
+      'usage',
+      'nothing is owed in cases that are closed: leave out --due or --state',
+    )
+  }
   await withConnection(context, async ({ client }) => {
-    const items = await collectCases(client, state)
+    const all = await collectCases(client, due === true ? 'open' : state)
+    const items = due === true ? all.filter(({ clocks }) => clocks.some(isPressing)) : all
     context.show(items, () => {
       const now = context.ports.clock.now()
       return context.table<CaseView>(
@@ -132,7 +145,9 @@ async function list(context: Context, state: 'open' | 'closed' | undefined): Pro
           { title: 'handler', text: (c) => c.handler ?? '-', isShrinkable: true },
         ],
         items,
-        'You are read in to no case, and none waits to be taken.',
+        due === true
+          ? 'Nothing is owed soon in the cases you are read in to, and none waits to be taken.'
+          : 'You are read in to no case, and none waits to be taken.',
       )
     })
   })
@@ -150,6 +165,7 @@ const describeTitle = ({ title }: CaseView) =>
   title === null ? '(nobody has taken it)' : harmless(title)
 const describeWaiting = ({ waitingSince }: CaseView, now: Date) =>
   waitingSince === null ? '-' : formatAgo(waitingSince, now)
+const isPressing = ({ state }: CaseClockView) => state === 'soon' || state === 'broken'
 const isOwed = ({ state }: CaseClockView) =>
   state === 'running' || state === 'soon' || state === 'broken'
 

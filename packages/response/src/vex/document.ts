@@ -24,7 +24,7 @@ export interface ReadVexDocument {
 }
 
 /** A document with more statements than this is none that people made. */
-export const documentStatementsMax = 5000
+const documentStatementsMax = 5000
 
 /** Collects what a reader finds. */
 export class VexCollector {

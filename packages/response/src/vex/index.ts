@@ -8,10 +8,4 @@ export type { ReadVexDocument, VexDocument } from './document.ts'
 export type { VexFormat } from './formats.ts'
 export { readVexDocument, vexFormats, writeVexDocument } from './formats.ts'
 export type { VexClaim, VexFault, VexJustification, VexStatement, VexStatus } from './statement.ts'
-export {
-  isCleared,
-  requireSoundClaim,
-  vexJustifications,
-  vexLimits,
-  vexStatuses,
-} from './statement.ts'
+export { requireSoundClaim } from './statement.ts'

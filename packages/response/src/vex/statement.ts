@@ -56,7 +56,7 @@ export interface VexStatement extends VexClaim {
   readonly statedAt: Date
 }
 
-export const vexLimits = {
+const vexLimits = {
   textMax: 4000,
   evidenceMax: 16,
   evidenceTextMax: 500,
@@ -106,9 +106,4 @@ function findFault(claim: VexClaim, now: Date): string | undefined {
     return 'what later releases inherit must end within a year'
   }
   return undefined
-}
-
-/** Whether what is found counts no more, because somebody states that it does not matter here. */
-export function isCleared(status: VexStatus): boolean {
-  return status === 'not_affected' || status === 'fixed'
 }

@@ -1,5 +1,8 @@
 /** Cases of reported flaws, what was said in them, and who is read in; texts stay sealed here. */
-import type { EmbargoState, ReportState } from '@seaworthy/response/cases'
+import type { BuiltInRole } from '@seaworthy/fleet/access'
+import type { CaseClock, EmbargoState, ReportState } from '@seaworthy/response/cases'
+import type { PendingQuery, Row } from 'postgres'
+import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 export interface CaseRow {
@@ -36,6 +39,7 @@ export type EntryKind =
   | 'assign'
   | 'read-in'
   | 'read-out'
+  | 'alarm'
 
 export interface CaseEntryRow {
   readonly id: string
@@ -61,15 +65,23 @@ const columns = (sql: ReadTx['sql']) => sql`
   c.last_answer_at as "lastAnswerAt", c.waiting_since as "waitingSince", c.closed_at as "closedAt"`
 
 /**
- * Whether nobody is read in who can still come in: such a case is for every handler to take, so
+ * Whether nobody is read in who can still come in and may read cases: such a case is for every handler to take, so
  * that none is lost with the account of the only person who knew it.
  */
-const isUntaken = ({ sql }: ReadTx, now: Date) => sql`
-  not exists (
-    select 1 from case_readers r where r.case_id = c.id and (
-      exists (select 1 from people p where p.id = r.reader and p.disabled_at is null)
-      or exists (select 1 from tokens t where t.line = r.reader and t.revoked_at is null
-        and t.expires_at > ${now})))`
+const isUntaken = ({ sql }: ReadTx, { now, readingRoles }: CaseAsker) => {
+  const roles = sql.array([...readingRoles], textsOid)
+  const mayRead = (row: PendingQuery<Row[]>) => sql`
+    ${row}.products is null and ${row}.fleets is null and (${row}.role = any(${roles}) or exists (
+      select from roles o where o.name = ${row}.role and 'case:read' = any(o.allows)))
+    and not exists (select from roles o where (o.name = ${row}.role or o.name = any(${row}.denied_by))
+      and 'case:read' = any(o.denies))`
+  return sql`
+    not exists (
+      select 1 from case_readers r where r.case_id = c.id and (
+        exists (select 1 from people p where p.id = r.reader and p.disabled_at is null and ${mayRead(sql`p`)})
+        or exists (select 1 from tokens t where t.line = r.reader and t.revoked_at is null
+          and t.expires_at > ${now} and ${mayRead(sql`t`)})))`
+}
 
 export async function insertCase({ sql }: WriteTx, row: CaseRow): Promise<void> {
   await sql`
@@ -98,6 +110,8 @@ export async function updateCase({ sql }: WriteTx, row: CaseRow): Promise<void> 
 export interface CaseAsker {
   readonly reader: string
   readonly mayTake: boolean
+  /** The built-in roles that allow their holders to read cases they are read in to. */
+  readonly readingRoles: readonly BuiltInRole[]
   readonly now: Date
 }
 
@@ -105,13 +119,14 @@ export interface CaseAsker {
 export async function findCase(
   tx: ReadTx,
   id: string,
-  { reader, mayTake, now }: CaseAsker,
+  asker: CaseAsker,
 ): Promise<SeenCase | undefined> {
   const { sql } = tx
+  const { reader, mayTake } = asker
   const [row] = await sql<SeenCase[]>`
     select ${columns(sql)}, r.reader is not null as "isReader"
     from cases c left join case_readers r on r.case_id = c.id and r.reader = ${reader}
-    where c.id = ${id} and (r.reader is not null or (${mayTake} and ${isUntaken(tx, now)}))`
+    where c.id = ${id} and (r.reader is not null or (${mayTake} and ${isUntaken(tx, asker)}))`
   return row
 }
 
@@ -125,7 +140,7 @@ export async function lockCase({ sql }: WriteTx, id: string): Promise<CaseRow | 
 /** Lists cases, newest first; `after` is the id of the last one of the page before. */
 export async function listCases(
   tx: ReadTx,
-  { reader, mayTake, now }: CaseAsker,
+  asker: CaseAsker,
   page: {
     readonly after: string | null
     readonly limit: number
@@ -134,13 +149,54 @@ export async function listCases(
 ): Promise<SeenCase[]> {
   const { sql } = tx
   const { after, limit, state } = page
+  const { reader, mayTake } = asker
   return sql<SeenCase[]>`
     select ${columns(sql)}, r.reader is not null as "isReader"
     from cases c left join case_readers r on r.case_id = c.id and r.reader = ${reader}
-    where (r.reader is not null or (${mayTake} and ${isUntaken(tx, now)}))
+    where (r.reader is not null or (${mayTake} and ${isUntaken(tx, asker)}))
       and (${after}::text is null or c.id < ${after})
       and (${state}::text is null or (${state} = 'closed') = (c.closed_at is not null))
     order by c.id desc limit ${limit}`
+}
+
+/** A page of the open cases, whoever is read in: for the server's own work. */
+export async function listOpenCases(
+  { sql }: ReadTx,
+  after: string,
+  limit: number,
+): Promise<CaseRow[]> {
+  return sql<CaseRow[]>`
+    select ${columns(sql)} from cases c where c.closed_at is null and c.id > ${after}
+    order by c.id limit ${limit}`
+}
+
+export interface CaseAlarm {
+  readonly caseId: string
+  readonly clock: CaseClock['name']
+  readonly dueAt: Date
+  readonly state: 'soon' | 'broken'
+}
+
+/** Answers false where it was raised before. */
+export async function insertCaseAlarm(
+  { sql }: WriteTx,
+  { caseId, clock, dueAt, state }: CaseAlarm,
+  raisedAt: Date,
+): Promise<boolean> {
+  const rows = await sql`
+    insert into case_alarms (case_id, clock, due_at, state, raised_at)
+    values (${caseId}, ${clock}, ${dueAt}, ${state}, ${raisedAt}) on conflict do nothing`
+  return rows.count === 1
+}
+
+/** What was raised of these cases: at most two for each time at which a clock was due. */
+export async function listRaisedAlarms(
+  { sql }: ReadTx,
+  cases: readonly string[],
+): Promise<CaseAlarm[]> {
+  return sql<CaseAlarm[]>`
+    select case_id as "caseId", clock, due_at as "dueAt", state from case_alarms
+    where case_id = any(${sql.array([...cases], textsOid)})`
 }
 
 /** The case of a private link, locked. */

@@ -49,6 +49,10 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
     about: 'The audit log: each entry, and its place in the tree once it has one.',
     plain: 'id entry leaf_index',
   },
+  case_alarms: {
+    about: 'Which clocks of cases were said to be about to break, or broken.',
+    plain: 'case_id clock due_at state raised_at',
+  },
   case_entries: {
     about: 'What was said and done in cases of reported flaws, sealed under the master key.',
     plain: 'id case_id at by kind',

@@ -48,6 +48,11 @@ assertion_ids.expires_at timestamp with time zone not null
 audit_entries.id bigint not null
 audit_entries.entry bytea not null
 audit_entries.leaf_index bigint
+case_alarms.case_id text not null
+case_alarms.clock text not null
+case_alarms.due_at timestamp with time zone not null
+case_alarms.state text not null
+case_alarms.raised_at timestamp with time zone not null
 case_entries.id text not null
 case_entries.case_id text not null
 case_entries.at timestamp with time zone not null
@@ -625,6 +630,10 @@ approvals: CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'reject
 assertion_ids: PRIMARY KEY (device, jti)
 audit_entries: UNIQUE (leaf_index)
 audit_entries: PRIMARY KEY (id)
+case_alarms: FOREIGN KEY (case_id) REFERENCES cases(id)
+case_alarms: CHECK ((clock = ANY (ARRAY['acknowledge'::text, 'answer'::text, 'update'::text, 'embargo'::text])))
+case_alarms: PRIMARY KEY (case_id, clock, due_at, state)
+case_alarms: CHECK ((state = ANY (ARRAY['soon'::text, 'broken'::text])))
 case_entries: FOREIGN KEY (case_id) REFERENCES cases(id)
 case_entries: PRIMARY KEY (id)
 case_readers: FOREIGN KEY (case_id) REFERENCES cases(id)
@@ -834,6 +843,7 @@ CREATE UNIQUE INDEX assertion_ids_pkey ON public.assertion_ids USING btree (devi
 CREATE UNIQUE INDEX audit_entries_leaf_index_key ON public.audit_entries USING btree (leaf_index)
 CREATE INDEX audit_entries_pending ON public.audit_entries USING btree (id) WHERE (leaf_index IS NULL)
 CREATE UNIQUE INDEX audit_entries_pkey ON public.audit_entries USING btree (id)
+CREATE UNIQUE INDEX case_alarms_pkey ON public.case_alarms USING btree (case_id, clock, due_at, state)
 CREATE INDEX case_entries_by_case ON public.case_entries USING btree (case_id, id)
 CREATE UNIQUE INDEX case_entries_pkey ON public.case_entries USING btree (id)
 CREATE INDEX case_readers_by_reader ON public.case_readers USING btree (reader, case_id)

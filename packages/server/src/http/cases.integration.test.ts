@@ -18,13 +18,15 @@ import {
 } from '@seaworthy/api/cases'
 import { formatPath } from '@seaworthy/api/client'
 import { createInvitation } from '@seaworthy/api/invitations'
-import { disablePerson } from '@seaworthy/api/people'
+import { disablePerson, setPerson } from '@seaworthy/api/people'
 import type { ProblemError } from '@seaworthy/api/problems'
 import { routes } from '@seaworthy/api/routes'
 import { createToken } from '@seaworthy/api/tokens'
 import { builtInRoles, tokenRoles } from '@seaworthy/fleet/access'
 import { utf8Decode } from '@seaworthy/std/bytes'
+import { waitUntil } from '@seaworthy/std/testing'
 import { searchFor } from '@seaworthy/std/testing/leaks'
+import { formatInstant, systemClock } from '@seaworthy/std/time'
 import type { Db, TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
@@ -116,6 +118,29 @@ describe('R2 R3 from a report to its end', () => {
       rhea.browser.api.call(showCase, { params: { caseId } }),
       refused('case_not_taken'),
     )
+  })
+
+  test('R3 a clock that is about to break, or has, raises one alarm, for those who are read in', async () => {
+    const { api } = rhea.browser
+    const params = { caseId: (await api.call(openCase, { body: { title: 'reef', text: 'x' } })).id }
+    const soon = formatInstant(new Date(systemClock.now().getTime() + 86_400_000))
+    const proposal = { event: 'propose-embargo', embargoUntil: soon } as const
+    await api.call(moveCaseBy, { params, body: proposal })
+    const alarms = async () => {
+      const { items } = await api.call(listCaseEntries, { params, query: {} })
+      return items.filter(({ kind }) => kind === 'alarm')
+    }
+    await waitUntil('the alarm is raised', async () => (await alarms()).length > 0)
+    const [alarm, ...others] = await alarms()
+    assert.deepEqual(others, [])
+    assert.match(alarm!.text, /embargo is about to break/)
+    assert.equal(alarm!.by, 'server')
+    const { sql } = db.reader
+    const [logged] = await sql<[{ entry: string }]>`
+      select entry::text as entry from audit_entries where entry::text like '%case.alarm%'
+        and entry::text like ${`%${params.caseId}%`}`
+    assert.doesNotMatch(logged.entry, /embargo/)
+    await api.call(moveCaseBy, { params, body: { event: 'reject-embargo' } })
   })
 
   test('R3 whoever takes a case is read in, answers its reporter, and meets the clocks by that', async () => {
@@ -351,6 +376,17 @@ describe('R2 need to know', () => {
     )
     await owner.browser.stepUp()
     await owner.browser.api.call(disablePerson, { params: { personId: gone.id } })
+    const taken = await remy.browser.api.call(assignCase, { params: { caseId: id }, body: {} })
+    assert.equal(taken.title, words.title)
+  })
+
+  test('R2 a case whose only reader may read no cases any more waits to be taken again', async () => {
+    const demoted = await comeIn('responder')
+    const { id } = await demoted.browser.api.call(openCase, { body: words })
+    await owner.browser.stepUp()
+    await owner.browser.api.call(setPerson, {
+      ...{ params: { personId: demoted.id }, body: { role: 'operator' } },
+    })
     const taken = await remy.browser.api.call(assignCase, { params: { caseId: id }, body: {} })
     assert.equal(taken.title, words.title)
   })

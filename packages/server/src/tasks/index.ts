@@ -10,6 +10,7 @@ import { createAcmeRenewal } from './acme-renewal.ts'
 import { createAssertionExpiry } from './assertion-expiry.ts'
 import type { LogMemory } from './audit-log-memory.ts'
 import { createLogSequencer } from './audit-log-sequencer.ts'
+import { createCaseAlarms } from './case-alarms.ts'
 import { createContentCheck } from './check-content.ts'
 import { createGarbageCollection, createStorageCount } from './collect-garbage.ts'
 import { createDeviceCounts } from './device-counts.ts'
@@ -75,6 +76,7 @@ export function startTasks(
     createHistoryThinning(app),
     createRebootLockWatch(app),
     createLeaseSweep(app),
+    createCaseAlarms(app),
     createRetention(app),
     ...(acme === null ? [] : [createAcmeRenewal(app, acme, opened)]),
   ]

@@ -1,5 +1,5 @@
 /** Who asks about a case, and what of it they get to see. */
-import { permissionsOf } from '@seaworthy/fleet/access'
+import { allowedByBuiltIn, builtInRoles, permissionsOf } from '@seaworthy/fleet/access'
 import { isId } from '@seaworthy/std/ids'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { CaseAsker, CaseRow, SeenCase } from '../../db/cases.ts'
@@ -18,11 +18,13 @@ export function readerBehind(actor: Actor): string {
   return actor.kind === 'token' && !isId('person', holder) ? actor.token.line : holder
 }
 
+const readingRoles = builtInRoles.filter((role) => allowedByBuiltIn(role).includes('case:read'))
+
 /** Throws `out_of_scope`: a scope names products and fleets, and a case may be about any. */
 export function askerOf(actor: Actor, now: Date): CaseAsker {
   requireUnscoped(actor, 'cases are of')
   const mayTake = permissionsOf(grantOf(actor)).includes('case:handle')
-  return { reader: readerBehind(actor), mayTake, now }
+  return { reader: readerBehind(actor), mayTake, readingRoles, now }
 }
 
 /**

@@ -5,6 +5,7 @@
  * entry of the audit log that names the case and nothing of it. Not handled here: what states and
  * clocks a case has (`@seaworthy/response/cases`).
  */
+export { raiseCaseAlarms } from './alarms.ts'
 export {
   answerReporter,
   listCases,

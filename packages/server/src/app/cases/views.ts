@@ -1,6 +1,6 @@
 /** Cases as people see them. */
 import type { CaseDetails, CaseEntryView, CaseView } from '@seaworthy/api/cases'
-import type { CaseState } from '@seaworthy/response/cases'
+import type { CaseClock, CaseState } from '@seaworthy/response/cases'
 import { clocksOf, listLegalEvents } from '@seaworthy/response/cases'
 import { formatInstant } from '@seaworthy/std/time'
 import type { MasterKey } from '../../config/master-key.ts'
@@ -14,6 +14,19 @@ export const stateOf = ({ report, embargo, knowledge }: CaseRow): CaseState => (
   ...{ report, embargo, knowledge },
 })
 
+const isReported = ({ reporterSha256 }: CaseRow) => reporterSha256 !== null
+
+/** The clocks of a case, the one that is due first at the front. */
+export function clocksOfCase(row: CaseRow, now: Date): CaseClock[] {
+  const { embargo } = row
+  const times = {
+    ...row,
+    reportedAt: isReported(row) ? row.openedAt : null,
+    isEmbargoOn: embargo === 'proposed' || embargo === 'active' || embargo === 'revise',
+  }
+  return clocksOf(times, now)
+}
+
 /** `isReader` decides whether the title is shown. */
 export function viewCase(
   masterKey: MasterKey,
@@ -21,20 +34,14 @@ export function viewCase(
   now: Date,
 ): CaseView {
   const { id, report, embargo, knowledge, handler } = row
-  const isReported = row.reporterSha256 !== null
-  const times = {
-    ...row,
-    reportedAt: isReported ? row.openedAt : null,
-    isEmbargoOn: embargo === 'proposed' || embargo === 'active' || embargo === 'revise',
-  }
   return {
-    ...{ id, report, embargo, knowledge, handler, isReported },
+    ...{ id, report, embargo, knowledge, handler, isReported: isReported(row) },
     title: row.isReader ? openTitle(masterKey, row) : null,
     embargoUntil: instantOrNull(row.embargoUntil),
     openedAt: formatInstant(row.openedAt),
     closedAt: instantOrNull(row.closedAt),
     waitingSince: instantOrNull(row.waitingSince),
-    clocks: clocksOf(times, now).map(({ name, dueAt, metAt, state }) => ({
+    clocks: clocksOfCase(row, now).map(({ name, dueAt, metAt, state }) => ({
       ...{ name, dueAt: formatInstant(dueAt), metAt: instantOrNull(metAt), state },
     })),
   }
