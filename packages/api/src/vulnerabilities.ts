@@ -44,7 +44,7 @@ export const importVulnerabilities = defineRoute({
     withdrawn: count,
     /** Components of releases that the added and changed ones affect, or may affect. */
     findings: count,
-    /** Statements that hold no more, because a record says something else than when they were made. */
+    /** Statements that hold no more, because a record says something else than it did then. */
     statementsReopened: count,
     /** Records that cannot be used, and how many of them were not known before. */
     setAside: z.array(setAsideField),

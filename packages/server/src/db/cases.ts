@@ -65,8 +65,8 @@ const columns = (sql: ReadTx['sql']) => sql`
   c.last_answer_at as "lastAnswerAt", c.waiting_since as "waitingSince", c.closed_at as "closedAt"`
 
 /**
- * Whether nobody is read in who can still come in and may read cases: such a case is for every handler to take, so
- * that none is lost with the account of the only person who knew it.
+ * Whether nobody is read in who can still come in and may read cases: such a case is for every
+ * handler to take, so that none is lost with the account of the only person who knew it.
  */
 const isUntaken = ({ sql }: ReadTx, { now, readingRoles }: CaseAsker) => {
   const roles = sql.array([...readingRoles], textsOid)

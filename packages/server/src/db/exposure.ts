@@ -193,7 +193,7 @@ export async function listFoundIn(
   return listFound(tx, tx.sql`s.product = ${product} and s.version = ${version}`, part)
 }
 
-/** What was found in the release that a device runs. */
+/** What was found in the release that a device runs; at most as much as `part` says. */
 export async function listFoundOn(
   tx: ReadTx,
   device: string,

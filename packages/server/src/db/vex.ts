@@ -195,8 +195,8 @@ export interface VexTime {
 /**
  * Which statement holds for which finding in which bill of materials, as `vulnerability`,
  * `component`, `sbom`, `statement` and `status`: the one of the release itself, else the one of the
- * last release before it that has the very same component, if it is inherited. Of several for one
- * release, under several names of a flaw, the one that is worst counts. `within` narrows down the
+ * last release before it that has the very same component, if it is inherited. The worst of
+ * several for one release, under several names of a flaw, counts. `within` narrows down the
  * findings `f` and bills `s`.
  */
 export const stated = (sql: ReadTx['sql'], { at, now }: VexTime, within: Part) => sql`

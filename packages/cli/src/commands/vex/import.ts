@@ -47,7 +47,7 @@ export async function importDocument(
       const reply = await client.call(importVexStatements, { body })
       total.taken += reply.taken
       total.unchanged += reply.unchanged
-      setAside.push(...reply.setAside)
+      for (const one of reply.setAside) setAside.push(one)
     }
   })
   const { format, ignored } = read
