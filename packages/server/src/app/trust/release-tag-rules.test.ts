@@ -30,14 +30,24 @@ test('B10 a signed release is a tag by its version, and the newest of a channel 
   )
 })
 
-test('B10 a name that would mean two contents, or cannot be a tag, is none', () => {
+test('B10 T11 attack: whoever signs for one channel takes neither the name nor a version of another one', () => {
   const releases = signed(
     release('stable', '1.0', 'a'),
     release('beta', '1.0', 'b'),
-    release('beta', '2.0+x', 'c'),
     release('beta', 'stable', 'd'),
+    release('beta', 'gone', 'e'),
+    release('gone', '0.9', 'f'),
   )
   const newest = (channel: string) =>
     channel === 'stable' ? { sha256: 'a'.repeat(64) } : undefined
-  assert.deepEqual([...tagsOf('acme', releases, newest)], [['stable', digest('d')]])
+  const tags = tagsOf('acme', releases, newest)
+  assert.equal(tags.get('stable'), digest('a'), 'no release of beta is called stable')
+  assert.equal(tags.get('1.0'), null, 'a name for two contents means neither')
+  assert.equal(tags.get('gone'), null, 'a channel that has nothing to offer keeps its name')
+  assert.equal(tags.get('0.9'), digest('f'))
+})
+
+test('B10 a version that cannot be a tag is none', () => {
+  const releases = signed(release('beta', '2.0+x', 'c'))
+  assert.deepEqual([...tagsOf('acme', releases, () => undefined)], [['beta', null]])
 })

@@ -10,7 +10,7 @@ import { tagsOf } from './release-tag-rules.ts'
 export async function listReleaseTags(
   { trust, releases }: Pick<App, 'trust' | 'releases'>,
   product: string,
-): Promise<ReadonlyMap<string, Digest>> {
+): Promise<ReadonlyMap<string, Digest | null>> {
   const state = await trust.freshState()
   if (state === undefined) return new Map()
   return tagsOf(product, state.releases, (channel) => releases.of({ product, channel })[0])

@@ -25,7 +25,8 @@ async function resolveTag<Actor>(
   tag: string,
 ): Promise<Digest | undefined> {
   const signed = (await ports.releaseTags(repository)).get(tag)
-  return signed ?? (await ports.store.resolveTag(repository, tag))
+  if (signed === undefined) return ports.store.resolveTag(repository, tag)
+  return signed ?? undefined
 }
 
 function unknown(): RegistryError {
@@ -205,9 +206,13 @@ export async function sendTags<Actor>(call: RegistryCall<Actor>): Promise<void> 
   }
   const max = parsePageSize(query.get('n'), tagsPageMax)
   const after = query.get('last') ?? ''
-  const stored = max === 0 ? [] : await ports.store.listTags(repository, { after, max: max + 1 })
-  const signed = [...(await ports.releaseTags(repository)).keys()].filter((tag) => tag > after)
-  const found = [...new Set([...stored, ...(max === 0 ? [] : signed)])]
+  const signed = await ports.releaseTags(repository)
+  const hiddenCount = [...signed.values()].filter((digest) => digest === null).length
+  const stored =
+    max === 0 ? [] : await ports.store.listTags(repository, { after, max: max + 1 + hiddenCount })
+  const later = max === 0 ? [] : [...signed.keys()].filter((tag) => tag > after)
+  const found = [...new Set([...stored, ...later])]
+    .filter((tag) => signed.get(tag) !== null)
     .toSorted((a, b) => (a < b ? -1 : 1))
     .slice(0, max + 1)
   const tags = found.slice(0, max)

@@ -113,9 +113,10 @@ export interface RegistryPorts<Actor> {
   roots(): Promise<Iterable<Digest>>
   /**
    * Tags that signed metadata gives to releases, sorted. They go before tags of the store, and no
-   * client sets or deletes them.
+   * client sets or deletes them. One that is `null` is taken, and means nothing: a tag of the store
+   * does not stand in for it.
    */
-  releaseTags(repository: string): Promise<ReadonlyMap<string, Digest>>
+  releaseTags(repository: string): Promise<ReadonlyMap<string, Digest | null>>
   /** The absolute URL of `/v2/token` as the client reaches it. */
   tokenUrl(request: IncomingMessage): string
   service: string

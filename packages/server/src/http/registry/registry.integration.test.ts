@@ -41,7 +41,7 @@ interface World {
   /** How many changes are left. */
   changesLeft: number
   roots: Digest[]
-  releaseTags: Map<string, Digest>
+  releaseTags: Map<string, Digest | null>
   server: Server
 }
 
@@ -579,6 +579,12 @@ function walk(
         }
         assert.deepEqual(await list(''), ['1.0', 'mine', 'z'])
         assert.deepEqual(await list('?n=1&last=mine'), ['z'])
+        // A name that signed metadata has taken and that means nothing is not a builder's to fill.
+        world.releaseTags.set('1.0', null)
+        requireError(await call('GET', '/v2/tagged/manifests/1.0'), 404, 'MANIFEST_UNKNOWN')
+        requireError(await put('1.0', other.bytes), 403, 'DENIED')
+        requireError(await call('DELETE', '/v2/tagged/manifests/1.0'), 403, 'DENIED')
+        assert.deepEqual(await list(''), ['mine', 'z'])
       } finally {
         world.releaseTags.clear()
       }
