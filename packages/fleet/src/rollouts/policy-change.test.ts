@@ -26,6 +26,8 @@ const change = (rollout: Rollout, policy: RolloutPolicy, more: Partial<WantedPol
   const wanted = { policy, policyVersion, startAt: null, reason: null, by: 'person_b', ...more }
   return changePolicy(rollout, wanted, now)
 }
+/** Another share of the fleet. */
+const of20 = { members: { kind: 'percent', percent: 20 } } as const
 const refuses = (code: RolloutRefusal) => (error: Refusal) => error.code === code
 const withGate = (wave: number, changes: Partial<Gate>, policy = three): RolloutPolicy => ({
   ...policy,
@@ -218,21 +220,43 @@ test('D4 what was offered in a period counts in the one that takes its place', (
 })
 
 test('D4 only a change that makes a rollout slower or stricter needs no approval', () => {
-  const looser: Record<string, RolloutPolicy> = {
-    members: { ...three, waves: three.waves.with(0, waveOf(20)) },
-    bake: withGate(0, { bakeSeconds: 1 }, withGate(0, { bakeSeconds: 2 })),
-    success: withGate(1, { successPercentMin: 94 }),
-    'success of': withGate(1, { successOf: 'ended' }),
-    failures: { ...three, failuresMax: 5 },
-    pace: { ...three, inFlightMax: 9 },
-    rate: { ...three, rate: { kind: 'constant', perMinute: 2 } },
-    safe: { ...three, safeMode: false },
-    stop: { ...three, onFailure: 'pause' },
-  }
+  const approved = { ...three, waves: three.waves.with(2, waveOf(100, {}, true)) }
   const strict: RolloutPolicy = {
-    ...withGate(0, { bakeSeconds: 2 }),
+    ...withGate(0, { bakeSeconds: 2, failurePercentMax: 5 }, approved),
     ...{ failuresMax: 1, inFlightMax: 2, safeMode: true, onFailure: 'abort' },
-    rate: { kind: 'constant', perMinute: 1 },
+    ...{ rate: { kind: 'constant', perMinute: 1 }, perPeriod: { updatesMax: 5, seconds: 60 } },
+  }
+  // Each differs from the strict one in one thing alone.
+  const looser: Record<string, RolloutPolicy> = {
+    members: { ...strict, waves: strict.waves.with(0, { ...strict.waves[0]!, ...of20 }) },
+    approval: { ...strict, waves: strict.waves.with(2, waveOf(100)) },
+    'one wave less': { ...strict, waves: strict.waves.slice(1) },
+    bake: withGate(0, { bakeSeconds: 1 }, strict),
+    success: withGate(1, { successPercentMin: gate.successPercentMin - 1 }, strict),
+    'success of': withGate(
+      1,
+      { successOf: gate.successOf === 'ended' ? 'members' : 'ended' },
+      strict,
+    ),
+    sample: withGate(1, { sampleMin: gate.sampleMin + 1 }, strict),
+    'share of failures': withGate(0, { failurePercentMax: 6 }, strict),
+    'no share of failures': withGate(0, { failurePercentMax: null }, strict),
+    failures: { ...strict, failuresMax: 2 },
+    'no limit of failures': { ...strict, failuresMax: null },
+    'in flight': { ...strict, inFlightMax: 3 },
+    'no limit in flight': { ...strict, inFlightMax: null },
+    period: { ...strict, perPeriod: { updatesMax: 6, seconds: 60 } },
+    'shorter periods': { ...strict, perPeriod: { updatesMax: 5, seconds: 30 } },
+    'no period': { ...strict, perPeriod: null },
+    rate: { ...strict, rate: { kind: 'constant', perMinute: 2 } },
+    'no rate': { ...strict, rate: null },
+    // The place of an update that times out is taken by the next device.
+    'shorter time': { ...strict, timeoutSeconds: strict.timeoutSeconds - 60 },
+    'longer time': { ...strict, timeoutSeconds: strict.timeoutSeconds + 60 },
+    silence: { ...strict, silentAfterSeconds: null },
+    safe: { ...strict, safeMode: false },
+    stop: { ...strict, onFailure: 'pause' },
+    attempts: { ...strict, attempts: { max: 2, waitSeconds: 0 } },
   }
   assert.ok(isOnlyStricter(strict, strict))
   assert.ok(isOnlyStricter(three, strict))

@@ -176,7 +176,8 @@ export function isOnlyStricter(before: RolloutPolicy, after: RolloutPolicy): boo
     isSlowerPeriod(before.perPeriod, after.perPeriod) &&
     isSlowerRate(before.rate, after.rate) &&
     (before.windows === null || isEqual(before.windows, after.windows)) &&
-    after.timeoutSeconds <= before.timeoutSeconds &&
+    // A shorter time frees places in flight sooner, a longer one lets failures be known later.
+    after.timeoutSeconds === before.timeoutSeconds &&
     after.silentAfterSeconds === before.silentAfterSeconds &&
     (after.safeMode || !before.safeMode) &&
     isAtMost(after.failuresMax, before.failuresMax) &&
