@@ -4,7 +4,8 @@ import type { Transport } from '@seaworthy/std/http'
 import { encodeSegment, readBody } from '@seaworthy/std/http'
 import { z } from 'zod'
 import { parseAnyJson } from '@seaworthy/std/json'
-import { ProblemError, problemMediaType, problemSchema } from './problems.ts'
+import { MalformedReplyError, ProblemError } from './call-errors.ts'
+import { problemMediaType, problemSchema } from './problems.ts'
 import type { BodyInputOf, ReplyOf, Route } from './route.ts'
 
 type Member<Name extends string, T> = undefined extends T
@@ -23,10 +24,6 @@ export interface ApiClient {
    * be reached, and `MalformedReplyError` when what answers does not speak this contract.
    */
   call<R extends Route>(route: R, input: CallInput<R>): Promise<ReplyOf<R>>
-}
-
-export class MalformedReplyError extends Error {
-  override readonly name = 'MalformedReplyError'
 }
 
 export interface ClientOptions {
@@ -116,3 +113,5 @@ function problemOf(
     return new MalformedReplyError(`status ${status} without a problem document`)
   return new ProblemError(parsed.data, retryAfter ? Number(retryAfter[0]) : undefined)
 }
+
+export { MalformedReplyError } from './call-errors.ts'

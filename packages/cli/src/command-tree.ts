@@ -1,93 +1,32 @@
 /**
  * The tree of commands. Built from the ports, so that help, completion and tests see the same one
- * as users.
+ * as users, each command from its module when it is needed.
  */
 import { Command } from 'commander'
-import { addAccountCommands } from './commands/account-keys.ts'
-import { addApprovalCommands } from './commands/approvals.ts'
-import { addServerCommands } from './commands/certificates.ts'
-import { addChannelCommands } from './commands/channels.ts'
-import { addCompletionCommand } from './commands/completion.ts'
-import { addDemoCommand } from './commands/demo/demo.ts'
-import { addDeviceCommands } from './commands/devices.ts'
-import { addFleetCommands } from './commands/fleets.ts'
-import { addGatewayTokenCommands } from './commands/gateway-tokens.ts'
-import { addAccessCommands } from './commands/access.ts'
-import { addKeyCommands } from './commands/keys.ts'
-import { addLogCommands } from './commands/audit-log.ts'
-import { addLoginCommands } from './commands/login.ts'
-import { addPersonCommands } from './commands/people.ts'
-import { addProductCommands } from './commands/products.ts'
-import { addProposalCommands } from './commands/proposals.ts'
-import { addProvisioningKeyCommands } from './commands/provisioning-keys.ts'
-import { addReaderCommands } from './commands/readers.ts'
-import { addSecretCommands } from './commands/secrets.ts'
-import { addVariableCommands } from './commands/variables.ts'
-import { addRebootLockCommands } from './commands/reboot-locks.ts'
-import { addCaseCommands } from './commands/cases.ts'
-import { addPublishCommands, addReleaseCommands } from './commands/releases/index.ts'
-import { addRoleCommands } from './commands/roles.ts'
-import { addRolloutCommands } from './commands/rollouts/index.ts'
-import { addSessionCommands } from './commands/sessions.ts'
-import { addSignInPolicyCommands } from './commands/sign-in-policy.ts'
-import { addStoredCredentialCommands } from './commands/stored-credentials.ts'
-import { addTokenCommands } from './commands/tokens.ts'
-import { addTransferCommands } from './commands/transfers.ts'
-import { addTrustCommands } from './commands/trust.ts'
-import { addTufCommands } from './commands/tuf.ts'
-import { addVexCommands } from './commands/vex/index.ts'
-import { addVulnerabilityCommands } from './commands/vulnerabilities/index.ts'
-import { addUpCommand } from './commands/up.ts'
+import type { CommandGroup } from './command-groups.ts'
+import { commandGroups } from './command-groups.ts'
+import { wordsCommand } from './completion-words.ts'
 import { addHelpBelow, FittingHelp } from './help.ts'
 import { createOptionUse } from './option-use.ts'
 import type { OptionUse } from './option-use.ts'
 import { ParseEnd } from './parse-end.ts'
 import type { CliPorts } from './ports.ts'
 
-/** Each of these adds its commands to the program, in the order of `--help`. */
-const additions: readonly ((program: Command, ports: CliPorts) => void)[] = [
-  addUpCommand,
-  addTransferCommands,
-  addDemoCommand,
-  addLoginCommands,
-  addServerCommands,
-  addKeyCommands,
-  addTrustCommands,
-  addProductCommands,
-  addChannelCommands,
-  addReleaseCommands,
-  addVulnerabilityCommands,
-  addVexCommands,
-  addPublishCommands,
-  addProposalCommands,
-  addFleetCommands,
-  addProvisioningKeyCommands,
-  addVariableCommands,
-  addSecretCommands,
-  addReaderCommands,
-  addStoredCredentialCommands,
-  addCaseCommands,
-  addGatewayTokenCommands,
-  addRolloutCommands,
-  addDeviceCommands,
-  addRebootLockCommands,
-  addPersonCommands,
-  addRoleCommands,
-  addAccountCommands,
-  addSessionCommands,
-  addSignInPolicyCommands,
-  addTokenCommands,
-  addApprovalCommands,
-  addAccessCommands,
-  addLogCommands,
-  addTufCommands,
-  addCompletionCommand,
-]
-
 const exitText = `Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a policy or verification, 4 not allowed, 5 not found, 6 unreachable.
 With --json, the last line of the error stream is an object with command, exitCode, code, message and wayOut.`
 
-export function createProgram(ports: CliPorts): Command {
+/**
+ * The program for these arguments. Commands whose names are not among them are there with their
+ * descriptions alone; with `all`, or where completion walks the tree, every command is whole.
+ */
+export async function createProgram(
+  ports: CliPorts,
+  args: readonly string[] | 'all',
+): Promise<Command> {
+  const isWhole = args === 'all' || args[0] === 'completion' || args[0] === wordsCommand
+  const given = new Set(args)
+  const isGiven = ({ commands }: CommandGroup) =>
+    isWhole || Object.keys(commands).some((term) => given.has(nameOf(term)))
   const program = new Command('seaworthy')
     .description(
       'Ships software to fleets of Linux machines without trusting the servers in the middle.',
@@ -106,11 +45,29 @@ export function createProgram(ports: CliPorts): Command {
     .helpOption('-h, --help', 'print help')
     .showSuggestionAfterError()
   addHelpBelow(program, exitText)
-  for (const add of additions) add(program, ports)
+  for (const group of commandGroups) {
+    if (isGiven(group)) (await group.load())(program, ports)
+    else addNames(program, group)
+  }
   const use = createOptionUse()
   shape(program, { ports, use })
   program.hook('postAction', (_program, action) => use.requireRead(action))
   return program
+}
+
+function addNames(program: Command, { commands }: CommandGroup): void {
+  for (const [term, description] of Object.entries(commands)) {
+    const named = program.command(term.replace(optionsMark, ''), { hidden: description === null })
+    named.description(description ?? '')
+    // It stands for the options that the command has.
+    if (term.includes(optionsMark)) named.option('--any')
+  }
+}
+
+const optionsMark = ' [options]'
+
+function nameOf(term: string): string {
+  return term.split(' ')[0]!
 }
 
 /**

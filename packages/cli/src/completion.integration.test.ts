@@ -10,7 +10,7 @@ import { formatCompletion } from './completion.ts'
 import { createProgram } from './command-tree.ts'
 import { testPorts } from './testing/ports.ts'
 
-const program = createProgram(testPorts())
+const program = await createProgram(testPorts(), 'all')
 const below = (name: string) =>
   program.commands
     .find((command) => command.name() === name)!

@@ -5,8 +5,8 @@ import { formatCompletion, shells } from './completion.ts'
 import { createProgram } from './command-tree.ts'
 import { runCommand, testPorts } from './testing/ports.ts'
 
-test('every command and option of the tree is in every script', () => {
-  const program = createProgram(testPorts())
+test('every command and option of the tree is in every script', async () => {
+  const program = await createProgram(testPorts(), 'all')
   for (const shell of shells) {
     const script = formatCompletion(program, shell)
     const visit = (command: Command) => {

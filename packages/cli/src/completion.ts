@@ -3,6 +3,7 @@
  * command cannot be completed.
  */
 import type { Command, Option } from 'commander'
+import { wordsCommand } from './completion-words.ts'
 
 export const shells = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof shells)[number]
@@ -27,7 +28,6 @@ interface OptionEntry {
 /** Words that only the server knows; `completion-words KIND` asks it for them. */
 export const wordKinds = ['fleet', 'rollout', 'device'] as const
 export type WordKind = (typeof wordKinds)[number]
-export const wordsCommand = 'completion-words'
 
 export function formatCompletion(program: Command, shell: Shell): string {
   const entries = listCommands(program)

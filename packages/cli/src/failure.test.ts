@@ -140,8 +140,8 @@ test('a lifetime out of bounds is answered with the bounds, not with the path of
   )
 })
 
-test('every command that a way out names is there, with its options', () => {
-  const program = createProgram(testPorts())
+test('every command that a way out names is there, with its options', async () => {
+  const program = await createProgram(testPorts(), 'all')
   for (const [code, [, wayOut = '']] of Object.entries(endings)) {
     for (const [, line] of wayOut.matchAll(/`seaworthy ([^`]+)`/g)) {
       let command = program

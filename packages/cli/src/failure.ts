@@ -2,8 +2,7 @@
  * How a command ends when it does not succeed: exit codes, one line that says what and why, and a
  * way out.
  */
-import { MalformedReplyError } from '@seaworthy/api/client'
-import { ProblemError } from '@seaworthy/api/problems'
+import { MalformedReplyError, ProblemError } from '@seaworthy/api/call-errors'
 import { BodyTooLongError, TransportError } from '@seaworthy/std/http'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { ExitCode } from './exit-codes.ts'

@@ -10,7 +10,7 @@ import { recordScreen, testPorts } from './testing/ports.ts'
  * The text that `--help` of every command prints at a terminal of so many columns, footers
  * included.
  */
-function helpPages(columns: number): string[] {
+async function helpPages(columns: number): Promise<string[]> {
   const out = { ...recordScreen(), isTerminal: true, columns }
   const pages: string[] = []
   const visit = (command: Command) => {
@@ -19,13 +19,13 @@ function helpPages(columns: number): string[] {
     pages.push(out.text)
     command.commands.forEach(visit)
   }
-  visit(createProgram({ ...testPorts(), out }))
+  visit(await createProgram({ ...testPorts(), out }, 'all'))
   return pages
 }
 
-test('the help of every command fits a terminal of 80 columns, and one of 132', () => {
+test('the help of every command fits a terminal of 80 columns, and one of 132', async () => {
   for (const columns of [80, 132]) {
-    const pages = helpPages(columns)
+    const pages = await helpPages(columns)
     assert.ok(pages.length > 80)
     const lines = pages.flatMap((page) => page.split('\n'))
     const over = lines.filter((line) => Array.from(line).length > columns)
@@ -35,8 +35,8 @@ test('the help of every command fits a terminal of 80 columns, and one of 132', 
   }
 })
 
-test('help names a default as people write it: no bare count of milliseconds', () => {
-  const text = helpPages(100).join('\n')
+test('help names a default as people write it: no bare count of milliseconds', async () => {
+  const text = (await helpPages(100)).join('\n')
   assert.deepEqual(text.match(/\(default: \d{5,}\)/g), null)
   assert.match(text, /lifetime, for example 30d \(default: 90d\)/)
   assert.match(text, /lifetime, for example 7d \(default: 7d\)/)

@@ -61,12 +61,12 @@ const pathOf = (command: Command): string[] =>
   command.parent === null ? [] : [...pathOf(command.parent), command.name()]
 
 test('T11 walk: whatever command passes over an option that was typed ends with an error', async () => {
-  const paths = [...leaves(createProgram(testPorts()))].map(pathOf)
+  const paths = [...leaves(await createProgram(testPorts(), 'all'))].map(pathOf)
   let walked = 0
   for (const path of paths) {
     for (let i = 0; ; i++) {
       // A program runs once.
-      const program = createProgram(testPorts())
+      const program = await createProgram(testPorts(), 'all')
       const command = [...leaves(program)].find((leaf) => pathOf(leaf).join() === path.join())!
       const option = command.options[i]
       if (option === undefined) break
@@ -89,7 +89,7 @@ test('T11 walk: whatever command passes over an option that was typed ends with 
 })
 
 test('T11 walk: an option that the command reads is none of these', async () => {
-  const program = createProgram(testPorts())
+  const program = await createProgram(testPorts(), 'all')
   const command = [...leaves(program)].find((leaf) => pathOf(leaf).join(' ') === 'release verify')!
   let seen: unknown
   command.action((_target, _version, options: { root?: string }) => {

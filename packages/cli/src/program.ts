@@ -20,7 +20,7 @@ export async function runCli(args: readonly string[], ports: CliPorts): Promise<
   const isJson = args
     .slice(0, args.includes('--') ? args.indexOf('--') : undefined)
     .includes('--json')
-  const program = createProgram(ports)
+  const program = await createProgram(ports, args)
   let running = ''
   let begun: Command | undefined
   program.hook('preAction', (_program, action) => {

@@ -1,0 +1,2 @@
+/** The command that completion scripts ask for words. */
+export const wordsCommand = 'completion-words'
