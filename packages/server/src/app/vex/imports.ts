@@ -32,12 +32,15 @@ export async function importVexStatements(
       authoredAt: parseInstant(authoredAt),
       expiresAt: expiresAt === null ? null : parseInstant(expiresAt),
     }
+    // Whoever does not reach the product does not learn either what is stated of it.
+    const outOfScope = await orReason(async () => requireWholeProduct(actor, stated.product))
     const before = await findVexStatement(tx, stated)
     const why =
-      before !== undefined && isSame(before, stated)
+      outOfScope ??
+      (before !== undefined && isSame(before, stated)
         ? undefined
-        : ((await orReason(() => requireUsable(tx, actor, stated, now))) ??
-          (before && whyKept(before, stated, replaces)))
+        : ((await orReason(() => requireUsable(tx, stated, now))) ??
+          (before && whyKept(before, stated, replaces))))
     if (why !== undefined) reply.setAside.push({ label: labelOf(given), why })
     else if (before !== undefined && isSame(before, stated)) reply.unchanged++
     else {
@@ -53,16 +56,10 @@ function labelOf({ vulnerability, product, version, purl }: AuthoredVexStatement
 }
 
 /**
- * Throws `out_of_scope`, `release_not_found`, `vex_component_not_found`, `vex_statement_malformed`,
+ * Throws `release_not_found`, `vex_component_not_found`, `vex_statement_malformed`,
  * `vex_statement_expired`.
  */
-async function requireUsable(
-  tx: WriteTx,
-  actor: Current,
-  stated: NewVexStatement,
-  now: Date,
-): Promise<void> {
-  requireWholeProduct(actor, stated.product)
+async function requireUsable(tx: WriteTx, stated: NewVexStatement, now: Date): Promise<void> {
   if (stated.authoredAt!.getTime() > now.getTime() + aheadMs) {
     throw new Refusal<VexFault>('vex_statement_malformed', 'it says that it was made in the future')
   }

@@ -242,6 +242,14 @@ test('R13 statements of a document are taken once, and what holds for a release 
   }
   assert.deepEqual(await bring(), [1, 0])
   assert.deepEqual(await bring(), [0, 1])
+  // Whoever guesses what is stated of a product out of their reach is told the same as for a miss.
+  const scope = { products: ['other'] }
+  const { token } = await client.api.call(createToken, {
+    body: { name: 'stranger', role: 'responder', lifetimeSeconds: 3600, ...scope },
+  })
+  const guessed = await client.as(token).call(importVexStatements, { body })
+  assert.deepEqual([guessed.taken, guessed.unchanged, guessed.setAside.length], [0, 0, 1])
+  assert.match(guessed.setAside[0]!.why, /does not reach acme/)
   await push('2.1.0', purl)
   const { items } = await client.api.call(listReleaseVexStatements, {
     params: { product: 'acme', version: '2.1.0' },
