@@ -15,7 +15,6 @@ const otherWords: Readonly<Record<string, string>> = {
   cohort: 'wave',
   hotfix: 'emergency',
   recipient: 'reader',
-  advisory: 'record',
   semaphore: 'reboot lock',
 }
 

@@ -1,5 +1,6 @@
 /** Every route there is, in the order of openapi.json. */
 import * as accessReviews from './access-reviews.ts'
+import * as advisories from './advisories.ts'
 import * as approvals from './approvals.ts'
 import * as certificates from './certificates.ts'
 import * as serverKeys from './server-keys.ts'
@@ -73,6 +74,7 @@ export const resources: Readonly<Record<string, readonly Route[]>> = {
   'stored-credentials': routesOf(storedCredentials),
   leases: routesOf(leases),
   cases: routesOf(cases),
+  advisories: routesOf(advisories),
   rollouts: routesOf(rollouts),
   updates: routesOf(updates),
   'foreign-devices': routesOf(foreignDevices),

@@ -151,6 +151,12 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     commands: {
+      advisory: 'what the public is told of a flaw, for those who are read in to its case',
+    },
+    load: async () => (await import('./commands/advisories/index.ts')).addAdvisoryCommands,
+  },
+  {
+    commands: {
       'gateway-token': 'tokens of gateways that speak DDI for devices behind them',
     },
     load: async () => (await import('./commands/gateway-tokens.ts')).addGatewayTokenCommands,

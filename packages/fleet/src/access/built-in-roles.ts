@@ -79,7 +79,15 @@ const table: Record<BuiltInRole, readonly Permission[]> = {
     'log:read',
   ],
   // What they see of a case also depends on whether they are read in to it.
-  responder: [...watches, 'case:read', 'case:handle', 'vex:write'],
+  responder: [
+    ...watches,
+    'case:read',
+    'case:handle',
+    'advisory:read',
+    'advisory:write',
+    'advisory:publish',
+    'vex:write',
+  ],
   auditor: [
     ...watches,
     'person:read',

@@ -160,6 +160,21 @@ export type CaseRefusal =
   | 'report_not_found'
   | 'reports_waiting'
 
+/** Why an advisory stays as it is, or is not shown or published. */
+export type AdvisoryRefusal =
+  | 'advisory_not_found'
+  | 'advisory_not_opened'
+  | 'advisory_changed'
+  | 'advisory_incomplete'
+  | 'advisory_not_draft'
+  | 'advisory_of_reviewer'
+  | 'advisory_not_reviewed'
+  | 'advisory_under_embargo'
+  | 'advisory_not_published'
+  | 'advisory_withdrawn'
+  | 'advisories_too_many'
+  | 'publisher_not_set'
+
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 
 /** Why people are refused who set variables and secrets. */

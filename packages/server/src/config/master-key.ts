@@ -22,6 +22,7 @@ export const secretPurposes = {
   'client-secret': 'oidc.provider',
   'held-secret': 'secret.application',
   'case-text': 'text.case',
+  'advisory-text': 'text.advisory',
 } as const
 export type SecretName = keyof typeof secretPurposes
 

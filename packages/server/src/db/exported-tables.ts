@@ -32,6 +32,20 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   acme_challenges: {
     leftOut: 'It is empty unless a certificate is being ordered.',
   },
+  advisories: {
+    about: 'Advisories as they are edited; what they say is sealed.',
+    plain: 'id case_id name revision state edited_by reviewed_by opened_at',
+    sealed: 'sealed',
+  },
+  advisory_publisher: {
+    about: 'Who publishes advisories, and what they promise.',
+    plain: 'only_row publisher openpgp_key openpgp_fingerprint set_at set_by serial',
+  },
+  advisory_versions: {
+    about: 'What the public has been told, version by version.',
+    plain:
+      'advisory_id version at what content withdrawn_because csaf signature published_by reviewed_by',
+  },
   approval_policy: {
     about: 'Which acts need the approval of another person.',
     plain: 'only_row release_devices_above device_removal set_at set_by credential_lease',

@@ -17,6 +17,32 @@ account_keys.confirmed_at timestamp with time zone
 acme_challenges.token text not null
 acme_challenges.name text not null
 acme_challenges.answer text not null
+advisories.id text not null
+advisories.case_id text not null
+advisories.name text
+advisories.sealed bytea not null
+advisories.revision integer not null
+advisories.state text not null
+advisories.edited_by text not null
+advisories.reviewed_by text
+advisories.opened_at timestamp with time zone not null
+advisory_publisher.only_row boolean not null default true
+advisory_publisher.publisher jsonb not null
+advisory_publisher.openpgp_key text
+advisory_publisher.openpgp_fingerprint text
+advisory_publisher.set_at timestamp with time zone not null
+advisory_publisher.set_by text not null
+advisory_publisher.serial bigint not null
+advisory_versions.advisory_id text not null
+advisory_versions.version integer not null
+advisory_versions.at timestamp with time zone not null
+advisory_versions.what text not null
+advisory_versions.content jsonb not null
+advisory_versions.withdrawn_because text
+advisory_versions.csaf text not null
+advisory_versions.signature text
+advisory_versions.published_by text not null
+advisory_versions.reviewed_by text
 approval_policy.only_row boolean not null default true
 approval_policy.release_devices_above integer
 approval_policy.device_removal boolean not null
@@ -623,6 +649,14 @@ account_keys: CHECK ((kind = ANY (ARRAY['ssh'::text, 'openpgp'::text])))
 account_keys: FOREIGN KEY (person_id) REFERENCES people(id)
 account_keys: PRIMARY KEY (id)
 acme_challenges: PRIMARY KEY (token)
+advisories: FOREIGN KEY (case_id) REFERENCES cases(id)
+advisories: UNIQUE (name)
+advisories: PRIMARY KEY (id)
+advisories: CHECK ((state = ANY (ARRAY['draft'::text, 'reviewed'::text, 'published'::text, 'corrected'::text, 'withdrawn'::text])))
+advisory_publisher: CHECK (only_row)
+advisory_publisher: PRIMARY KEY (only_row)
+advisory_versions: FOREIGN KEY (advisory_id) REFERENCES advisories(id)
+advisory_versions: PRIMARY KEY (advisory_id, version)
 approval_policy: CHECK (only_row)
 approval_policy: PRIMARY KEY (only_row)
 approvals: PRIMARY KEY (id)
@@ -834,6 +868,11 @@ CREATE UNIQUE INDEX account_keys_fingerprint_key ON public.account_keys USING bt
 CREATE INDEX account_keys_person ON public.account_keys USING btree (person_id)
 CREATE UNIQUE INDEX account_keys_pkey ON public.account_keys USING btree (id)
 CREATE UNIQUE INDEX acme_challenges_pkey ON public.acme_challenges USING btree (token)
+CREATE INDEX advisories_by_case ON public.advisories USING btree (case_id)
+CREATE UNIQUE INDEX advisories_name_key ON public.advisories USING btree (name)
+CREATE UNIQUE INDEX advisories_pkey ON public.advisories USING btree (id)
+CREATE UNIQUE INDEX advisory_publisher_pkey ON public.advisory_publisher USING btree (only_row)
+CREATE UNIQUE INDEX advisory_versions_pkey ON public.advisory_versions USING btree (advisory_id, version)
 CREATE UNIQUE INDEX approval_policy_pkey ON public.approval_policy USING btree (only_row)
 CREATE UNIQUE INDEX approvals_open ON public.approvals USING btree (principal, call_sha256) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]))
 CREATE UNIQUE INDEX approvals_pkey ON public.approvals USING btree (id)

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { createAdvisory } from '@seaworthy/api/advisories'
 import {
   answerCase,
   assignCase,
@@ -262,6 +263,7 @@ describe('R2 need to know', () => {
     text: 'Whoever leans on the third bollard opens the gate.',
   }
   let caseId: string
+  let advisoryId: string
 
   before(async () => {
     caseId = (await rhea.browser.api.call(openCase, { body: words })).id
@@ -270,10 +272,12 @@ describe('R2 need to know', () => {
     await rhea.browser.api.call(moveCaseBy, { params, body: event })
     await rhea.browser.api.call(moveCaseBy, { params, body: { event: 'accept-embargo' } })
     await rhea.browser.api.call(noteInCase, { params, body: { text: words.text } })
+    // The draft of an advisory has the title of its case.
+    advisoryId = (await rhea.browser.api.call(createAdvisory, { body: { caseId } })).id
   })
 
-  test('R2 attack: somebody who is not read in finds no trace of an embargoed case in any GET route, as any role', async () => {
-    const search = searchFor({ ...words, id: caseId })
+  test('R2 attack: somebody who is not read in finds no trace of an embargoed case or its advisory in any GET route, as any role', async () => {
+    const search = searchFor({ ...words, id: caseId, advisory: advisoryId })
     const callers = new Map<string, { token?: string; headers?: Record<string, string> }>()
     for (const role of tokenRoles) {
       const { token } = await client.api.call(createToken, {
@@ -295,12 +299,14 @@ describe('R2 need to know', () => {
         const { status, bytes } = await client.send('GET', path, credential)
         if (status === 200) answered++
         // What the caller asked for by its id may come back in the refusal of nothing else.
-        if (status === 200 || !path.includes(caseId)) {
+        if (status === 200 || !(path.includes(caseId) || path.includes(advisoryId))) {
           for (const what of search(bytes)) found.push(`${what} at ${path} as ${name}`)
         }
       }
     }
-    const ids: Readonly<Record<string, string>> = { caseId, personId: rhea.id, product: 'acme' }
+    const ids: Readonly<Record<string, string>> = {
+      ...{ caseId, advisoryId, personId: rhea.id, product: 'acme' },
+    }
     const gets = routes.filter(({ method }) => method === 'GET')
     for (const route of gets) {
       const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name!)

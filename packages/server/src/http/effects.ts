@@ -125,6 +125,14 @@ export const unguarded = {
     'case.read-in',
     'case.read-out',
   ],
+  'It tells people of a flaw; what devices run is as it was.': [
+    'advisory.create',
+    'advisory.edit',
+    'advisory.publish',
+    'advisory.review',
+    'advisory.set-publisher',
+    'advisory.withdraw',
+  ],
   'It hands nothing out: that is what opening a lease does.': [
     'lease.end',
     'lease.request',

@@ -2,6 +2,7 @@
 import { routes } from '@seaworthy/api/routes'
 import { invariant } from '@seaworthy/std/refusal'
 import { accessReviewEndpoints } from './access-reviews.ts'
+import { advisoryEndpoints } from './advisories.ts'
 import { approvalEndpoints } from './approvals.ts'
 import { certificateEndpoints } from './certificates.ts'
 import { caseEndpoints } from './cases.ts'
@@ -52,6 +53,7 @@ export function listEndpoints(
     ...certificateEndpoints,
     ...serverKeyEndpoints,
     ...caseEndpoints,
+    ...advisoryEndpoints,
     ...tokenEndpoints,
     ...sessionEndpoints,
     ...personEndpoints,

@@ -6,6 +6,7 @@ import type { RequestListener } from 'node:http'
 import { checkIn } from '@seaworthy/api/device-self'
 import { invariant } from '@seaworthy/std/refusal'
 import type { App } from '../app/app.ts'
+import { createAdvisorySiteHandlers } from './advisory-site.ts'
 import { createAttemptLimiter } from './authenticate.ts'
 import { dropUnwantedBodies } from './bodies.ts'
 import { createFastPath } from './fast-path/index.ts'
@@ -65,6 +66,7 @@ export function createHandlers(app: App, options: HandlerOptions): Handlers {
     createMetricsHandler(app, limiter),
     ...createServerFiles(app, endpoints),
     ...createReportHandlers(app, hasReportForm),
+    ...createAdvisorySiteHandlers(app, hasReportForm),
     ...(web === undefined ? [] : createWebHandlers(web)),
     createDdiHandler(app, limiter),
   ])

@@ -8,7 +8,7 @@ import { sendBytes } from './request.ts'
 
 const styleSha256 = hash('sha256', pageStyle, 'base64')
 
-const publicPageHeaders = {
+export const publicPageHeaders = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': [
     "default-src 'none'",

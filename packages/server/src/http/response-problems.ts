@@ -1,7 +1,13 @@
-/** Refusals of cases, of statements on vulnerabilities, and of records. */
+/** Refusals of cases and advisories, of statements on vulnerabilities, and of records. */
+import type { AdvisoryFault } from '@seaworthy/response/advisories'
 import type { CaseFault } from '@seaworthy/response/cases'
 import type { VexFault } from '@seaworthy/response/vex'
-import type { CaseRefusal, VexRefusal, VulnerabilityRefusal } from '../app/refusals.ts'
+import type {
+  AdvisoryRefusal,
+  CaseRefusal,
+  VexRefusal,
+  VulnerabilityRefusal,
+} from '../app/refusals.ts'
 import type { Mapped } from './problem-form.ts'
 import { no } from './problem-form.ts'
 
@@ -20,6 +26,23 @@ export const caseTable = {
   report_not_found: no(404, 'No such report'),
   reports_waiting: no(503, 'Too many reports wait'),
 } satisfies Record<CaseRefusal | CaseFault, Mapped>
+
+export const advisoryTable = {
+  advisory_not_found: no(404, 'No such advisory'),
+  advisory_not_opened: no(409, 'The advisory cannot be opened'),
+  advisory_changed: no(409, 'The advisory was changed meanwhile'),
+  advisory_unfit: no(422, 'The advisory cannot be published as it is'),
+  advisory_incomplete: no(422, 'The advisory lacks something'),
+  vector_malformed: no(422, 'No vector of CVSS'),
+  advisory_not_draft: no(409, 'There is nothing to review'),
+  advisory_of_reviewer: no(409, 'Somebody else reviews it'),
+  advisory_not_reviewed: no(409, 'Nobody has reviewed the advisory'),
+  advisory_under_embargo: no(409, 'The case has an embargo'),
+  advisory_not_published: no(409, 'The advisory is not public'),
+  advisory_withdrawn: no(409, 'The advisory is withdrawn'),
+  advisories_too_many: no(409, 'Too many advisories'),
+  publisher_not_set: no(409, 'Nobody publishes here'),
+} satisfies Record<AdvisoryRefusal | AdvisoryFault, Mapped>
 
 export const vexTable = {
   vex_component_not_found: no(404, 'The release has no such component'),

@@ -4,7 +4,6 @@
  * made anew for each.
  */
 import { addAccountKey } from '@seaworthy/api/account-keys'
-import { openCase } from '@seaworthy/api/cases'
 import { createFleet } from '@seaworthy/api/fleets'
 import { createForeignDevice, createGatewayToken } from '@seaworthy/api/foreign-devices'
 import { createFleetLockKey } from '@seaworthy/api/reboot-locks'
@@ -33,6 +32,7 @@ import {
   pushRelease,
   submit,
 } from '../testing/index.ts'
+import { makeResponseCalls } from './response-calls.fixture.ts'
 import {
   makeVexStatements,
   newDevice,
@@ -93,9 +93,6 @@ export async function makeScopedCalls(
 
   const vex = await makeVexStatements(client, server.adminToken)
   const leaseId = await storeCredential(server)
-  const ofNobody = `person_${'0'.repeat(26)}`
-  const opened = { body: { title: 'a flaw', text: 'a text' } }
-  const ofCase = { caseId: (await client.api.call(openCase, opened)).id }
   const stored = { credential: 'vault' }
   const fleet = { fleet: 'shops' }
   const deviceId = { deviceId: device!.id }
@@ -407,16 +404,7 @@ export async function makeScopedCalls(
     ],
     ['stored-credential.replace', [() => ({ params: stored, body: { value: 'AAAA' } })]],
     ['stored-credential.remove', [() => ({ params: stored })]],
-    ['case.list', [() => ({})]],
-    ['case.open', [() => ({ body: { title: 'a flaw', text: 'a text' } })]],
-    ['case.show', [() => ({ params: ofCase })]],
-    ['case.list-entries', [() => ({ params: ofCase })]],
-    ['case.note', [() => ({ params: ofCase, body: { text: 'a text' } })]],
-    ['case.answer', [() => ({ params: ofCase, body: { text: 'a text', isDetailed: false } })]],
-    ['case.move', [() => ({ params: ofCase, body: { event: 'validate' } })]],
-    ['case.assign', [() => ({ params: ofCase, body: {} })]],
-    ['case.read-in', [() => ({ params: { ...ofCase, personId: ofNobody } })]],
-    ['case.read-out', [() => ({ params: { ...ofCase, reader: ofNobody } })]],
+    ...(await makeResponseCalls(client)),
     ['lease.list', [() => ({})]],
     ['lease.request', [() => ({ body: { ...stored, reason: 'a test', seconds: 60 } })]],
     ['lease.open', [() => ({ params: { leaseId } })]],

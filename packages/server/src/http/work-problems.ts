@@ -3,6 +3,7 @@
  * called (credential, body, confirmation, approval) is in `problem-codes.ts`.
  */
 import { accountKeyProblems } from './account-key-problems.ts'
+import { advisoryProblems } from './advisory-problems.ts'
 import { caseProblems } from './case-problems.ts'
 import { leaseProblems } from './lease-problems.ts'
 import type { KnownCode } from './problems.ts'
@@ -377,6 +378,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'devices.set': ['device_not_found', 'fleet_not_found', 'out_of_scope', 'tags_too_many'],
   'devices.show': ['device_not_found', 'out_of_scope'],
   ...accountKeyProblems,
+  ...advisoryProblems,
   ...caseProblems,
   ...leaseProblems,
   ...settingProblems,

@@ -266,7 +266,16 @@ async function readOwnSecrets(server: TestServer): Promise<PlantedSecrets> {
   }
   for (const name of Object.keys(secretPurposes) as SecretName[]) {
     // The anchor is a hash of what everybody may read; the others have their own rows.
-    if (['trust-anchor', 'totp-secret', 'client-secret', 'held-secret', 'case-text'].includes(name))
+    if (
+      [
+        'trust-anchor',
+        'totp-secret',
+        'client-secret',
+        'held-secret',
+        'case-text',
+        'advisory-text',
+      ].includes(name)
+    )
       continue
     const bytes = await openSecret(server, name)
     secrets[name] = bytes

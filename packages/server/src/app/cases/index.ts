@@ -6,6 +6,7 @@
  * clocks a case has (`@seaworthy/response/cases`).
  */
 export { raiseCaseAlarms } from './alarms.ts'
+export { readerBehind } from './asking.ts'
 export {
   answerReporter,
   listCases,

@@ -27,6 +27,8 @@ const asked = {
   /** Pages of reports that one network looks at, and reports and messages that it sends. */
   'report-pages': { burst: 120, everyMs: secondMs / 2 },
   'report-messages': { burst: 10, everyMs: 5 * minuteMs },
+  /** Pages about advisories: a copy of all asks for six files of each. */
+  'advisory-pages': { burst: 2000, everyMs: secondMs / 20 },
   /** Reports of everybody together: each one makes an entry of the audit log. */
   reports: { burst: 100, everyMs: 2 * minuteMs },
   /** Access tokens of one device. */
