@@ -61,6 +61,10 @@ const approvals = {
 
 const fleets = {
   fleet_exists: ['refused', 'Change it with `seaworthy fleet set NAME`, or choose another name.'],
+  fleets_too_many: [
+    'refused',
+    'Put the devices into a fleet that there is: `seaworthy fleet list`; tags tell them apart.',
+  ],
   fleet_not_found: ['notFound', 'See `seaworthy fleet list` for the fleets there are.'],
   fleet_has_devices: [
     'refused',

@@ -37,6 +37,7 @@ export const pollSecondsDefault = 3600
 
 export type FleetRefusal =
   | 'fleet_exists'
+  | 'fleets_too_many'
   | 'fleet_not_found'
   | 'fleet_has_rollouts'
   | 'fleet_has_devices'

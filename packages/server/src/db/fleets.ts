@@ -29,6 +29,13 @@ export async function insertFleet({ sql }: WriteTx, row: FleetRow): Promise<bool
   return inserted.count === 1
 }
 
+/** How many fleets the product has. */
+export async function countFleets({ sql }: ReadTx, product: string): Promise<number> {
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from fleets where product = ${product}`
+  return row.count
+}
+
 export async function getFleet({ sql }: ReadTx, name: string): Promise<FleetRow | undefined> {
   const [row] = await sql<
     FleetRow[]

@@ -92,6 +92,7 @@ const approvalTable = {
 
 const fleetTable = {
   fleet_exists: no(409, 'A fleet of that name exists already'),
+  fleets_too_many: no(409, 'Too many fleets'),
   fleet_not_found: no(404, 'No such fleet'),
   fleet_has_rollouts: no(409, 'Rollouts of the fleet are under way'),
   fleet_has_devices: no(409, 'The fleet has devices'),

@@ -91,7 +91,7 @@ async function join(role: string, products?: string[], deniedBy: readonly string
   return { browser, id: self.person.id, session: self.session.id }
 }
 
-function makeToken(role: 'admin' | 'builder' | 'monitor' | 'viewer', by = owner.api) {
+function makeToken(role: 'admin' | 'builder' | 'monitor' | 'operator' | 'viewer', by = owner.api) {
   const scope = role === 'builder' ? { products: ['acme'] } : {}
   return by.call(createToken, { body: { name: role, role, ...scope, lifetimeSeconds: 86_400 } })
 }
@@ -582,6 +582,24 @@ test('A9 attack: an admin hands out without end: tokens, links, keys for devices
   }
   // What somebody else hands out is not in the way.
   await makeToken('viewer')
+})
+
+test('A9 attack: somebody makes fleets without end, which every worker holds in memory', async () => {
+  const { token } = await makeToken('operator')
+  const make = (name: string) =>
+    client.as(token).call(createFleet, { body: { name, product: 'acme', channel: 'stable' } })
+  await make('one-of-many')
+  await db.write(async ({ sql }) => {
+    await sql`
+      insert into fleets select c.* from fleets f, generate_series(1, 5000) n,
+        jsonb_populate_record(f, jsonb_build_object('name', 'copy-' || n)) c
+      where f.name = 'one-of-many'`
+  })
+  await assert.rejects(make('one-too-many'), refused('fleets_too_many'))
+  await db.write(async ({ sql }) => {
+    await sql`delete from fleets where name like 'copy-%'`
+  })
+  await make('one-too-many')
 })
 
 test('A3 attack: a stolen token is used from elsewhere than its networks, by every door', async () => {

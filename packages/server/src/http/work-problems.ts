@@ -347,6 +347,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
     'channel_not_found',
     'fleet_exists',
     'fleet_name_ended',
+    'fleets_too_many',
     'not_initialized',
     'out_of_scope',
     'rollout_policy_invalid',

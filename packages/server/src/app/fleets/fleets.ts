@@ -10,7 +10,14 @@ import { channelRole } from '@seaworthy/trust/tuf'
 import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import * as db from '../../db/fleets.ts'
 import type { FleetRow } from '../../db/fleets.ts'
-import { getFleet, insertFleet, lockFleet, notifyFleets, updateFleet } from '../../db/fleets.ts'
+import {
+  countFleets,
+  getFleet,
+  insertFleet,
+  lockFleet,
+  notifyFleets,
+  updateFleet,
+} from '../../db/fleets.ts'
 import { countSharedIdentities, notifyStoppedDevices } from '../../db/identity-sharing.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import type { Actor, Current } from '../access/index.ts'
@@ -31,8 +38,14 @@ export interface FleetChange {
 }
 
 /**
+ * The most fleets of one product: workers hold all fleets in memory, and read them again after each
+ * change. Calls at the same moment may make a few beyond.
+ */
+const fleetsMax = 5000
+
+/**
  * Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`,
- * `fleet_name_ended`, `out_of_scope`.
+ * `fleet_name_ended`, `fleets_too_many`, `out_of_scope`.
  */
 export async function createFleet(
   tx: WriteTx,
@@ -47,6 +60,12 @@ export async function createFleet(
     throw new Refusal<FleetRefusal>(
       'channel_not_found',
       `${wanted.product} has no published channel ${wanted.channel}`,
+    )
+  }
+  if ((await countFleets(tx, wanted.product)) >= fleetsMax) {
+    throw new Refusal<FleetRefusal>(
+      'fleets_too_many',
+      `${wanted.product} has ${fleetsMax} fleets, and a product has no more: put the devices into one of them and tell them apart by tags, or remove one that no device depends on`,
     )
   }
   const row: FleetRow = {
