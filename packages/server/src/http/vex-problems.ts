@@ -8,6 +8,6 @@ export const vexProblems = {
   'vex.import': [],
   'release.vex-statements': ['out_of_scope', 'product_not_found', 'release_not_found'],
   'vex.list': [],
-  'vex.show': ['vex_statement_not_found'],
+  'vex.show': ['out_of_scope', 'vex_statement_not_found'],
   'vex.withdraw': ['out_of_scope', 'vex_statement_ended', 'vex_statement_not_found'],
 } as const satisfies Readonly<Record<string, readonly KnownCode[]>>

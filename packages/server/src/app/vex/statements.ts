@@ -11,7 +11,7 @@ import type { VexFilter, VexKey, VexRow } from '../../db/vex.ts'
 import * as db from '../../db/vex.ts'
 import { getRelease } from '../../db/releases.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { grantOf, requireWholeProduct } from '../access/index.ts'
+import { grantOf, requireProduct, requireWholeProduct } from '../access/index.ts'
 import type { App, WriteTx } from '../app.ts'
 import type { Page, PageQuery } from '../paging.ts'
 import { listById } from '../paging.ts'
@@ -133,15 +133,17 @@ export async function withdrawVexStatement(
   return { ...row, endedAt: ended.at, endedBy: ended.by, endedWhy: ended.why }
 }
 
-/** Throws `vex_statement_not_found`, also for one of a product out of the actor's scope. */
+/** Throws `vex_statement_not_found`, `out_of_scope`. */
 async function findSeen(tx: ReadTx, actor: Actor, id: string): Promise<VexRow> {
   const row = await db.getVexStatement(tx, id)
-  const { products } = grantOf(actor)
-  if (row !== undefined && (products === null || products.includes(row.product))) return row
-  throw new Refusal<VexRefusal>('vex_statement_not_found', `there is no statement ${id}`)
+  if (row === undefined) {
+    throw new Refusal<VexRefusal>('vex_statement_not_found', `there is no statement ${id}`)
+  }
+  requireProduct(actor, row.product)
+  return row
 }
 
-/** Throws `vex_statement_not_found`. */
+/** Throws `vex_statement_not_found`, `out_of_scope`. */
 export async function showVexStatement(
   tx: ReadTx,
   actor: Actor,
