@@ -64,6 +64,7 @@ const params: Readonly<Record<string, string>> = {
   name: 'no_name_of_a_server',
   credential: 'absent',
   caseId: `case_${'0'.repeat(26)}`,
+  advisoryId: `advisory_${'0'.repeat(26)}`,
   reader: `person_${'0'.repeat(26)}`,
   leaseId: `lease_${'0'.repeat(26)}`,
 }
