@@ -12,6 +12,7 @@ import { base64UrlEncode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock } from '@seaworthy/std/time'
 import { createCertificates } from '../app/trust/make-certificate.ts'
+import { keyHashOf } from './identity-provider.ts'
 
 export interface GitHubAccount {
   readonly id: number
@@ -22,6 +23,8 @@ export interface GitHubAccount {
 export interface TestGitHub {
   readonly issuer: string
   readonly caPem: string
+  /** SHA-256 of its public key in base64, as Chromium takes it. */
+  readonly keyHash: string
   readonly clientId: string
   readonly clientSecret: string
   /** Accounts by the names that they have now. */
@@ -30,6 +33,8 @@ export interface TestGitHub {
   readonly lies: Map<string, { readonly status: number; readonly body: string }>
   /** Scopes that people agree to, whatever was asked. */
   agreed: string | undefined
+  /** The account that a browser is signed in as, which agrees to whatever is asked. */
+  visitor: string | undefined
   /** Lets somebody sign in, as a browser does. Returns the address that it is sent back to. */
   readonly visit: (url: string, account: string) => URL
   readonly stop: () => Promise<void>
@@ -55,7 +60,8 @@ export async function startGitHub(redirectUri: string): Promise<TestGitHub> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const made: TestGitHub = {
     ...{ issuer: `https://localhost:${(server.address() as AddressInfo).port}`, caPem },
-    ...{ clientId: 'Iv1.c0ffee', clientSecret: newText(), agreed: undefined },
+    keyHash: keyHashOf(certificatePem),
+    ...{ clientId: 'Iv1.c0ffee', clientSecret: newText(), agreed: undefined, visitor: undefined },
     ...{ accounts: new Map(), lies: new Map() },
     visit(address, account) {
       const { origin, pathname, searchParams: asked } = new URL(address)
@@ -126,6 +132,11 @@ export async function startGitHub(redirectUri: string): Promise<TestGitHub> {
     const lie = made.lies.get(`${req.method} ${pathname}`)
     if (lie !== undefined) return send(lie.status, lie.body)
     if (req.headers['user-agent'] === undefined) return send(403, { message: 'no user agent' })
+    if (pathname === '/login/oauth/authorize' && made.visitor !== undefined) {
+      const back = made.visit(new URL(req.url ?? '', made.issuer).href, made.visitor)
+      res.writeHead(302, { location: back.href }).end()
+      return
+    }
     if (pathname === '/login/oauth/access_token') {
       // Without this header, GitHub answers with a form.
       const isJson = req.headers.accept === 'application/json'

@@ -113,7 +113,8 @@ export async function startIdentityProvider(redirectUri: string): Promise<TestId
   return made
 }
 
-function keyHashOf(certificatePem: string): string {
+/** SHA-256 of the certificate's public key in base64, as Chromium takes it. */
+export function keyHashOf(certificatePem: string): string {
   const spki = new X509Certificate(certificatePem).publicKey.export({ type: 'spki', format: 'der' })
   return createHash('sha256').update(spki).digest('base64')
 }

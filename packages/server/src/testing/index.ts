@@ -40,6 +40,8 @@ export { acceptLink, becomeOwner, createAuthenticator, createTestBrowser } from 
 export type { TestBrowser } from './authenticator.ts'
 export { confirmed, joinAsFirstOwner, joinBy } from './joined.ts'
 export type { Joined } from './joined.ts'
+export { startGitHub } from './github.ts'
+export type { TestGitHub } from './github.ts'
 export { startIdentityProvider } from './identity-provider.ts'
 export type { TestIdentityProvider } from './identity-provider.ts'
 export { sendHalf } from './half-sent.ts'

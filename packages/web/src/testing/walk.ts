@@ -123,18 +123,21 @@ export async function addProvider(
     readonly clientSecret: string
     readonly caPem: string
     readonly group: string
+    readonly kind?: 'github'
   },
 ): Promise<void> {
   await page.goto('/people')
   await button(page, 'Add a provider').click()
   const dialog = page.getByRole('dialog', { name: 'Add an identity provider' })
+  const isGitHub = provider.kind === 'github'
+  if (isGitHub) await dialog.getByLabel('Kind').selectOption('github')
   await dialog.getByLabel('Name').fill(provider.title.toLowerCase())
   await dialog.getByLabel('Title').fill(provider.title)
-  await dialog.getByLabel('Issuer').fill(provider.issuer)
+  await dialog.getByLabel(isGitHub ? 'Address' : 'Issuer').fill(provider.issuer)
   await dialog.getByLabel('Client ID').fill(provider.clientId)
   await dialog.getByLabel('Client secret').fill(provider.clientSecret)
   await dialog.getByLabel('CA certificate').fill(provider.caPem)
-  await dialog.getByLabel('Claim with the groups').fill('groups')
+  if (!isGitHub) await dialog.getByLabel('Claim with the groups').fill('groups')
   await button(page, 'Add a group').click()
   await dialog.getByLabel('Group at the provider').fill(provider.group)
   await dialog.getByRole('button', { name: 'Add it' }).click()
