@@ -1,5 +1,5 @@
 /** Calls of the routes of cases and advisories, for the tables of who may call what. */
-import { createAdvisory } from '@seaworthy/api/advisories'
+import { createAdvisory, setPublisher } from '@seaworthy/api/advisories'
 import { openCase } from '@seaworthy/api/cases'
 import type { TestClient } from '../testing/index.ts'
 
@@ -22,6 +22,7 @@ export async function makeResponseCalls(
   client: TestClient,
 ): Promise<readonly (readonly [name: string, calls: readonly (() => ResponseCall)[]])[]> {
   const ofNobody = `person_${'0'.repeat(26)}`
+  await client.api.call(setPublisher, { body: aPublisher })
   const opened = { body: { title: 'a flaw', text: 'a text' } }
   const ofCase = { caseId: (await client.api.call(openCase, opened)).id }
   const ofAdvisory = {

@@ -427,9 +427,9 @@ test('O4 a server that moved house gives the same answers, devices and people go
   )
   // The server has no name beyond localhost, for which it would ask a certificate authority.
   const unnamed = { refused: 'server_name_needed' }
-  // Whoever asks is not read in to the case, which therefore does not exist for them.
+  // Whoever asks is not read in to the case, which does not exist for them, nor its advisory.
   const unread = { refused: 'case_not_found' }
-  const expected = [unnamed, unread, unread]
+  const expected = [unnamed, unread, unread, { refused: 'advisory_not_found' }]
   assert.deepEqual(refused, expected, 'every other question is about something that exists')
   const head = await readHead()
   await server.stop()
