@@ -2,8 +2,8 @@
  * What is in a release, computed on this machine from the content itself. What cannot be computed
  * is named as such, and never replaced by what a document beside the content says.
  */
-import type { FileList } from '@seaworthy/oci/bundle/file-list'
 import { requireBundleManifest, requireSameFiles } from '@seaworthy/oci/bundle/contents'
+import type { ComparedTree, PlatformTree } from '@seaworthy/oci/changes'
 import type { ContentSource } from '@seaworthy/oci/content'
 import type { Digest } from '@seaworthy/oci/digests'
 import { readVerified } from '@seaworthy/oci/digests'
@@ -29,31 +29,10 @@ import { listHandedOver } from './handed-over-sboms.ts'
 import type { SbomCheck } from './release-sboms.ts'
 import { checkSboms } from './release-sboms.ts'
 
-export interface ImagePart {
-  name: string | undefined
-  digest: Digest
-  /** The size as counted here, or as the manifest says for a release that was signed before. */
-  size: number
-}
-
-export type PlatformTree =
-  | {
-      kind: 'files'
-      files: FileList
-      /** The size of all files together. */
-      bytes: number
-      /** `seaworthy.json`, where it is a plain file of a possible length. */
-      manifest: Uint8Array | undefined
-    }
-  /** An image: bytes without a file tree that could be shown. */
-  | { kind: 'image'; parts: readonly ImagePart[]; bytes: number }
-  | { kind: 'unchecked'; reason: string; bytes: number }
-
-export interface ReleaseTree {
+export interface ReleaseTree extends ComparedTree {
   product: string
   version: string
   kind: ContentKind
-  platforms: ReadonlyMap<string, PlatformTree>
   /** Bills of materials, compared with the content of bundles that could be read. */
   sboms: readonly SbomCheck[]
   /** Bills of materials that its builder was given by others. */

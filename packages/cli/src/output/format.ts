@@ -4,21 +4,8 @@
 import { printable } from '@seaworthy/std/printable'
 import { formatInstant } from '@seaworthy/std/time'
 
+export { formatBytes } from '@seaworthy/std/byte-words'
 export { printable as harmless }
-
-const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
-
-/** `0 B`, `1.5 KiB`, `212 MiB`. */
-export function formatBytes(bytes: number): string {
-  let value = bytes
-  let unit = 0
-  while (value >= 1024 && unit < byteUnits.length - 1) {
-    value /= 1024
-    unit++
-  }
-  const digits = unit === 0 || value >= 100 ? 0 : 1
-  return `${value.toFixed(digits)} ${byteUnits[unit]!}`
-}
 
 /**
  * Rough, for waiting people: `42s`, `3m 05s`, `2h 10m`, `5d 3h`. Fractions of a second are dropped.

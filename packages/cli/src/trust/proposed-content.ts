@@ -6,6 +6,8 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { base64Decode, base64Encode } from '@seaworthy/std/bytes'
+import type { LeftOut } from '@seaworthy/oci/changes'
+import { compareTrees, describeChanges, nothingLeftOut } from '@seaworthy/oci/changes'
 import type { ContentSource } from '@seaworthy/oci/content'
 import { copyContent, missing } from '@seaworthy/oci/content'
 import type { Digest, ExpectedContent } from '@seaworthy/oci/digests'
@@ -32,14 +34,7 @@ import {
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
 import { formatBytes, harmless } from '../output/format.ts'
-import type { LeftOut } from './release-changes.ts'
-import {
-  compareTrees,
-  describeChanges,
-  describeLies,
-  describeRest,
-  nothingLeftOut,
-} from './release-changes.ts'
+import { describeLies, describeRest } from './release-notes.ts'
 import type { ReleaseTree, TreeReader } from '../release-trees.ts'
 import { createTreeReader, isContentFault, isContentMissing, reasonOf } from '../release-trees.ts'
 

@@ -1,14 +1,10 @@
 /** `seaworthy release diff`: what changes on a device from one release to another. */
 import { showRelease } from '@seaworthy/api/releases'
+import { compareTrees, describeChanges } from '@seaworthy/oci/changes'
 import { parseDigest } from '@seaworthy/oci/digests'
 import type { Context } from '../../context.ts'
 import { productContent } from '../../registry.ts'
-import {
-  compareTrees,
-  describeChanges,
-  describeLies,
-  describeRest,
-} from '../../trust/release-changes.ts'
+import { describeLies, describeRest } from '../../trust/release-notes.ts'
 import { createTreeReader } from '../../release-trees.ts'
 import { withConnection } from '../../connection.ts'
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { requireLinearWork } from '@seaworthy/std/testing'
-import { listNamedPaths } from '../bundle-commands.ts'
+import type { FileEntry } from '../bundle/file-list.ts'
+import { listNamedPaths } from './commands.ts'
 import { compareTrees, describeChanges } from './release-changes.ts'
-import type { PlatformTree, ReleaseTree } from '../release-trees.ts'
+import type { ComparedTree, PlatformTree } from './trees.ts'
 
 const file = (path: string, mode: '0644' | '0755', size: number): FileEntry => ({
   ...{ type: 'file', path, size, mode },
@@ -15,11 +15,10 @@ const file = (path: string, mode: '0644' | '0755', size: number): FileEntry => (
 
 /** A release of one platform, as if computed from its content. */
 function treeOf(
-  version: string,
   entries: readonly FileEntry[],
   start: readonly string[] = ['./bin/app'],
   exec?: readonly string[],
-): ReleaseTree {
+): ComparedTree {
   const tree: PlatformTree = {
     kind: 'files',
     files: { entries },
@@ -28,15 +27,7 @@ function treeOf(
       JSON.stringify({ start, ...(exec === undefined ? {} : { health: { exec } }) }),
     ),
   }
-  return {
-    ...{ product: 'web', kind: 'bundle' },
-    version,
-    platforms: new Map([['linux/amd64', tree]]),
-    sboms: [],
-    handedOver: [],
-    others: [],
-    lies: [],
-  }
+  return { platforms: new Map([['linux/amd64', tree]]) }
 }
 
 const manifest = file('seaworthy.json', '0644', 20)
@@ -45,10 +36,10 @@ const numbered = (count: number, name: (number: string) => string) =>
 
 test('T11 attack: a command and an executable in letters that look like those before are spelled out', () => {
   const program = file('bin/app', '0755', 10)
-  const before = treeOf('1.0', [program, manifest])
+  const before = treeOf([program, manifest])
   // Cyrillic letters.
   const alike = 'bin/\u0430\u0440\u0440'
-  const after = treeOf('1.1', [program, file(alike, '0755', 10), manifest], [`./${alike}`])
+  const after = treeOf([program, file(alike, '0755', 10), manifest], [`./${alike}`])
   const { lines } = describeChanges(compareTrees(before, after))
   const spelled = '(not ASCII: \u0430 is \\u{430}, \u0440 is \\u{440})'
   const marked = lines.filter((line) => line.startsWith('! '))
@@ -68,7 +59,7 @@ test('T11 attack: a command and an executable in letters that look like those be
 test('T11 attack: a changed executable hidden behind many changed texts is marked, shown, and first', () => {
   const texts = numbered(100, (number) => `aa/${number}.txt`)
   const release = (size: number) =>
-    treeOf(`${size}.0`, [
+    treeOf([
       ...texts.map((path) => file(path, '0644', size)),
       file('bin/helper', '0755', 10 + size),
       manifest,
@@ -91,7 +82,6 @@ test('T11 attack: the script that start hands to an interpreter is never cut, in
   const texts = numbered(100, (number) => `aa/${number}.txt`)
   const release = (size: number) =>
     treeOf(
-      `${size}.0`,
       [
         ...texts.map((path) => file(path, '0644', size)),
         file('zz/server.js', '0644', 10 + size),
@@ -144,7 +134,7 @@ for (const [how, start, script, others = [], exec] of [
         file(script, '0644', size),
         manifest,
       ]
-      return treeOf(`${size}.0`, entries, start, exec)
+      return treeOf(entries, start, exec)
     }
     const { lines } = describeChanges(compareTrees(release(1), release(2)))
     assert.equal(lines[0], `! linux/amd64  ~ ${script}  1 B -> 2 B: seaworthy.json runs it`)
@@ -156,7 +146,7 @@ test('T11 attack: a seaworthy.json of many words costs no more than its words an
   const word = (i: number) => `q${i}`
   const start = Array.from({ length: 4000 }, (_, i) => word(i % 100))
   const entries = numbered(20_000, (number) => `d/${number}`).map((path) => file(path, '0644', 1))
-  const tree = treeOf('1.0', [...entries, manifest], start).platforms.get('linux/amd64')!
+  const tree = treeOf([...entries, manifest], start).platforms.get('linux/amd64')!
   assert.ok(tree.kind === 'files')
   requireLinearWork(
     'finding what seaworthy.json names',
@@ -184,8 +174,8 @@ test('T11 whatever changed, each entry is either shown or left out with its kind
   fc.assert(
     fc.property(entries, entries, path, (before, after, started) => {
       const changes = compareTrees(
-        treeOf('1.0', before, ['node', started]),
-        treeOf('2.0', after, ['node', started]),
+        treeOf(before, ['node', started]),
+        treeOf(after, ['node', started]),
       )
       const [change] = changes
       const { lines, leftOut } = describeChanges(changes)

@@ -2,9 +2,9 @@
  * What `seaworthy.json` makes a device run, and what else it declares, read from the content of a
  * bundle.
  */
-import { readLinks } from '@seaworthy/oci/tar-links'
 import { parseAnyJson, parseAnyJsonText } from '@seaworthy/std/json'
-import type { PlatformTree } from './release-trees.ts'
+import { readLinks } from '../tar/links.ts'
+import type { PlatformTree } from './trees.ts'
 
 type Members = Readonly<Record<string, unknown>>
 

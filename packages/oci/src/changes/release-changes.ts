@@ -5,13 +5,12 @@
  * of the others, and says what kind of entries the rest are.
  */
 import { posix } from 'node:path'
-import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
-import { diffFileLists } from '@seaworthy/oci/bundle/file-list'
-import { describeCommands, describeStart, listNamedPaths } from '../bundle-commands.ts'
-import { formatBytes, formatCount, harmless } from '../output/format.ts'
-import { describeHandedOver } from '../handed-over-sboms.ts'
-import { describeSboms } from '../release-sboms.ts'
-import type { ImagePart, PlatformTree, ReleaseTree } from '../release-trees.ts'
+import { formatBytes } from '@seaworthy/std/byte-words'
+import { printable } from '@seaworthy/std/printable'
+import type { FileEntry } from '../bundle/file-list.ts'
+import { diffFileLists } from '../bundle/file-list.ts'
+import { describeCommands, describeStart, listNamedPaths } from './commands.ts'
+import type { ComparedTree, ImagePart, PlatformTree } from './trees.ts'
 
 export interface PlatformChange {
   platform: string
@@ -48,8 +47,8 @@ const nothing: PlatformTree & { kind: 'files' } = {
 
 /** Platform by platform; `before` is left out for the first release of a channel. */
 export function compareTrees(
-  before: ReleaseTree | undefined,
-  after: ReleaseTree,
+  before: ComparedTree | undefined,
+  after: ComparedTree,
 ): PlatformChange[] {
   const platforms = new Set([...(before?.platforms.keys() ?? []), ...after.platforms.keys()])
   return [...platforms].toSorted().map((platform) => {
@@ -242,11 +241,11 @@ export function describeChanges(
   ]
   const left = platforms.map(({ leftOut }) => leftOut)
   return {
-    lines: lines.map(harmless),
-    unchecked: unchecked.map(harmless),
+    lines: lines.map(printable),
+    unchecked: unchecked.map(printable),
     leftOut: {
-      lines: left.flatMap((own) => own.lines).map(harmless),
-      kinds: left.flatMap((own) => own.kinds).map(harmless),
+      lines: left.flatMap((own) => own.lines).map(printable),
+      kinds: left.flatMap((own) => own.kinds).map(printable),
     },
   }
 }
@@ -373,7 +372,7 @@ const spelledMax = 40
  * letters looks like `app`. What a device runs must not be identified by its looks alone.
  */
 function spelledOut(line: string): string {
-  const shown = harmless(line)
+  const shown = printable(line)
   const characters = [...new Set(shown.match(/[^ -~]/gu) ?? [])]
   if (characters.length === 0) return line
   const spelled = characters.slice(0, spelledMax).map((character) => {
@@ -401,39 +400,4 @@ function describeEntry(entry: FileEntry): string {
     case 'symlink':
       return `${showPath(entry.path)} -> ${showPath(entry.target)}`
   }
-}
-
-const liesShownMax = 10
-
-/**
- * Describes what the release before said wrongly about itself: whoever signed it saw something
- * else, so the next signature needs explicit consent to the comparison.
- */
-export function describeLies({ version, lies }: ReleaseTree): string[] {
-  const left = lies.length - liesShownMax
-  return [...lies.slice(0, liesShownMax), ...(left > 0 ? [`and ${left} more`] : [])]
-    .map((lie) => `${version}, with which it is compared, lies about its content: ${lie}`)
-    .map(harmless)
-}
-
-/** Describes what a release carries that no device looks at. */
-export function describeRest({ sboms, handedOver, others }: ReleaseTree): string[] {
-  return [
-    ...describeSboms(sboms),
-    ...describeHandedOver(handedOver),
-    ...(others.length === 0
-      ? []
-      : [
-          `It also carries ${formatCount(others.length, 'document')} that no device looks at and nobody has checked:`,
-          ...others
-            .slice(0, entriesShownMax)
-            .map(
-              ({ artifactType, mediaType, size, digest }) =>
-                `  ${artifactType ?? mediaType}  ${formatBytes(size)}  ${digest}`,
-            ),
-          ...(others.length > entriesShownMax
-            ? [`  … and ${others.length - entriesShownMax} more of them`]
-            : []),
-        ]),
-  ].map(harmless)
 }
