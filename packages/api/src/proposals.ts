@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { idField, instant, pageOf, pageQuery, text } from './fields.ts'
+import { changesView } from './release-contents.ts'
 import { defineRoute } from './route.ts'
 
 export const proposalState = z.enum(['open', 'applied', 'rejected', 'outdated'])
@@ -65,6 +66,35 @@ export const showProposal = defineRoute({
   summary: 'Show one proposal with its documents and the signatures so far.',
   params: proposalParams,
   reply: z.object({ view: proposalView, proposal: proposalDocument }),
+})
+
+const proposalChanges = z.object({
+  /** What the documents would change, entry by entry. */
+  documents: z.array(z.string()),
+  /** Releases that an open proposal adds, the first 10, compared with those that devices have. */
+  releases: z.array(
+    z.object({
+      product: z.string(),
+      version: z.string(),
+      channel: z.string(),
+      /** The newest release of the channel; null where it has none. */
+      from: z.string().nullable(),
+      changes: changesView,
+    }),
+  ),
+  releasesCount: z.number().int(),
+})
+export type ProposalChangesView = z.output<typeof proposalChanges>
+
+export const showProposalChanges = defineRoute({
+  name: 'proposal.changes',
+  method: 'GET',
+  path: '/v1/proposals/:proposalId/changes',
+  auth: 'actor',
+  summary:
+    'Show what a proposal changes, as this server reads it. Signers compute it on their own machines.',
+  params: proposalParams,
+  reply: proposalChanges,
 })
 
 export const addProposalSignatures = defineRoute({

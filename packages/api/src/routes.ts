@@ -24,6 +24,7 @@ import * as people from './people.ts'
 import * as products from './products.ts'
 import * as proposals from './proposals.ts'
 import * as rebootLocks from './reboot-locks.ts'
+import * as releaseContents from './release-contents.ts'
 import * as releases from './releases.ts'
 import * as rollouts from './rollouts.ts'
 import * as roles from './roles.ts'
@@ -61,6 +62,7 @@ export const resources: Readonly<Record<string, readonly Route[]>> = {
   trust: routesOf(trust),
   proposals: routesOf(proposals),
   products: routesOf(products),
+  'release-contents': routesOf(releaseContents),
   releases: routesOf(releases),
   'vex-statements': routesOf(vex),
   vulnerabilities: routesOf(vulnerabilities),

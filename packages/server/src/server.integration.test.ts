@@ -196,6 +196,7 @@ test('B10 O1 no transaction is open while the content of a release is read, howe
     db: { ...db, write: counted },
     store: watched,
     contentChecks: createContentChecks(),
+    contentReads: createContentChecks(),
     trust: { state: () => state, freshState: async () => state },
   }
   const credential = readCredential(server.adminToken)

@@ -282,6 +282,7 @@ async function createApp(
     foreignIdentities: createForeignIdentities(db, removedDevices, ports),
     releaseFiles: createReleaseFileLists(),
     contentChecks: createContentChecks(),
+    contentReads: createContentChecks(),
     foreignCheckIns: observeForeignCheckIns(
       createForeignCheckIns(db, ports, hearing.note),
       metrics,

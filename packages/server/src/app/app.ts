@@ -79,6 +79,8 @@ export interface App extends Ports {
   readonly foreignCheckIns: ForeignCheckIns
   readonly releaseFiles: ReleaseFileLists
   readonly contentChecks: ContentChecks
+  /** Content that is read for people who look at it: their turns delay no check. */
+  readonly contentReads: Pick<ContentChecks, 'queue'>
   readonly checkIns: CheckIns
   readonly health: Health
   readonly callerLog: CallerLog

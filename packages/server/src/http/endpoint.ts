@@ -127,7 +127,7 @@ export interface Done<R extends Route> extends Change {
 export function read<R extends Route & { readonly method: 'GET' }>(
   route: R,
   permission: Permission,
-  work: (app: App, call: Call<R>) => Promise<ReplyInputOf<R>>,
+  work: (app: App, call: Call<R>, leaving?: Leaving) => Promise<ReplyInputOf<R>>,
 ): Endpoint {
   return { route, permission, run: work, [sealed]: true }
 }

@@ -24,6 +24,7 @@ import { productEndpoints } from './products.ts'
 import { proposalEndpoints } from './proposals.ts'
 import { provisioningKeyEndpoints } from './provisioning-keys.ts'
 import { rebootLockEndpoints } from './reboot-locks.ts'
+import { releaseContentEndpoints } from './release-contents.ts'
 import { releaseEndpoints } from './releases.ts'
 import { roleEndpoints } from './roles.ts'
 import { rolloutEndpoints } from './rollouts.ts'
@@ -73,6 +74,7 @@ export function listEndpoints(
     ...productEndpoints,
     ...releaseEndpoints,
     ...vexEndpoints,
+    ...releaseContentEndpoints,
     ...vulnerabilityEndpoints,
     ...fleetEndpoints,
     ...provisioningKeyEndpoints,

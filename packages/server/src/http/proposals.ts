@@ -6,6 +6,7 @@ import {
   listProposals,
   rejectProposal,
   showProposal,
+  showProposalChanges,
 } from '@seaworthy/api/proposals'
 import * as trust from '../app/trust/index.ts'
 import { audited, read } from './endpoint.ts'
@@ -40,6 +41,9 @@ export const proposalEndpoints: readonly Endpoint[] = [
       proposal: trust.exportProposal(stored, state),
     }
   }),
+  read(showProposalChanges, 'proposal:read', (app, { actor, params }, leaving) =>
+    trust.describeProposalChanges(app, actor, params.proposalId, leaving?.()),
+  ),
   audited(
     addProposalSignatures,
     { permission: 'proposal:write', subject: (call) => call.params.proposalId },

@@ -269,6 +269,7 @@ export async function makeScopedCalls(
     ],
     ['proposal.list', [() => ({})]],
     ['proposal.show', ofProposals(undefined)],
+    ['proposal.changes', ofProposals(undefined)],
     ['proposal.reject', ofProposals({ reason: 'a test' })],
     ['product.list', [() => ({})]],
     ['product.show', [() => ({ params: { product: 'acme' } })]],
@@ -282,6 +283,9 @@ export async function makeScopedCalls(
     ['vex.list', [() => ({})]],
     ['vex.show', [async () => ({ params: await vex.make() })]],
     ['vex.withdraw', [async () => ({ params: await vex.make() })]],
+    ['release.files', [() => ({ params: ofRelease, query: { platform: 'linux/amd64' } })]],
+    ['release.packages', [() => ({ params: ofRelease, query: { platform: 'linux/amd64' } })]],
+    ['release.changes', [() => ({ params: ofRelease, query: { from: ofRelease.version } })]],
     ['vulnerability.import', [() => ({ body: osvRecords })]],
     ['vulnerability.list', [() => ({})]],
     [

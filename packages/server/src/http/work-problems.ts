@@ -77,6 +77,13 @@ const pairingFaults = [
   'pairing_expired',
 ] as const satisfies readonly KnownCode[]
 
+const releaseReadFaults = [
+  'content_checks_waiting',
+  'out_of_scope',
+  'product_not_found',
+  'release_not_found',
+] as const satisfies readonly KnownCode[]
+
 const proposalFaults = [
   ...metadataFaults,
   'out_of_scope',
@@ -329,6 +336,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   ],
   'proposal.list': ['out_of_scope'],
   'proposal.reject': ['out_of_scope', 'proposal_closed', 'proposal_not_found'],
+  'proposal.changes': ['content_checks_waiting', 'out_of_scope', 'proposal_not_found'],
   'proposal.show': ['out_of_scope', 'proposal_not_found'],
   'product.list': ['not_initialized'],
   'product.set-quota': ['not_initialized', 'out_of_scope', 'product_not_found'],
@@ -341,6 +349,9 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'vulnerability.show': ['vulnerability_not_found'],
   'vulnerability.exposures': [],
   'vulnerability.set-aside': [],
+  'release.changes': releaseReadFaults,
+  'release.files': releaseReadFaults,
+  'release.packages': releaseReadFaults,
   'release.vulnerabilities': ['out_of_scope', 'product_not_found', 'release_not_found'],
   'device.vulnerabilities': ['device_not_found', 'out_of_scope'],
   'fleet.create': [

@@ -7,6 +7,7 @@
 export type { OpenBlobStore } from './blob-store.ts'
 export { openBlobStore } from './blob-store.ts'
 export { describeContent, verifyClaims } from './content.ts'
+export { describeReleaseChanges, listFolder, listPackages } from './release-contents.ts'
 export { describeMissing, findMissingContent } from './missing-content.ts'
 export { createReleaseFileLists, findReleaseFiles, measureReleaseFiles } from './release-files.ts'
 export {

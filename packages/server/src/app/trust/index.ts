@@ -46,6 +46,7 @@ export {
   verifyStored,
   verifySubmitted,
 } from './proposals.ts'
+export { describeProposalChanges } from './proposal-changes.ts'
 export { renewMetadata } from './publication.ts'
 export { listReleaseTags } from './release-tags.ts'
 export {
