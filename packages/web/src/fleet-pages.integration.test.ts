@@ -8,7 +8,14 @@ import type { Person, TestBrowser } from './testing/browser.ts'
 import { startBrowser } from './testing/browser.ts'
 import { assertGood } from './testing/good.ts'
 import type { Machine } from './testing/fill.ts'
-import { createMachine, fillDevices, fillFleets, pollAs, publishImage } from './testing/fill.ts'
+import {
+  createMachine,
+  fillBundles,
+  fillDevices,
+  fillFleets,
+  pollAs,
+  publishImage,
+} from './testing/fill.ts'
 import type { WebServer } from './testing/server.ts'
 import { startWebServer } from './testing/server.ts'
 import { accept, becomeOwner, confirm, invite } from './testing/walk.ts'
@@ -219,6 +226,16 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await page.getByText(/waits for signatures/).click()
     await page.getByText('Nothing is signed in a browser').waitFor()
     await page.getByText('nobody yet').waitFor()
+    const content = page.getByRole('region', { name: 'Content of gateway 1.1.0' })
+    await content.getByText(/linux\/arm64: an image/).waitFor()
+    await page
+      .getByRole('region', { name: 'Documents' })
+      .getByText(/gateway\.stable/)
+      .waitFor()
+    const exported = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Download proposal.json' }).click()
+    const carried = await readFile(await (await exported).path(), 'utf8')
+    assert.equal((JSON.parse(carried) as { format: string }).format, 'seaworthy-proposal-v1')
     await assertGood(owner, 'a proposal')
 
     const id = new URL(page.url()).pathname.split('/').at(-1)!
@@ -248,6 +265,26 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await assertGood(owner, 'proposals')
   })
 
+  test('a release shows its files folder by folder, what changed in it, its packages with their licences, and where it runs', async () => {
+    const { page } = owner
+    await fillBundles(machine)
+    await page.goto('/releases/tool/1.1.0')
+    const changes = page.getByRole('region', { name: 'What changes from 1.0.0 to 1.1.0' })
+    await changes.getByText(/^! linux\/arm64 {2}~ bin\/run .*executable/).waitFor()
+    await page.getByRole('row', { name: /left-pad 1\.3\.0 MIT/ }).waitFor()
+    await page.getByRole('row', { name: /node_modules\/ folder, 1 file/ }).waitFor()
+    await page.getByText(/No imported record|has not read this release yet/).waitFor()
+    await assertGood(owner, 'a release of files')
+    await page.getByRole('button', { name: 'bin/', exact: true }).click()
+    await page.getByRole('row', { name: /run executable/ }).waitFor()
+    assert.equal(new URL(page.url()).search, '?folder=bin')
+    // The address leads a colleague into the same folder, and back out of it.
+    await page.reload()
+    await page.getByRole('row', { name: /run executable/ }).waitFor()
+    await page.getByRole('button', { name: 'Whole bundle' }).click()
+    await page.getByRole('row', { name: /seaworthy\.json file/ }).waitFor()
+  })
+
   test('roles show who must sign, until when, and how blind an attacker could keep devices', async () => {
     const narrow = await browser.open({ width: 390, colorScheme: 'dark' })
     await accept(narrow.page, await invite(owner.page, { name: 'Dee Moss', role: 'auditor' }))
@@ -256,7 +293,7 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await narrow.page.getByRole('row', { name: /timestamp.*online/ }).waitFor()
     await narrow.page.getByText(/could keep devices from noticing/).waitFor()
     await assertGood(narrow, 'roles, narrow and dark')
-    for (const path of ['/', '/releases', '/proposals', '/fleets', '/releases/gateway/1.1.0']) {
+    for (const path of ['/', '/releases', '/proposals', '/fleets', '/releases/tool/1.1.0']) {
       await narrow.page.goto(path)
       await narrow.page.getByRole('heading', { level: 1 }).waitFor()
       await narrow.page.waitForLoadState('networkidle')

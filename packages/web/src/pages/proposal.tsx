@@ -6,15 +6,19 @@ import {
   listProposals,
   rejectProposal,
   showProposal,
+  showProposalChanges,
 } from '@seaworthy/api/proposals'
 import type { ProposalView } from '@seaworthy/api/proposals'
+import type { ReplyOf } from '@seaworthy/api/route'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import { useMutation } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import { useState } from 'react'
-import { useLive, useMay, useRefresh } from '../session.ts'
+import { saveFile } from '../downloads.ts'
+import { useLive, useMay, useRead, useRefresh } from '../session.ts'
 import { formatCommand } from '../shell-words.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
+import { ChangeLines, ContentChanges } from '../ui/change-lines.tsx'
 import { CliLine } from '../ui/cli-line.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { ErrorAlert } from '../ui/explained.tsx'
@@ -43,7 +47,9 @@ export function ProposalPage() {
           <>
             <Marks marks={[markOfProposal(shown.view)]} />
             <SignatureSection view={shown.view} />
-            {shown.view.state === 'open' && <SignSection view={shown.view} />}
+            {shown.view.state === 'open' && (
+              <SignSection view={shown.view} proposal={shown.proposal} />
+            )}
             <Section title="What it is">
               <Facts
                 facts={[
@@ -53,12 +59,8 @@ export function ProposalPage() {
                   ['By', shown.view.createdBy],
                 ]}
               />
-              <Text size="sm">
-                What it changes, entry by entry, is shown by the command line, which checks it
-                against what was verified on that machine:
-              </Text>
-              <CliLine line={formatCommand('seaworthy', 'proposal', 'show', proposalId)} />
             </Section>
+            <ProposedChanges proposalId={proposalId} state={shown.view.state} />
           </>
         )}
       </Loaded>
@@ -102,7 +104,52 @@ function SignatureSection({ view }: { readonly view: ProposalView }) {
   )
 }
 
-function SignSection({ view }: { readonly view: ProposalView }) {
+function ProposedChanges(props: {
+  readonly proposalId: string
+  readonly state: ProposalView['state']
+}) {
+  const { proposalId, state } = props
+  const changes = useRead(showProposalChanges, { params: { proposalId } })
+  return (
+    <Section
+      title="What it changes"
+      about="As this server reads it, against what is signed now. Signers compute it on their own machines, and believe that."
+    >
+      <Loaded query={changes} what="what it changes">
+        {({ documents, releases, releasesCount }) => (
+          <>
+            {releases.map(({ product, version, channel, from, changes: content }) => (
+              <Section
+                key={`${product} ${version} ${channel}`}
+                title={`${product} ${version} on ${channel}`}
+                about={
+                  from === null
+                    ? 'The channel has no release yet: all of it is new.'
+                    : `Compared with ${from}, which the channel has now.`
+                }
+              >
+                <ContentChanges caption={`Content of ${product} ${version}`} changes={content} />
+              </Section>
+            ))}
+            {releasesCount > releases.length && (
+              <Text size="sm" c="dimmed">
+                {releasesCount - releases.length} more releases are shown by the command line.
+              </Text>
+            )}
+            {state === 'open' && <ChangeLines caption="Documents" lines={documents} />}
+          </>
+        )}
+      </Loaded>
+      <CliLine line={formatCommand('seaworthy', 'proposal', 'show', proposalId)} />
+    </Section>
+  )
+}
+
+function SignSection(props: {
+  readonly view: ProposalView
+  readonly proposal: ReplyOf<typeof showProposal>['proposal']
+}) {
+  const { view, proposal } = props
   const may = useMay()
   return (
     <Section title="How to sign">
@@ -117,6 +164,21 @@ function SignSection({ view }: { readonly view: ProposalView }) {
       <CliLine
         line={formatCommand('seaworthy', 'proposal', 'export', view.id, '-o', 'proposal.json')}
       />
+      <Group align="center">
+        <Button
+          variant="default"
+          onClick={() =>
+            saveFile('proposal.json', 'application/json', `${JSON.stringify(proposal)}\n`)
+          }
+        >
+          Download proposal.json
+        </Button>
+        <Text size="sm">
+          This file has the documents and what proves them, without the content of releases: export
+          it with the command above, or carry the release along, so that the signer’s machine can
+          look into it.
+        </Text>
+      </Group>
       <CliLine line="seaworthy proposal sign proposal.json --key FILE" />
       {may('proposal:write') && <UploadForm proposalId={view.id} />}
     </Section>

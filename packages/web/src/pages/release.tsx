@@ -1,6 +1,7 @@
 /** One release: what it is made of, on which channels it is signed and by whom, where it runs. */
 import { Text } from '@mantine/core'
 import { countDevices } from '@seaworthy/api/devices'
+import { listFleets } from '@seaworthy/api/fleets'
 import { showProduct } from '@seaworthy/api/products'
 import { showRelease } from '@seaworthy/api/releases'
 import type { ReleaseView } from '@seaworthy/api/releases'
@@ -15,6 +16,13 @@ import { Instant } from '../ui/instant.tsx'
 import { Page, Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
 import { TextLink } from '../ui/text-link.tsx'
+import {
+  ChangesSection,
+  FilesSection,
+  PackagesSection,
+  PlatformChoice,
+} from './release-contents.tsx'
+import { VulnerabilitiesSection } from './release-vulnerabilities.tsx'
 import { KeyIds } from './trust.tsx'
 
 export function ReleasePage() {
@@ -40,7 +48,13 @@ export function ReleasePage() {
             </Section>
             <ChannelSection release={shown} />
             {may('device:read') && <RunsSection product={product} version={version} />}
-            <ContentSection release={shown} />
+            <ChangesSection release={shown} />
+            <PlatformsSection release={shown} />
+            <FilesSection release={shown} />
+            <PackagesSection release={shown} />
+            {may('vulnerability:read') && (
+              <VulnerabilitiesSection product={product} version={version} />
+            )}
           </>
         )}
       </Loaded>
@@ -95,7 +109,7 @@ function RunsSection(props: { readonly product: string; readonly version: string
   const { product, version } = props
   const counted = useLive(countDevices, { query: { product, version } })
   return (
-    <Section title="Where it runs">
+    <Section title="Where it runs" about="By what devices said last, however long ago that was.">
       <Loaded query={counted} what="the count">
         {({ count }) => (
           <Text>
@@ -106,12 +120,68 @@ function RunsSection(props: { readonly product: string; readonly version: string
           </Text>
         )}
       </Loaded>
+      <FleetCounts product={product} version={version} />
     </Section>
   )
 }
 
-function ContentSection({ release }: { readonly release: ReleaseView }) {
-  const { product, version, platforms, kind } = release
+const fleetsMax = 20
+
+function FleetCounts({ product, version }: { readonly product: string; readonly version: string }) {
+  const fleets = useRead(listFleets, { query: { limit: 1000 } })
+  const own = (fleets.data?.items ?? []).filter((fleet) => fleet.product === product)
+  if (own.length === 0) return null
+  return (
+    <>
+      <DataTable
+        caption="Fleets"
+        rows={own.slice(0, fleetsMax)}
+        keyOf={({ name }) => name}
+        columns={[
+          {
+            title: 'Fleet',
+            show: ({ name }) => (
+              <TextLink to="/fleets/$fleet" params={{ fleet: name }}>
+                {name}
+              </TextLink>
+            ),
+          },
+          { title: 'Follows', show: ({ channel }) => channel },
+          {
+            title: 'Run it',
+            show: ({ name, devicesCount }) => (
+              <FleetCount fleet={name} of={devicesCount} product={product} version={version} />
+            ),
+          },
+        ]}
+      />
+      {own.length > fleetsMax && (
+        <Text size="sm" c="dimmed">
+          The first {fleetsMax} of {own.length.toLocaleString()} fleets.
+        </Text>
+      )}
+    </>
+  )
+}
+
+function FleetCount(props: {
+  readonly fleet: string
+  readonly of: number
+  readonly product: string
+  readonly version: string
+}) {
+  const { fleet, of, product, version } = props
+  const counted = useLive(countDevices, { query: { fleet, product, version } })
+  if (counted.data === undefined) return '…'
+  return (
+    <TextLink to="/devices" search={{ fleet, product, running: version }}>
+      {counted.data.count.toLocaleString()} of {of.toLocaleString()}
+    </TextLink>
+  )
+}
+
+function PlatformsSection({ release }: { readonly release: ReleaseView }) {
+  const { product, version, platforms } = release
   return (
     <Section title="Content">
       <DataTable
@@ -124,10 +194,8 @@ function ContentSection({ release }: { readonly release: ReleaseView }) {
           { title: 'Digest', show: ({ digest }) => <code>{digest}</code> },
         ]}
       />
-      {kind === 'bundle' && (
-        <CliLine line={formatCommand('seaworthy', 'release', 'sbom', product, version)} />
-      )}
       <CliLine line={formatCommand('seaworthy', 'release', 'verify', product, version)} />
+      <PlatformChoice release={release} />
     </Section>
   )
 }

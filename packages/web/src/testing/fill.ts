@@ -1,6 +1,6 @@
 /** A product, its releases, fleets, devices and rollouts, made with the command line. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -74,6 +74,23 @@ export async function publishImage({ run, sign }: Machine, version: string): Pro
   const source = ['--platform', 'linux/arm64', '--from', `image-${version}`, '--raw']
   await run('release', 'create', 'gateway', version, ...source)
   await run('publish', 'gateway', version, '--channel', 'stable', ...sign)
+}
+
+/** Makes a product of bundles and registers two releases of it, which differ in their program. */
+export async function fillBundles({ run, path, sign }: Machine): Promise<void> {
+  await run('product', 'create', 'tool', '--kind', 'bundle', ...sign)
+  for (const version of ['1.0.0', '1.1.0']) {
+    const folder = path(`tool-${version}`)
+    const library = join(folder, 'node_modules', 'left-pad')
+    await mkdir(library, { recursive: true })
+    await mkdir(join(folder, 'bin'))
+    await writeFile(join(folder, 'bin', 'run'), `#!/bin/sh\n# ${version}\n`, { mode: 0o755 })
+    await writeFile(join(folder, 'seaworthy.json'), '{"start":["./bin/run"]}')
+    const about = { name: 'left-pad', version: '1.3.0', license: 'MIT' }
+    await writeFile(join(library, 'package.json'), JSON.stringify(about))
+    const source = ['--platform', 'linux/arm64', '--from', `tool-${version}`]
+    await run('release', 'create', 'tool', version, ...source)
+  }
 }
 
 /** Lets a device ask what it should run, from the browser. */

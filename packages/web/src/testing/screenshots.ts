@@ -8,7 +8,14 @@ import { fileURLToPath } from 'node:url'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { Page } from 'playwright-core'
 import { startBrowser } from './browser.ts'
-import { createMachine, fillDevices, fillFleets, pollAs, publishImage } from './fill.ts'
+import {
+  createMachine,
+  fillBundles,
+  fillDevices,
+  fillFleets,
+  pollAs,
+  publishImage,
+} from './fill.ts'
 import type { Machine } from './fill.ts'
 import { startWebServer } from './server.ts'
 import { accept, becomeOwner, invite, setRules } from './walk.ts'
@@ -45,7 +52,7 @@ async function main(): Promise<void> {
     const { page } = await browser.open()
     const visit = async (path: string, heading: string, name: string) => {
       await page.goto(path)
-      await page.getByRole('heading', { name: heading, exact: true }).waitFor()
+      await page.getByRole('heading', { name: heading, exact: true, level: 1 }).waitFor()
       await page.waitForLoadState('networkidle')
       await shoot(page, name)
     }
@@ -88,6 +95,8 @@ async function main(): Promise<void> {
     await visit('/rollouts', 'Rollouts', 'rollouts')
     await visit('/releases', 'Releases', 'releases')
     await visit('/releases/gateway/1.0.0', 'gateway 1.0.0', 'release')
+    await fillBundles(machine)
+    await visit('/releases/tool/1.1.0', 'tool 1.1.0', 'release-files')
     const source = ['--platform', 'linux/arm64', '--from', 'image-1.1.0', '--raw']
     await machine.run('release', 'create', 'gateway', '1.1.0', ...source)
     await machine.run('publish', 'gateway', '1.1.0', '--channel', 'stable')
@@ -96,6 +105,7 @@ async function main(): Promise<void> {
     await page.getByRole('heading', { name: 'Signatures' }).waitFor()
     await shoot(page, 'proposal')
     await visit('/trust', 'Trust', 'trust')
+    await visit('/log', 'Audit log', 'log')
     await visit('/', 'Overview', 'overview-with-rollout')
     const link = await invite(page, { name: 'Ben Okafor', role: 'operator' })
     await invite(page, { name: 'Chiara Rossi', role: 'auditor' })
