@@ -156,6 +156,7 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await changing.getByLabel('Devices follow').selectOption('rollouts')
     await changing.getByRole('button', { name: 'Change', exact: true }).click()
     await changing.waitFor({ state: 'detached' })
+    await page.getByText('None: no new device can join.').waitFor()
     await assertGood(owner, 'a fleet')
 
     await page.getByRole('button', { name: 'Begin a rollout' }).click()
@@ -293,13 +294,33 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await narrow.page.getByRole('row', { name: /timestamp.*online/ }).waitFor()
     await narrow.page.getByText(/could keep devices from noticing/).waitFor()
     await assertGood(narrow, 'roles, narrow and dark')
-    for (const path of ['/', '/releases', '/proposals', '/fleets', '/releases/tool/1.1.0']) {
+    for (const path of [
+      '/',
+      '/guide',
+      '/releases',
+      '/proposals',
+      '/fleets',
+      '/releases/tool/1.1.0',
+    ]) {
       await narrow.page.goto(path)
       await narrow.page.getByRole('heading', { level: 1 }).waitFor()
       await narrow.page.waitForLoadState('networkidle')
       await assertGood(narrow, `${path}, narrow and dark`)
     }
     await narrow.close()
+  })
+  test('first steps tick themselves off as the server sees them happen', async () => {
+    const { page } = owner
+    await page.goto('/guide')
+    const steps = page.getByRole('list', { name: 'Steps' })
+    await steps
+      .getByRole('listitem')
+      .filter({ hasText: 'Make a fleet' })
+      .getByText('done')
+      .waitFor()
+    await page.getByText('8 of 9 steps are done.').waitFor()
+    await steps.getByText('Watch the first update').waitFor()
+    await assertGood(owner, 'first steps')
   })
   test('A5 the audit log says who did what, and a person finds an entry in it', async () => {
     const { page } = owner
@@ -308,6 +329,7 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
       .getByRole('row', { name: /product\.|proposal\./ })
       .first()
       .waitFor()
+    await page.getByText(/Checked in this browser/).waitFor()
     await assertGood(owner, 'the audit log')
     await page.getByLabel('Search in these entries').fill('proposal.create')
     await page.getByLabel('Search in these entries').press('Enter')
@@ -317,6 +339,27 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     for (const text of (await rows.allInnerTexts()).slice(1)) assert.match(text, /proposal\.create/)
     const viewer = await browser.open()
     await accept(viewer.page, await invite(page, { name: 'Eli Frost', role: 'viewer' }))
+    // A server that rewrites what it serves is caught by what was signed.
+    const lied = await page.context().newPage()
+    await lied.addInitScript(() => {
+      const real = globalThis.fetch
+      globalThis.fetch = async (url, init) => {
+        const reply = await real(url, init)
+        if (!String(url).includes('/log/tile/entries/')) return reply
+        const bytes = new Uint8Array(await reply.arrayBuffer())
+        const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
+        const rewritten = text.replace('proposal.create', 'proposal.reject')
+        return new Response(Uint8Array.from(rewritten, (letter) => letter.charCodeAt(0)))
+      }
+    })
+    await lied.goto('/log')
+    const alert = lied.getByRole('alert').filter({ hasText: 'This is not the log that was signed' })
+    await alert.getByText(/entry_mismatch/).waitFor()
+    assert.equal(await lied.getByRole('table', { name: 'Audit log' }).count(), 0)
+    await assertGood({ ...owner, page: lied }, 'a rewritten audit log')
+    await lied.close()
+    await page.reload()
+    await page.getByText(/Checked in this browser: (it is|the log continues)/).waitFor()
     await viewer.page.goto('/log')
     await viewer.page.getByText('Your role does not show the audit log.').waitFor()
     await viewer.close()
