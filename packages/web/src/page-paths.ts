@@ -11,6 +11,7 @@ export const pagePaths = [
   '/first-owner',
   '/fleets',
   '/fleets/$fleet',
+  '/guide',
   '/invitation',
   '/log',
   '/new-rollout',

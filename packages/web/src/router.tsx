@@ -58,6 +58,10 @@ const tree = root.addChildren([
       lazyRouteComponent(() => import('./pages/fleet.tsx'), 'FleetPage'),
     ),
     inside(
+      '/guide',
+      lazyRouteComponent(() => import('./pages/guide.tsx'), 'GuidePage'),
+    ),
+    inside(
       '/rollouts',
       lazyRouteComponent(() => import('./pages/rollouts.tsx'), 'RolloutsPage'),
     ),

@@ -18,6 +18,7 @@ import { Page, Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
 import { TextLink } from '../ui/text-link.tsx'
 import { VersionSpread } from '../ui/version-spread.tsx'
+import { JoiningSection, RestartsSection } from './fleet-joining.tsx'
 import { rolloutColumns } from './rollouts.tsx'
 
 export function FleetPage() {
@@ -60,6 +61,10 @@ export function FleetPage() {
               <CliLine line={formatCommand('seaworthy', 'fleet', 'versions', name)} />
             </Section>
             {may('rollout:read') && <RolloutSection fleet={name} />}
+            {may('reboot-lock:read') && shown.reboot.strategy === 'coordinated' && (
+              <RestartsSection fleet={name} />
+            )}
+            {may('provisioning-key:read') && <JoiningSection fleet={name} />}
           </>
         )}
       </Loaded>

@@ -126,7 +126,10 @@ function FleetSection() {
       <Loaded query={fleets} what="fleets">
         {({ items, next }) =>
           items.length === 0 ? (
-            <EmptyState title="No fleet yet">
+            <EmptyState
+              title="No fleet yet"
+              action={<TextLink to="/guide">First steps, to the first update</TextLink>}
+            >
               A fleet is a set of devices that share a product and a channel. Make one with
               “seaworthy fleet create”.
             </EmptyState>

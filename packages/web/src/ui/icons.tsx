@@ -8,6 +8,7 @@ const paths = {
   dark: 'M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5Z',
   devices: 'M5 5h14v10H5ZM9 19h6M12 15v4',
   fleets: 'M4 5h7v6H4Zm9 0h7v6h-7ZM4 13h7v6H4Zm9 0h7v6h-7Z',
+  guide: 'M6 21V4h11l-2 4 2 4H6',
   light:
     'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8Zm0-6v3m0 14v3M2 12h3m14 0h3M5 5l2 2m10 10 2 2M5 19l2-2M17 7l2-2',
   log: 'M5 4h14v16H5ZM8 8h8M8 12h8M8 16h5',

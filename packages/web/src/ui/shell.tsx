@@ -37,6 +37,7 @@ const groups: readonly { readonly title: string; readonly places: readonly Place
       { to: '/rollouts', label: 'Rollouts', icon: 'rollouts', needs: 'rollout:read' },
       { to: '/releases', label: 'Releases', icon: 'releases', needs: 'release:read' },
       { to: '/proposals', label: 'Proposals', icon: 'proposals', needs: 'proposal:read' },
+      { to: '/guide', label: 'First steps', icon: 'guide' },
     ],
   },
   {
