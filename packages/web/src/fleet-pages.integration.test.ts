@@ -274,7 +274,9 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await changes.getByText(/^! linux\/arm64 {2}~ bin\/run .*executable/).waitFor()
     await page.getByRole('row', { name: /left-pad 1\.3\.0 MIT/ }).waitFor()
     await page.getByRole('row', { name: /node_modules\/ folder, 1 file/ }).waitFor()
-    await page.getByText(/No imported record|has not read this release yet/).waitFor()
+    await page
+      .getByText(/No imported record|has not read this release yet|Nothing can be said/)
+      .waitFor()
     await assertGood(owner, 'a release of files')
     await page.getByRole('button', { name: 'bin/', exact: true }).click()
     await page.getByRole('row', { name: /run executable/ }).waitFor()

@@ -27,13 +27,17 @@ export function VulnerabilitiesSection(props: {
           <>
             {sboms.length === 0 && <Text>The server has not read this release yet.</Text>}
             {sboms
-              .filter(({ state }) => state !== 'read')
-              .map(({ platform, why }) => (
+              .filter(({ state }) => state !== 'compared')
+              .map(({ platform, state, why }) => (
                 <Text key={platform} size="sm">
-                  Nothing can be said of {platform}: {why}.
+                  Nothing can be said of {platform}
+                  {state === 'not_compared'
+                    ? ' yet: it was not compared with the records'
+                    : `: ${why}`}
+                  .
                 </Text>
               ))}
-            {sboms.some(({ state }) => state === 'read') && found.length === 0 && (
+            {sboms.some(({ state }) => state === 'compared') && found.length === 0 && (
               <Text>No imported record is about a package of this release.</Text>
             )}
             {found.length > 0 && (
