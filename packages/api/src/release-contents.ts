@@ -70,7 +70,7 @@ const packageView = z.object({
   name: z.string(),
   version: z.string(),
   purl: z.string().nullable(),
-  /** As the document says it: an SPDX expression, or words. */
+  /** The words of the document: an SPDX expression, or whatever its maker wrote. */
   licence: z.string().nullable(),
 })
 export type PackageView = z.output<typeof packageView>

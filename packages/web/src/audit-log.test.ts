@@ -68,7 +68,7 @@ function createVisitor(signer: NoteSigner) {
     kept: () => kept,
     visit: (served: ReadonlyMap<string, Uint8Array>, bundle?: number): Promise<CheckedLog> => {
       const files: LogFiles = {
-        fetch: (path) => Promise.resolve(served.get(path)),
+        read: (path) => Promise.resolve(served.get(path)),
         memory: { read: () => kept, write: (text) => (kept = text) },
       }
       return readLog(files, { verifierKey: formatNoteKey(signer.key), bundle }, signal)
@@ -140,7 +140,7 @@ test('what is no log is said to be none, and a damaged memory is the first visit
   for (const text of ['no JSON', '{}', '[]']) {
     let kept: string | undefined = text
     const files: LogFiles = {
-      fetch: (path) => Promise.resolve(served.get(path)),
+      read: (path) => Promise.resolve(served.get(path)),
       memory: { read: () => kept, write: (next) => (kept = next) },
     }
     const wanted = { verifierKey: formatNoteKey(signer.key), bundle: undefined }

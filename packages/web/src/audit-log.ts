@@ -71,7 +71,7 @@ export async function readLog(
   signal: AbortSignal,
 ): Promise<CheckedLog> {
   const remembered = readMemory(files)
-  const note = await files.fetch('checkpoint', noteBytesMax, signal)
+  const note = await files.read('checkpoint', noteBytesMax, signal)
   if (note === undefined) throw new LogReadError('the server serves no log')
   const served: Remembered = { key: wanted.verifierKey, note: base64Encode(note) }
   try {
@@ -83,7 +83,7 @@ export async function readLog(
     const contact: LogContact = {
       ...(before === undefined ? {} : { remembered: before }),
       ...{ current, sha256 },
-      fetch: (path, bytesMax) => files.fetch(path, bytesMax, signal),
+      fetch: (path, bytesMax) => files.read(path, bytesMax, signal),
     }
     await verifyLog(contact)
     const part = await readPart(contact, wanted.bundle)

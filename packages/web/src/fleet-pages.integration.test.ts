@@ -347,7 +347,7 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
       const real = globalThis.fetch
       globalThis.fetch = async (url, init) => {
         const reply = await real(url, init)
-        if (!String(url).includes('/log/tile/entries/')) return reply
+        if (typeof url !== 'string' || !url.includes('/log/tile/entries/')) return reply
         const bytes = new Uint8Array(await reply.arrayBuffer())
         const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
         const rewritten = text.replace('proposal.create', 'proposal.reject')

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Progress } from './guide.ts'
+import type { SetUp } from './guide.ts'
 import { listSteps } from './guide.ts'
 
-const empty: Progress = {
+const empty: SetUp = {
   ...{ origin: 'https://ship.example', hasRoot: false, product: undefined, channel: undefined },
   ...{ version: undefined, isPublished: false, fleet: undefined, hasProvisioningKey: false },
   ...{ devicesCount: 0, updatedCount: 0 },
 }
-const doneOf = (seen: Progress) => listSteps(seen).filter(({ isDone }) => isDone).length
+const doneOf = (seen: SetUp) => listSteps(seen).filter(({ isDone }) => isDone).length
 
 test('the guide ticks off nothing of an empty server, and everything once a device runs a release', () => {
   assert.equal(doneOf(empty), 0)

@@ -2,7 +2,7 @@
 import { formatCommand } from './shell-words.ts'
 
 /** What the pages read of a server that is being set up; `undefined` is not there yet. */
-export interface Progress {
+export interface SetUp {
   readonly origin: string
   readonly hasRoot: boolean
   readonly product: string | undefined
@@ -25,7 +25,7 @@ export interface GuideStep {
 }
 
 /** Steps in their order. What comes later cannot be done without what comes before. */
-export function listSteps(seen: Progress): readonly GuideStep[] {
+export function listSteps(seen: SetUp): readonly GuideStep[] {
   const { product = 'gateway', channel = 'stable', version = '1.0.0', fleet = 'harbour' } = seen
   const steps: readonly GuideStep[] = [
     {

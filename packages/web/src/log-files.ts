@@ -9,24 +9,24 @@ export class LogReadError extends Error {
 
 export interface LogFiles {
   /** A file below the log’s prefix; `undefined` where there is none. */
-  readonly fetch: (
+  readonly read: (
     path: string,
     bytesMax: number,
     signal: AbortSignal,
   ) => Promise<Uint8Array | undefined>
-  readonly memory: LogMemory
+  readonly memory: KeptText
 }
 
 /** One text, kept by the browser for this server alone. */
-export interface LogMemory {
+export interface KeptText {
   readonly read: () => string | undefined
   readonly write: (text: string | undefined) => void
 }
 
-export function createLogFiles(origin: string, transport: Transport, memory: LogMemory): LogFiles {
+export function createLogFiles(origin: string, transport: Transport, memory: KeptText): LogFiles {
   return {
     memory,
-    async fetch(path, bytesMax, signal) {
+    async read(path, bytesMax, signal) {
       const reply = await transport({ method: 'GET', url: `${origin}/log/${path}`, signal })
       const bytes = await readBody(reply, bytesMax)
       if (reply.status === 404) return undefined
@@ -39,7 +39,7 @@ export function createLogFiles(origin: string, transport: Transport, memory: Log
 const memoryName = 'seaworthy-log'
 
 /** A browser may refuse to keep anything: then every visit is the first one. */
-export function createLogMemory(storage: () => Storage): LogMemory {
+export function createLogMemory(storage: () => Storage): KeptText {
   const attempt = <T>(work: () => T): T | undefined => {
     try {
       return work()

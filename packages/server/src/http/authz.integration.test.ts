@@ -343,7 +343,8 @@ async function callRoute(
 
 async function callWithin(route: Route, call: ScopedCall, token: string): Promise<string> {
   const path = formatPath(route.path, call.params ?? {})
-  const answer = await client.send(route.method, path, {
+  const asked = route.method === 'GET' && call.query !== undefined ? `?${call.query}` : ''
+  const answer = await client.send(route.method, `${path}${asked}`, {
     token,
     ...(call.body === undefined
       ? {}

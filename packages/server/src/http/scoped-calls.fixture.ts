@@ -286,6 +286,9 @@ export async function makeScopedCalls(
     ['release.files', [() => ({ params: ofRelease, query: { platform: 'linux/amd64' } })]],
     ['release.packages', [() => ({ params: ofRelease, query: { platform: 'linux/amd64' } })]],
     ['release.changes', [() => ({ params: ofRelease, query: { from: ofRelease.version } })]],
+    ['release.files', [() => ({ params: ofRelease, query: 'platform=linux/amd64' })]],
+    ['release.packages', [() => ({ params: ofRelease, query: 'platform=linux/amd64' })]],
+    ['release.changes', [() => ({ params: ofRelease, query: `from=${ofRelease.version}` })]],
     ['vulnerability.import', [() => ({ body: osvRecords })]],
     ['vulnerability.list', [() => ({})]],
     [

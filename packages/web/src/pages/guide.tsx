@@ -7,7 +7,7 @@ import { listProvisioningKeys } from '@seaworthy/api/provisioning-keys'
 import { listReleases } from '@seaworthy/api/releases'
 import { showTrustStatus } from '@seaworthy/api/trust'
 import { showFleetVersions } from '@seaworthy/api/updates'
-import type { GuideStep, Progress } from '../guide.ts'
+import type { GuideStep, SetUp } from '../guide.ts'
 import { listSteps } from '../guide.ts'
 import { usePorts } from '../ports.ts'
 import { useLive, useMay } from '../session.ts'
@@ -17,7 +17,7 @@ import { TextLink } from '../ui/text-link.tsx'
 import classes from './guide.module.css'
 
 export function GuidePage() {
-  const steps = listSteps(useProgress())
+  const steps = listSteps(useSetUp())
   const next = steps.findIndex(({ isDone }) => !isDone)
   return (
     <Page
@@ -73,7 +73,7 @@ function Step({ step, isNext }: { readonly step: GuideStep; readonly isNext: boo
 }
 
 /** What the server has already, as far as this person may see it. */
-function useProgress(): Progress {
+function useSetUp(): SetUp {
   const { origin } = usePorts()
   const may = useMay()
   const trust = useLive(showTrustStatus, {}, may('trust:read'))

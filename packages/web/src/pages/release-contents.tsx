@@ -1,4 +1,4 @@
-/** What is in a release: its files folder by folder, what changed, and the packages it is made of. */
+/** What is in a release: its files by folder, what changed, and the packages it is made of. */
 import { Button, Group, NativeSelect, Text } from '@mantine/core'
 import {
   listReleaseFiles,

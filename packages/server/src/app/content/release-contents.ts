@@ -3,9 +3,8 @@
  * release to another. All of it is read from the content, and bounded: what would take long to read
  * is left to the command line, which says the same without a server's word.
  */
-import type { ChangesView, PackageView, ReleaseEntryView } from '@seaworthy/api/release-contents'
+import type { ChangesView, PackageView } from '@seaworthy/api/release-contents'
 import { parseFileList } from '@seaworthy/oci/bundle/file-list'
-import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
 import type { ComparedTree, PlatformTree } from '@seaworthy/oci/changes'
 import { compareTrees, describeChanges } from '@seaworthy/oci/changes'
 import type { ContentSource } from '@seaworthy/oci/content'
@@ -23,6 +22,8 @@ import { formatBytes } from '@seaworthy/std/byte-words'
 import { cycloneDxMediaType } from '@seaworthy/std/media-types'
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { App } from '../app.ts'
+import type { Listed } from './release-folders.ts'
+import { listedMax, pickFolder } from './release-folders.ts'
 
 type Deps = Pick<App, 'contentReads' | 'store'>
 
@@ -31,7 +32,6 @@ const limits = {
   listBytesMax: 8 * mebibyte,
   layerBytesMax: 64 * mebibyte,
   sbomBytesMax: 8 * mebibyte,
-  entriesMax: 1000,
   packagesMax: 5000,
   linesMax: 2000,
   textMax: 500,
@@ -42,8 +42,6 @@ export interface ReadableRelease {
   readonly version: string
   readonly digest: string
 }
-
-type Listed = { readonly entries: ReleaseEntryView[]; readonly entriesCount: number }
 
 /** Lists one folder of what the release has for the platform, or says why it cannot. */
 export async function listFolder(
@@ -78,35 +76,7 @@ function listParts({ parts }: ImagePlatform): Listed {
     ...{ name: name ?? digest, type: 'part' as const, bytes: size, filesCount: 0 },
     ...{ isExecutable: false, target: null, digest },
   }))
-  return { entries: entries.slice(0, limits.entriesMax), entriesCount: entries.length }
-}
-
-/** The entries right below the folder; a folder stands for everything below it. */
-export function pickFolder(all: readonly FileEntry[], folder: string): Listed {
-  const prefix = folder === '' ? '' : `${folder}/`
-  const found = new Map<string, { -readonly [K in keyof ReleaseEntryView]: ReleaseEntryView[K] }>()
-  for (const entry of all) {
-    if (!entry.path.startsWith(prefix)) continue
-    const [name = '', ...rest] = entry.path.slice(prefix.length).split('/')
-    if (name === '') continue
-    const isBelow = rest.length > 0
-    const bytes = entry.type === 'file' ? entry.size : 0
-    const known = found.get(name)
-    if (known !== undefined) {
-      known.bytes += bytes
-      known.filesCount += entry.type === 'directory' ? 0 : 1
-      continue
-    }
-    found.set(name, {
-      ...{ name, bytes, type: isBelow ? 'directory' : entry.type },
-      filesCount: isBelow && entry.type !== 'directory' ? 1 : 0,
-      isExecutable: !isBelow && entry.type === 'file' && entry.mode === '0755',
-      target: !isBelow && entry.type === 'symlink' ? entry.target : null,
-      digest: !isBelow && entry.type === 'file' ? entry.sha256 : null,
-    })
-  }
-  const entries = [...found.values()]
-  return { entries: entries.slice(0, limits.entriesMax), entriesCount: entries.length }
+  return { entries: entries.slice(0, listedMax), entriesCount: entries.length }
 }
 
 interface ListedPackages {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FileEntry } from '@seaworthy/oci/bundle/file-list'
-import { pickFolder } from './release-contents.ts'
+import { pickFolder } from './release-folders.ts'
 
 const file = (path: string, size: number, mode: '0644' | '0755' = '0644'): FileEntry => ({
   ...{ type: 'file', path, size, mode },
