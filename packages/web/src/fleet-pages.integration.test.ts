@@ -232,6 +232,7 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await page
       .getByRole('region', { name: 'Documents' })
       .getByText(/gateway\.stable/)
+      .first()
       .waitFor()
     const exported = page.waitForEvent('download')
     await page.getByRole('button', { name: 'Download proposal.json' }).click()
