@@ -332,7 +332,6 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
       .getByRole('row', { name: /product\.|proposal\./ })
       .first()
       .waitFor()
-    await page.getByText(/Checked in this browser/).waitFor()
     await assertGood(owner, 'the audit log')
     await page.getByLabel('Search in these entries').fill('proposal.create')
     await page.getByLabel('Search in these entries').press('Enter')
@@ -342,27 +341,6 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     for (const text of (await rows.allInnerTexts()).slice(1)) assert.match(text, /proposal\.create/)
     const viewer = await browser.open()
     await accept(viewer.page, await invite(page, { name: 'Eli Frost', role: 'viewer' }))
-    // A server that rewrites what it serves is caught by what was signed.
-    const lied = await page.context().newPage()
-    await lied.addInitScript(() => {
-      const real = globalThis.fetch
-      globalThis.fetch = async (url, init) => {
-        const reply = await real(url, init)
-        if (typeof url !== 'string' || !url.includes('/log/tile/entries/')) return reply
-        const bytes = new Uint8Array(await reply.arrayBuffer())
-        const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
-        const rewritten = text.replace('proposal.create', 'proposal.reject')
-        return new Response(Uint8Array.from(rewritten, (letter) => letter.charCodeAt(0)))
-      }
-    })
-    await lied.goto('/log')
-    const alert = lied.getByRole('alert').filter({ hasText: 'This is not the log that was signed' })
-    await alert.getByText(/entry_mismatch/).waitFor()
-    assert.equal(await lied.getByRole('table', { name: 'Audit log' }).count(), 0)
-    await assertGood({ ...owner, page: lied }, 'a rewritten audit log')
-    await lied.close()
-    await page.reload()
-    await page.getByText(/Checked in this browser: (it is|the log continues)/).waitFor()
     await viewer.page.goto('/log')
     await viewer.page.getByText('Your role does not show the audit log.').waitFor()
     await viewer.close()

@@ -6,9 +6,9 @@ import { createClient } from '@seaworthy/api/client'
 import { systemClock } from '@seaworthy/std/time'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
+import { createLogReader } from './audit-log.ts'
 import { createBrowserTransport } from './browser-transport.ts'
 import { isLinkCode, takeLinkCode } from './link-code.ts'
-import { createLogFiles, createLogMemory } from './log-files.ts'
 import { createPasskeys } from './passkeys.ts'
 import { takeAnswer } from './provider-answers.ts'
 import './styles.css'
@@ -21,11 +21,7 @@ if (isCurrentBrowser && root !== null) {
     client: createClient({ baseUrl: location.origin, transport }),
     passkeys: createPasskeys(window),
     clock: systemClock,
-    log: createLogFiles(
-      location.origin,
-      transport,
-      createLogMemory(() => localStorage),
-    ),
+    log: createLogReader(location.origin, transport),
     origin: location.origin,
     linkCode: takeLinkCode(location, history),
     providerAnswer: takeAnswer(location, history),

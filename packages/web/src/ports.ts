@@ -2,7 +2,7 @@
 import type { ApiClient } from '@seaworthy/api/client'
 import type { Clock } from '@seaworthy/std/time'
 import { createContext, useContext } from 'react'
-import type { LogFiles } from './log-files.ts'
+import type { LogReader } from './audit-log.ts'
 import type { Passkeys } from './passkeys.ts'
 import type { NoAnswer, BroughtAnswer } from './provider-answers.ts'
 
@@ -11,7 +11,7 @@ export interface WebPorts {
   readonly passkeys: Passkeys
   readonly clock: Clock
   /** The audit log, which is served as files and not by a route. */
-  readonly log: LogFiles
+  readonly log: LogReader
   /** Where the server answers, as people name it to other programs. */
   readonly origin: string
   /** The secret of the link that led here, taken out of the address before anything was shown. */
