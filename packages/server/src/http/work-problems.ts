@@ -8,6 +8,7 @@ import { caseProblems } from './case-problems.ts'
 import { leaseProblems } from './lease-problems.ts'
 import type { KnownCode } from './problems.ts'
 import { contentFaults } from './problems.ts'
+import { releaseContentProblems } from './release-content-problems.ts'
 import { settingProblems } from './setting-problems.ts'
 import { vexProblems } from './vex-problems.ts'
 
@@ -75,13 +76,6 @@ const pairingFaults = [
   'pairing_not_found',
   'pairing_decided',
   'pairing_expired',
-] as const satisfies readonly KnownCode[]
-
-const releaseReadFaults = [
-  'content_checks_waiting',
-  'out_of_scope',
-  'product_not_found',
-  'release_not_found',
 ] as const satisfies readonly KnownCode[]
 
 const proposalFaults = [
@@ -336,7 +330,6 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   ],
   'proposal.list': ['out_of_scope'],
   'proposal.reject': ['out_of_scope', 'proposal_closed', 'proposal_not_found'],
-  'proposal.changes': ['content_checks_waiting', 'out_of_scope', 'proposal_not_found'],
   'proposal.show': ['out_of_scope', 'proposal_not_found'],
   'product.list': ['not_initialized'],
   'product.set-quota': ['not_initialized', 'out_of_scope', 'product_not_found'],
@@ -349,10 +342,6 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'vulnerability.show': ['vulnerability_not_found'],
   'vulnerability.exposures': [],
   'vulnerability.set-aside': [],
-  'release.changes': releaseReadFaults,
-  'release.files': releaseReadFaults,
-  'release.packages': releaseReadFaults,
-  'release.vulnerabilities': ['out_of_scope', 'product_not_found', 'release_not_found'],
   'device.vulnerabilities': ['device_not_found', 'out_of_scope'],
   'fleet.create': [
     'channel_not_found',
@@ -392,6 +381,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   ...accountKeyProblems,
   ...advisoryProblems,
   ...caseProblems,
+  ...releaseContentProblems,
   ...leaseProblems,
   ...settingProblems,
   ...vexProblems,
