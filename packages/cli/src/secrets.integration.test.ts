@@ -3,8 +3,9 @@
  * says, and that a secret is sealed to no other.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
@@ -18,6 +19,7 @@ import { generateReceivingKey } from '@seaworthy/trust/hpke'
 import { createSecretEnvelope } from '@seaworthy/trust/secrets'
 import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
 import type { CliUser } from './testing/cli-user.ts'
@@ -428,6 +430,87 @@ test('V8 attack: a secret that a person gives the server reaches devices that co
   const last = await join()
   assert.deepEqual(await readSettings(last), {})
   assert.deepEqual(await readSettings(first), { NIGHT: own })
+})
+
+test('V8 a secret that the server holds reaches an application that runs on a device, and so does its rotation', async (t) => {
+  await ann.ok('fleet', 'create', 'piers', '--product', 'web', '--channel', 'stable')
+  await ann.ok('fleet', 'set', 'piers', '--poll', '1s')
+  const folder = ann.file('reads-a-secret')
+  await mkdir(folder)
+  await writeFile(
+    `${folder}/app.mjs`,
+    `import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+const read = () => {
+  try {
+    return readFileSync(process.env.SEAWORTHY_CONFIG_DIR + '/NIGHT', 'utf8')
+  } catch {
+    return 'nothing'
+  }
+}
+const atStart = read()
+createServer((_, reply) => reply.end(atStart)).listen(Number(process.env.PORT), '127.0.0.1')
+process.on('SIGTERM', () => process.exit(0))
+`,
+  )
+  const health = { http: 'http://127.0.0.1:${PORT}/', windowSeconds: 0.5 }
+  await writeFile(
+    `${folder}/seaworthy.json`,
+    JSON.stringify({ start: [process.execPath, 'app.mjs'], health, stopSeconds: 3 }),
+  )
+  const platform = process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64'
+  const release = ['release', 'create', 'web', '3.0.0', '--platform', platform]
+  await ann.ok(...release, '--from', folder)
+  await ann.ok('publish', 'web', '3.0.0', '--channel', 'stable', ...signWithAll())
+  const join = await makeConfig('piers', 'piers', ...signWithAll())
+  const port = await claimPort()
+  const device = await mkdtemp(`${tmpdir()}/seaworthy-held-device-`)
+  // The fetcher has an account of its own, which must be able to pass.
+  await chmod(device, 0o711)
+  const agentConfig = {
+    ...join,
+    pollSeconds: 1,
+    environment: { PORT: String(port) },
+    // The Node that the application is started with may lie where only root can read it.
+    ...(process.getuid?.() === 0 ? { user: 'root' } : {}),
+  }
+  await writeFile(`${device}/agent.json`, JSON.stringify(agentConfig), { mode: 0o600 })
+  const agent = spawn(
+    process.execPath,
+    [
+      fileURLToPath(import.meta.resolve('@seaworthy/agent/main')),
+      ...['run', '--config', `${device}/agent.json`, '--state-dir', `${device}/state`],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  let log = ''
+  agent.stderr.setEncoding('utf8').on('data', (text: string) => (log += text))
+  t.after(async () => {
+    const ended = once(agent, 'exit')
+    agent.kill('SIGTERM')
+    await ended
+    await rm(device, { recursive: true })
+  })
+  const ask = () =>
+    fetch(`http://127.0.0.1:${port}/`).then(
+      (reply) => reply.text(),
+      () => undefined,
+    )
+  const says = (word: string) =>
+    waitUntil(`the application has ${word}`, async () => (await ask()) === word)
+  await says('nothing')
+  for (const word of [`planted-${'h3ld'.repeat(5)}`, `planted-${'turn3d'.repeat(4)}`]) {
+    await writeFile(ann.file('word'), word)
+    const given = ['--fleet', 'piers', '--server-held', '--file', ann.file('word')]
+    await ann.ok('secret', 'set', 'NIGHT', ...given)
+    await says(word)
+    assert.deepEqual(await searchServer(server, { word }), [])
+    assert.ok(!log.includes(word))
+  }
+  const kept = `${device}/state/app-config/web/NIGHT`
+  assert.equal((await stat(kept)).mode & 0o777, 0o400)
+  await ann.ok('secret', 'remove', 'NIGHT', '--fleet', 'piers')
+  await says('nothing')
 })
 
 test('V8 what a device gets is its own, else of its fleet, else the default of the release that it runs', async (t) => {
