@@ -1,6 +1,6 @@
 /** The pages of devices, fleets and rollouts in a real browser, from the real server. */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { Page } from 'playwright-core'
@@ -287,6 +287,46 @@ describe('pages of the fleet in a browser', { skip: lacks('chromium') }, () => {
     await page.getByRole('row', { name: /run executable/ }).waitFor()
     await page.getByRole('button', { name: 'Whole bundle' }).click()
     await page.getByRole('row', { name: /seaworthy\.json file/ }).waitFor()
+  })
+
+  test('V8 A8 pages name variables, secrets and stored credentials, and hold no value of the latter two', async () => {
+    const { page } = owner
+    await page.goto('/credentials')
+    await page.getByText('No stored credential').waitFor()
+    const words = ['planted-secret-value', 'planted-credential-value'] as const
+    await writeFile(machine.path('secret.txt'), words[0], { mode: 0o600 })
+    await writeFile(machine.path('credential.txt'), words[1], { mode: 0o600 })
+    const inFleet = ['--fleet', 'harbour']
+    await machine.run('variable', 'set', 'COLOUR', 'red', ...inFleet)
+    const held = ['--server-held', '--file', 'secret.txt', '--product', 'gateway']
+    await machine.run('secret', 'set', 'NIGHT', ...inFleet, ...held)
+    const about = ['--about', 'the pump controller']
+    await machine.run('credential', 'add', 'pump', '--file', 'credential.txt', ...about)
+    await machine.run('credential', 'request', 'pump', '--reason', 'a valve sticks')
+
+    const heard: string[] = []
+    page.on(
+      'response',
+      (reply) =>
+        void reply.text().then(
+          (text) => heard.push(text),
+          () => {},
+        ),
+    )
+    await page.goto('/fleets/harbour')
+    await page.getByRole('row', { name: /COLOUR.*red.*the fleet/ }).waitFor()
+    await page.getByRole('row', { name: /NIGHT.*the fleet.*the server/ }).waitFor()
+    await assertGood(owner, 'a fleet with its settings')
+    await page.goto('/')
+    await page.getByRole('link', { name: 'Stored credentials' }).click()
+    await page.getByRole('row', { name: /pump.*the pump controller/ }).waitFor()
+    await page.getByRole('row', { name: /pump.*requested.*a valve sticks.*not opened/ }).waitFor()
+    await assertGood(owner, 'stored credentials')
+    assert.ok(heard.some((text) => text.includes('NIGHT')))
+    for (const word of words) {
+      const forms = [word, Buffer.from(word).toString('base64')]
+      assert.ok(!heard.some((text) => forms.some((form) => text.includes(form))), word)
+    }
   })
 
   test('roles show who must sign, until when, and how blind an attacker could keep devices', async () => {

@@ -6,6 +6,7 @@ export const pagePaths = [
   '/',
   '/account',
   '/approvals',
+  '/credentials',
   '/devices',
   '/devices/$deviceId',
   '/first-owner',

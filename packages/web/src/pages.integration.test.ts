@@ -10,6 +10,7 @@ import type { WebServer } from './testing/server.ts'
 import { startWebServer } from './testing/server.ts'
 import {
   accept,
+  addKey,
   approvePairing,
   approveRequest,
   becomeOwner,
@@ -64,6 +65,17 @@ describe('pages in a browser', { skip: lacks('chromium') }, () => {
     assert.equal(codes.length, 10)
     await invited.page.getByText('10 of your recovery codes are unused.').waitFor()
     await assertGood(invited, 'account')
+
+    await addKey(invited.page, 'work laptop')
+    await invited.page.getByRole('row', { name: /work laptop.*SHA256:/ }).waitFor()
+    await owner.page.goto('/people')
+    await owner.page.getByRole('button', { name: 'Keys of Ben Okafor' }).click()
+    const ofBen = owner.page.getByRole('dialog', { name: 'Keys of Ben Okafor' })
+    await ofBen.getByRole('row', { name: /work laptop.*SHA256:/ }).waitFor()
+    await assertGood(owner, 'the keys of a person')
+    await ofBen.getByRole('button', { name: 'Remove work laptop' }).click()
+    await ofBen.getByText('No key.').waitFor()
+    await ofBen.getByRole('button', { name: 'Close' }).click()
 
     // A link works once.
     const late = await browser.open()

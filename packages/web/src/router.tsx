@@ -102,6 +102,10 @@ const tree = root.addChildren([
       lazyRouteComponent(() => import('./pages/people.tsx'), 'PeoplePage'),
     ),
     inside(
+      '/credentials',
+      lazyRouteComponent(() => import('./pages/credentials.tsx'), 'CredentialsPage'),
+    ),
+    inside(
       '/tokens',
       lazyRouteComponent(() => import('./pages/tokens.tsx'), 'TokensPage'),
     ),

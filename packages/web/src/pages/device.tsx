@@ -25,7 +25,7 @@ import { Page, Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
 import { TextLink } from '../ui/text-link.tsx'
 import { ReportSection, UpdateSection } from './device-history.tsx'
-import { VariableSection } from './device-variables.tsx'
+import { SecretSection, VariableSection } from './settings.tsx'
 
 type Device = ReplyOf<typeof showDevice>
 
@@ -64,6 +64,9 @@ function Shown({ device }: { readonly device: Device }) {
       {may('update:read') && <UpdateSection deviceId={id} />}
       {may('variable:read') && device.protocol === 'agent' && (
         <VariableSection deviceId={id} fleet={device.fleet} />
+      )}
+      {may('secret:read') && device.protocol === 'agent' && (
+        <SecretSection deviceId={id} fleet={device.fleet} />
       )}
       <ReportSection reports={device.reports} />
     </>

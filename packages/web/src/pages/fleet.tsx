@@ -20,6 +20,7 @@ import { TextLink } from '../ui/text-link.tsx'
 import { VersionSpread } from '../ui/version-spread.tsx'
 import { JoiningSection, RestartsSection } from './fleet-joining.tsx'
 import { rolloutColumns } from './rollouts.tsx'
+import { SecretSection, VariableSection } from './settings.tsx'
 
 export function FleetPage() {
   const { fleet: name } = useParams({ from: '/shell/fleets/$fleet' })
@@ -65,6 +66,8 @@ export function FleetPage() {
               <RestartsSection fleet={name} />
             )}
             {may('provisioning-key:read') && <JoiningSection fleet={name} />}
+            {may('variable:read') && <VariableSection fleet={name} />}
+            {may('secret:read') && <SecretSection fleet={name} />}
           </>
         )}
       </Loaded>

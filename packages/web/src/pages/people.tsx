@@ -13,6 +13,7 @@ import { Page, Section } from '../ui/page.tsx'
 import { SecretOnce } from '../ui/secret-once.tsx'
 import { Loaded, NoPermissionState } from '../ui/states.tsx'
 import { InvitationSection } from './people-invitations.tsx'
+import { PersonKeysDialog } from './people-keys.tsx'
 import { ProviderSection } from './people-providers.tsx'
 import { PolicySection } from './people-policy.tsx'
 import { ReportSection } from './people-report.tsx'
@@ -23,7 +24,7 @@ const shownMax = 200
 type Open =
   | { readonly kind: 'invite' }
   | {
-      readonly kind: 'role' | 'disable' | 'enable' | 'link'
+      readonly kind: 'role' | 'keys' | 'disable' | 'enable' | 'link'
       readonly person: PersonView
     }
 
@@ -56,6 +57,9 @@ export function PeoplePage() {
       {may('owner:write') && <ProviderSection />}
       {open?.kind === 'invite' && <InviteDialog onLink={setLink} onClose={close} />}
       {open?.kind === 'role' && <ChangeRoleDialog person={open.person} onClose={close} />}
+      {open?.kind === 'keys' && (
+        <PersonKeysDialog person={open.person} mayRemove={mayChange} onClose={close} />
+      )}
       {open?.kind === 'disable' && <DisableDialog person={open.person} onClose={close} />}
       {open?.kind === 'enable' && <EnableDialog person={open.person} onClose={close} />}
       {open?.kind === 'link' && (
@@ -101,8 +105,9 @@ function PeopleSection(props: {
                 {
                   title: 'Actions',
                   isActions: true,
-                  show: (person) =>
-                    mayChange ? <PersonActions person={person} onOpen={onOpen} /> : null,
+                  show: (person) => (
+                    <PersonActions person={person} mayChange={mayChange} onOpen={onOpen} />
+                  ),
                 },
               ]}
             />
@@ -131,11 +136,13 @@ function Name(props: { readonly person: PersonView; readonly selfId: string | un
 
 function PersonActions(props: {
   readonly person: PersonView
+  readonly mayChange: boolean
   readonly onOpen: (open: Open) => void
 }) {
-  const { person, onOpen } = props
+  const { person, mayChange, onOpen } = props
   const { name, disabledAt } = person
-  const actions = [
+  const keys = { kind: 'keys', label: 'Keys', about: `Keys of ${name}`, color: 'blue' } as const
+  const changes = [
     { kind: 'role', label: 'Role', about: `Change the role of ${name}`, color: 'blue' },
     ...(disabledAt === null
       ? ([
@@ -146,7 +153,7 @@ function PersonActions(props: {
   ] as const
   return (
     <Group gap="xs" justify="flex-end">
-      {actions.map(({ kind, label, about, color }) => (
+      {[keys, ...(mayChange ? changes : [])].map(({ kind, label, about, color }) => (
         <Button
           key={kind}
           variant="subtle"

@@ -123,6 +123,7 @@ async function main(): Promise<void> {
     await page.getByRole('button', { name: 'Invite a person' }).click()
     await shoot(page, 'people-invite')
     await visit('/tokens', 'Tokens', 'tokens')
+    await visit('/credentials', 'Stored credentials', 'credentials')
     await page.getByRole('button', { name: 'Make a token' }).click()
     await shoot(page, 'tokens-make')
     await visit('/approvals', 'Approvals', 'approvals-empty')

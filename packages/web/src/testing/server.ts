@@ -3,11 +3,13 @@ import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { hexEncode } from '@seaworthy/std/bytes'
+import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
 import { claimPort } from '@seaworthy/std/testing/ports'
 
@@ -46,11 +48,14 @@ export async function startWebServer(): Promise<WebServer> {
   await chmod(folder, 0o711)
   const port = await claimPort()
   const readyFile = join(folder, 'ready.json')
+  const credentialKey = join(folder, 'credential.key')
+  await writeFile(credentialKey, hexEncode(systemRandom.bytes(32)), { mode: 0o600 })
   const child = spawn(
     launcher,
     [
       ...['up', '--data-dir', join(folder, 'data'), '--listen', `127.0.0.1:${port}`],
       ...['--name', 'localhost', '--workers', '1', '--ready-file', readyFile],
+      ...['--credential-key-file', credentialKey],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   )

@@ -1,5 +1,6 @@
 /** What people do in the pages, step by step, as tests and screenshots need it. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { TotpApp } from '@seaworthy/std/testing/totp'
 import { createTotpApp } from '@seaworthy/std/testing/totp'
@@ -92,6 +93,22 @@ export async function disable(page: Page, name: string): Promise<void> {
   const dialog = page.getByRole('dialog', { name: `Disable ${name}` })
   await dialog.getByRole('button', { name: 'Disable' }).click()
   await finish(page, dialog)
+}
+
+/** Adds a new SSH key to one’s own account; answers its line. */
+export async function addKey(page: Page, name: string): Promise<string> {
+  const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
+  const parts = [Buffer.from('ssh-ed25519'), Buffer.from(x!, 'base64url')]
+  const blob = parts.flatMap((part) => [Buffer.of(0, 0, 0, part.length), part])
+  const line = `ssh-ed25519 ${Buffer.concat(blob).toString('base64')}`
+  await page.goto('/account')
+  await button(page, 'Add a key').click()
+  const dialog = page.getByRole('dialog', { name: 'Add a key' })
+  await dialog.getByLabel('Name of the key').fill(name)
+  await dialog.getByLabel('Public key').fill(line)
+  await dialog.getByRole('button', { name: 'Add it' }).click()
+  await finish(page, dialog)
+  return line
 }
 
 /** Wants an approval for the removal of devices, or for nothing, on the page of approvals. */

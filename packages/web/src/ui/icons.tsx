@@ -5,6 +5,7 @@ const paths = {
   approvals: 'M20 6 9 17l-5-5',
   brand: 'M12 3v10M12 4l6 8h-6M11 7l-4 6h4M3 15h18l-2.5 5h-13Z',
   close: 'M5 5l14 14M19 5 5 19',
+  credentials: 'M4 10h16v10H4ZM8 10V7a4 4 0 0 1 8 0v3M12 14v3',
   dark: 'M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5Z',
   devices: 'M5 5h14v10H5ZM9 19h6M12 15v4',
   fleets: 'M4 5h7v6H4Zm9 0h7v6h-7ZM4 13h7v6H4Zm9 0h7v6h-7Z',

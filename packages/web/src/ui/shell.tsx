@@ -52,6 +52,12 @@ const groups: readonly { readonly title: string; readonly places: readonly Place
     places: [
       { to: '/people', label: 'People', icon: 'people' },
       { to: '/tokens', label: 'Tokens', icon: 'tokens' },
+      {
+        to: '/credentials',
+        label: 'Stored credentials',
+        icon: 'credentials',
+        needs: 'credential:read',
+      },
       { to: '/approvals', label: 'Approvals', icon: 'approvals' },
       { to: '/account', label: 'Your account', icon: 'account' },
     ],
