@@ -5,7 +5,7 @@
 import { createClient, MalformedReplyError } from '@seaworthy/api/client'
 import { ProblemError, problemMediaType } from '@seaworthy/api/problems'
 import type { Route } from '@seaworthy/api/route'
-import { routes } from '@seaworthy/api/routes'
+import { resources, routes } from '@seaworthy/api/routes'
 import {
   readAssertionIssuer,
   verifyAssertion,
@@ -46,6 +46,13 @@ export async function createServerTargets(
 }
 
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
+
+/** An example of a part of a route, in the words of what the route is about. */
+const exampleIn = (route: Route, part: 'body' | 'params' | 'query' | 'reply') =>
+  exampleOf(route[part], { resource: resourceOf.get(route)! })
+const resourceOf = new Map(
+  Object.entries(resources).flatMap(([resource, own]) => own.map((route) => [route, resource])),
+)
 const hasBody = (route: Route) => !route.body.safeParse(undefined).success
 
 /** The time never passes: no body takes that long here. */
@@ -59,7 +66,7 @@ function bodyTarget(route: Route, sample: unknown): FuzzTarget {
   return {
     name: `request/${route.name}`,
     form: 'json',
-    seeds: [utf8Encode(JSON.stringify(sample ?? exampleOf(route.body)))],
+    seeds: [utf8Encode(JSON.stringify(sample ?? exampleIn(route, 'body')))],
     weight: 0.6,
     refusals: [z.ZodError],
     run: async (bytes) => {
@@ -91,7 +98,7 @@ function bodyTarget(route: Route, sample: unknown): FuzzTarget {
 
 /** A server that lies, or something else that answers in its place. */
 function replyTarget(route: Route): FuzzTarget {
-  const reply = exampleOf(route.reply)
+  const reply = exampleIn(route, 'reply')
   return {
     name: `reply/${route.name}`,
     form: 'json',
@@ -113,7 +120,7 @@ function callWith(route: Route, status: number, type: string, bytes: Uint8Array)
       })(),
     }),
   })
-  const input = { params: exampleOf(route.params), query: exampleOf(route.query) }
+  const input = { params: exampleIn(route, 'params'), query: exampleIn(route, 'query') }
   return client.call(route, input)
 }
 
@@ -133,8 +140,8 @@ function problemTarget(): FuzzTarget {
 /** Path parameters and query of all routes. */
 function addressTarget(): FuzzTarget {
   const example = (route: Route) => ({
-    params: exampleOf(route.params),
-    query: exampleOf(route.query),
+    params: exampleIn(route, 'params'),
+    query: exampleIn(route, 'query'),
   })
   return {
     name: 'request/address',
