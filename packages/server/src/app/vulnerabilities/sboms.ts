@@ -186,6 +186,8 @@ function takeComponent(component: SbomComponent): NewComponent {
 
 /** Compares some components, and answers whether others may be left. */
 async function compareNew({ db }: Deps): Promise<boolean> {
+  // Where nothing is new, an import that has the lock keeps nobody from reading releases.
+  if ((await listNewComponents(db.reader, 1)).length === 0) return false
   return db.write(async (tx) => {
     await lockComparison(tx)
     const rows = await listNewComponents(tx, page.components)
