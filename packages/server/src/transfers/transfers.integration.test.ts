@@ -136,6 +136,7 @@ interface Asked {
   readonly name: string
   readonly route: Route
   readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string>>
 }
 
 /** A question of every route that reads, about things that exist where it is about any. */
@@ -145,8 +146,9 @@ async function planWalk(calls: Awaited<ReturnType<typeof makeScopedCalls>>): Pro
     if (route.method !== 'GET' || route.auth === 'device') continue
     const makers = calls.get(route.name) ?? [async (): Promise<ScopedCall> => ({})]
     for (const make of makers) {
-      const { params = {}, about = '' } = await make()
-      planned.push({ name: `${route.name} ${about}`.trim(), route, params })
+      const { params = {}, query: text, about = '' } = await make()
+      const query = Object.fromEntries(new URLSearchParams(text))
+      planned.push({ name: `${route.name} ${about}`.trim(), route, params, query })
     }
   }
   return planned
@@ -167,8 +169,8 @@ function withoutTime(answer: unknown): unknown {
 /** What the server says to its owner, to anybody, and to registry clients. */
 async function walk(): Promise<Record<string, unknown>> {
   const answers: Record<string, unknown> = {}
-  for (const [i, { name, route, params }] of asked.entries()) {
-    const answer = await browser.api.call(route, { params }).catch((error: unknown) => {
+  for (const [i, { name, route, params, query }] of asked.entries()) {
+    const answer = await browser.api.call(route, { params, query }).catch((error: unknown) => {
       if (!(error instanceof ProblemError)) throw error
       return { refused: error.code }
     })
