@@ -2,6 +2,7 @@
  * Everything the agent does to the world, as interfaces: a simulation replaces each of them. Paths
  * are absolute; the rest of the agent touches a file, a process or a clock only through these.
  */
+import type { MachineFacts } from './device/machine.ts'
 import type { HealthCheck } from '@seaworthy/oci/bundle/manifest'
 import type { Log } from '@seaworthy/std/log'
 import type { Random } from '@seaworthy/std/random'
@@ -201,4 +202,6 @@ export interface InstallerPorts {
   gateway: Gateway
   /** The id of the machine's present boot, different after every boot. */
   bootId: string
+  /** What a signed report says of the machine; absent where it says nothing. */
+  readMachine?: (now: Date) => MachineFacts
 }

@@ -123,6 +123,22 @@ export const failureField = z.strictObject({
   output: z.array(text(256)).max(20).optional(),
 })
 
+/** What a device says of the machine that it is. */
+export const machineField = z.strictObject({
+  /** The version of Node that runs the agent. */
+  node: text(64),
+  /** What the system calls itself, such as `Debian GNU/Linux 13 (trixie)`. */
+  os: text(128).optional(),
+  kernel: text(128),
+  /** The processor, as Node names it: `x64`, `arm64`. */
+  architecture: text(32),
+  /** The model of the board or machine, as its firmware says it. */
+  model: text(128).optional(),
+  bootedAt: instant,
+  /** Bytes that are free where the agent keeps its state, in two figures. */
+  freeBytes: z.number().int().min(0).optional(),
+})
+
 /** A statement of the device about itself, canonical JSON, signed when it changes something. */
 export const reportField = z.strictObject({
   /** Grows by one with each signed report of this device. */
@@ -147,6 +163,8 @@ export const reportField = z.strictObject({
   configuration: reportedSettings.optional(),
   /** Only in signed reports, from the failure of an update until a release commits. */
   failure: failureField.optional(),
+  /** Only in signed reports, as it was when they were made. */
+  machine: machineField.optional(),
   agentVersion: text(64),
   platform: platformField,
   bootId: text(64).optional(),

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   failureField,
+  machineField,
   reportedSettings,
   reportField,
   runningField,
@@ -68,6 +69,8 @@ export const deviceView = z.object({
   identitySharedSince: instant.nullable(),
   /** Which variables and secrets its application has, as it signed it; null where it has none. */
   configuration: reportedSettings.nullable(),
+  /** What it said of its machine when it last signed a report; null where it said nothing. */
+  machine: machineField.nullable(),
   lastRefusal: z
     .object({ code: z.string(), at: instant, reason: z.string().nullable() })
     .nullable(),

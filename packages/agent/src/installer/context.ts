@@ -110,9 +110,9 @@ export async function changeAndReport(
   edit: (state: DeviceState) => DeviceState,
 ): Promise<void> {
   const now = context.ports.clock.now()
-  await context.store.change((state) =>
-    withSignedReport(edit(state), reportFacts(context, activity), context.signer, now),
-  )
+  const machine = context.ports.readMachine?.(now)
+  const facts = { ...reportFacts(context, activity), ...(machine && { machine }) }
+  await context.store.change((state) => withSignedReport(edit(state), facts, context.signer, now))
   context.setActivity(activity)
   publishStatus(context)
 }

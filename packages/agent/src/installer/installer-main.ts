@@ -46,6 +46,7 @@ import {
   requireRootsAlone,
   requireRootsEntries,
 } from '../device/owners.ts'
+import { readMachine } from '../device/machine.ts'
 import { createProcesses } from '../device/processes.ts'
 import { readConfig } from '../device/read-config.ts'
 import { superviseLives } from '../device/supervise.ts'
@@ -129,6 +130,7 @@ export async function runInstaller(options: AgentOptions): Promise<number> {
       disk,
       gateway,
       bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+      readMachine: (now) => readMachine(layout.root, now),
       appFiles: createAppFiles(layout.appConfig, accounts?.application, log),
       processes: createProcesses({
         stateDir: layout.root,

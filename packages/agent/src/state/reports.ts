@@ -36,6 +36,8 @@ export interface AgentFacts {
   platform: string
   bootId: string
   activity: UpdateActivity
+  /** What a signed report says of the machine. */
+  machine?: DeviceReport['machine']
 }
 
 /**
@@ -103,6 +105,7 @@ export async function withSignedReport(
     ...buildReport(state, facts, now, sequence),
     // Reports without a signature leave it out: the server keeps what was signed last.
     ...(state.failure === null ? {} : { failure: state.failure }),
+    ...(facts.machine === undefined ? {} : { machine: facts.machine }),
   }
   const signed: SignedReport = { sequence, report, signature: await signReport(signer, report) }
   const kept = state.outbox.length < outboxMax ? state.outbox : state.outbox.slice(0, outboxMax - 1)

@@ -23,6 +23,7 @@ import { CliError } from '../failure.ts'
 import { findDeviceId } from '../find-device.ts'
 import { describeFailure, reasonOf } from '../output/failure.ts'
 import { formatCount, formatPast, formatMs, harmless } from '../output/format.ts'
+import { describeMachine } from '../output/machine.ts'
 import { describeRefusal } from '../output/refusal-words.ts'
 import { collect, collectPairs, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
@@ -405,6 +406,7 @@ function describe(context: Context, view: DeviceView, now: Date): string[] {
     ['platform', view.platform],
     ['hardware', view.hardware ?? undefined],
     ['agent', view.protocol === 'agent' ? view.agentVersion : undefined],
+    ...describeMachine(view, now),
     [
       'tags',
       Object.entries(view.tags)

@@ -4,6 +4,7 @@ import { showDevice } from '@seaworthy/api/devices'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { explainDevice } from '@seaworthy/api/updates'
 import { useNavigate, useParams } from '@tanstack/react-router'
+import { formatBytes } from '../byte-words.ts'
 import { useState } from 'react'
 import {
   describeClock,
@@ -74,7 +75,7 @@ function Shown({ device }: { readonly device: Device }) {
 }
 
 function factsOf(device: Device): Fact[] {
-  const { running, unsignedVersion, publicKey, configuration, lastRefusal } = device
+  const { running, unsignedVersion, publicKey, configuration, lastRefusal, machine } = device
   return [
     ['Identifier', <code key="id">{device.id}</code>],
     [
@@ -104,6 +105,12 @@ function factsOf(device: Device): Fact[] {
     ['Hardware', device.hardware ?? undefined],
     ['Protocol', device.protocol === 'agent' ? undefined : device.protocol],
     ['Agent', device.protocol === 'agent' ? device.agentVersion : undefined],
+    ['System', machine === null ? undefined : (machine.os ?? 'unknown')],
+    ['Kernel', machine === null ? undefined : `${machine.kernel}, ${machine.architecture}`],
+    ['Node', machine?.node],
+    ['Model', machine?.model],
+    ['Booted', machine === null ? undefined : <Instant key="booted" at={machine.bootedAt} />],
+    ['Free disk', machine?.freeBytes === undefined ? undefined : formatBytes(machine.freeBytes)],
     ['Clock', device.clockOffsetSeconds === null ? undefined : describeClock(device)],
     [
       'Metadata age',

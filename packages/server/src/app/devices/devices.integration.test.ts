@@ -315,6 +315,25 @@ test('D8 forged reasons are not shown: why an update failed is what the device s
   assert.equal(await shown(), null)
 })
 
+test('D1 attack: a fetcher names another machine, and what the device signed is shown', async () => {
+  const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
+  const machine = {
+    ...{ node: 'v26.10.0', os: 'Debian GNU/Linux 13 (trixie)', kernel: '6.12.48' },
+    ...{ architecture: 'x64', bootedAt: '2026-03-01T06:00:00Z', freeBytes: 2_100_000_000 },
+  }
+  const shown = async () => {
+    const view = await client.api.call(showDevice, { params: { deviceId: device.id } })
+    return view.machine
+  }
+  await report(client, device, { sequence: 0, machine })
+  assert.equal(await shown(), null)
+  await report(client, device, { sequence: 1, machine }, true)
+  assert.deepEqual(await shown(), machine)
+  await report(client, device, { sequence: 1, machine: { ...machine, os: 'another' } })
+  await report(client, device, { sequence: 1 })
+  assert.deepEqual(await shown(), machine)
+})
+
 test('D8 attack: a fetcher sends an old signed report again, and the device is shown at no older release', async () => {
   const device = await addDevice(client, server.url, await makeProvisioningKey(client, 1))
   const sha256 = 'd'.repeat(64)

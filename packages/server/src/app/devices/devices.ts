@@ -230,6 +230,7 @@ export function viewDevice(device: DeviceWithState): DeviceView {
     clockOffsetSeconds: device.clockOffsetSeconds,
     identitySharedSince: instantOrNull(device.sharedSince),
     configuration: report?.configuration ?? null,
+    machine: report?.machine ?? null,
     lastRefusal:
       refusal === undefined
         ? null

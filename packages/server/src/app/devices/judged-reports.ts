@@ -73,15 +73,16 @@ export async function judgeReports(
 }
 
 /**
- * What the device refused, which metadata it has verified, which variables and secrets it has and
- * why its last update failed stays as it was signed, also where its fetcher leaves something out.
+ * What the device refused, which metadata it has verified, which variables and secrets it has, why
+ * its last update failed and what its machine is stays as it was signed, also where its fetcher
+ * leaves something out.
  */
 function accept(
   { saidSequence }: Extract<Judgement, { kind: 'accepted' }>,
-  { configuration: _configuration, failure: _failure, ...report }: DeviceReport,
+  { configuration: _configuration, failure: _failure, machine: _machine, ...report }: DeviceReport,
   signed: DeviceReport | null,
 ): JudgedReport {
-  const { refusals = [], metadata = {}, configuration, failure } = signed ?? {}
+  const { refusals = [], metadata = {}, configuration, failure, machine } = signed ?? {}
   return {
     kind: 'accepted',
     saidSequence,
@@ -91,6 +92,7 @@ function accept(
       metadata,
       ...(configuration === undefined ? {} : { configuration }),
       ...(failure === undefined ? {} : { failure }),
+      ...(machine === undefined ? {} : { machine }),
     },
     // A report that is taken by its digest counts with its own number as the statement that
     // reported the failure.
