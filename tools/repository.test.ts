@@ -188,6 +188,23 @@ test('migrations are numbered from 1 without gap or double', () => {
   assert.deepEqual(findMisnumbered(at('0001-a', '0002-b', '0002-c')), ['0002'])
 })
 
+/** Numbers that more than one of these documents has. */
+const findDoubledNumbers = (names: readonly string[]) => {
+  const numbers = names.map((name) => name.slice(0, 4))
+  return numbers.filter((number, i) => numbers.indexOf(number) < i)
+}
+
+test('every RFD has a number of its own, which its title names', () => {
+  const names = readdirSync(join(repositoryRoot, 'docs/rfd')).filter((name) => /^\d/.test(name))
+  assert.ok(names.length > 40, 'the RFDs were read')
+  assert.deepEqual(findDoubledNumbers(names), [])
+  for (const name of names) {
+    const [title] = readText(`docs/rfd/${name}`).split('\n')
+    assert.match(title!, new RegExp(`^# RFD ${Number(name.slice(0, 4))}: `), name)
+  }
+  assert.deepEqual(findDoubledNumbers(['0001-a.md', '0002-b.md', '0002-c.md']), ['0002'])
+})
+
 test('links in the documentation lead somewhere', () => {
   const documents = listFiles().filter((path) => path.endsWith('.md'))
   assert.ok(documents.length > 5 && documents.includes('README.md'))
