@@ -42,7 +42,7 @@ function freeBytesIn(folder: string): number | undefined {
 }
 
 function toMinute(instant: Date): Date {
-  return new Date(Math.round(instant.getTime() / 60_000) * 60_000)
+  return new Date(Math.floor(instant.getTime() / 60_000) * 60_000)
 }
 
 function firstText(paths: readonly string[]): string | undefined {
