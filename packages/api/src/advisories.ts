@@ -39,7 +39,7 @@ export type AdvisoryContentView = z.output<typeof advisoryContent>
 
 const advisoryView = z.object({
   id: idField('advisory'),
-  /** Who is read in to this case sees the advisory. */
+  /** The case whose readers see the advisory. */
   caseId: idField('case'),
   /** The name that the public knows; null before the first version is published. */
   name: z.string().nullable(),

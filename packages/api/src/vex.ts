@@ -61,7 +61,7 @@ const vexStatementView = z.object({
   ...vexClaim,
   /** The person or token who answers for it. */
   reviewer: z.string(),
-  /** Who said it in a document that was imported; null for what was said here. */
+  /** The author whom an imported document names; null for what was said here. */
   author: z.string().nullable(),
   /** When it was said there; null for what was said here. */
   authoredAt: instant.nullable(),
@@ -81,7 +81,7 @@ export const vexImportMax = 100
 export const authoredVexStatement = z.strictObject({
   ...vexKey,
   ...vexClaim,
-  /** Who said it there. */
+  /** The author whom the document names. */
   author: text(200),
   authoredAt: instant,
 })

@@ -115,7 +115,7 @@ const foundView = z.object({
       justification: vexJustification.nullable(),
       /** The person or token who answers for it. */
       reviewer: z.string(),
-      /** Who said it in a document that was imported. */
+      /** The author whom an imported document names. */
       author: z.string().nullable(),
       expiresAt: instant.nullable(),
     })

@@ -160,6 +160,7 @@ test('T11 T7 attack: a hostile layer is pushed by hand: server and signer refuse
     await waitUntil(
       async () => `the device refuses it\n${agent.log.slice(since).join('').slice(-3000)}`,
       async () => {
+        // The agent may be refusing or restarting; what it keeps on its disk is what counts.
         await agent.updateNow().catch(() => undefined)
         const { state } = await readDevice(agent)
         return (

@@ -48,6 +48,7 @@ export async function watchTrial(
   async function pause(ms: number) {
     const early = new AbortController()
     exited.wake = () => early.abort(new Error('exited'))
+    // An exit or the end of the agent cuts the pause short; whoever looks next sees which.
     await ports.sleep(ms, AbortSignal.any([signal, early.signal])).catch(() => {})
   }
 }

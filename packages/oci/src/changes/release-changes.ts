@@ -212,7 +212,7 @@ export interface DescribedChanges {
 export interface LeftOut {
   /** Every entry that is not among the lines. */
   readonly lines: readonly string[]
-  /** How many there are of which kind, one sentence for each platform that has any. */
+  /** One sentence for each platform that has any: how many there are of which kind. */
   readonly kinds: readonly string[]
 }
 

@@ -23,7 +23,7 @@ export interface VexRow extends VexKey {
   readonly evidence: readonly string[]
   readonly isInherited: boolean
   readonly reviewer: string
-  /** Who said it in a document that was imported. */
+  /** The author whom an imported document names. */
   readonly author: string | null
   /** When it was said there. */
   readonly authoredAt: Date | null

@@ -94,7 +94,7 @@ function Shown({ rollout }: { readonly rollout: RolloutView }) {
   )
 }
 
-/** Who changed what of the policy, newest first; nothing where nobody has. */
+/** The changes of the policy and who made them, newest first; nothing where there are none. */
 function ChangeSection({ changes }: { readonly changes: RolloutView['policyChanges'] }) {
   if (changes.length === 0) return null
   return (

@@ -69,7 +69,7 @@ export function describeRollout(
   return [...head, '', ...waves, ...policy]
 }
 
-/** Who changed what of the policy, and when; nothing where nobody has. */
+/** The changes of the policy, by whom and when; nothing where there are none. */
 function describeChanges({ policyChanges }: RolloutView): string[] {
   return policyChanges.flatMap(({ at, by, reason, lines }) => [
     '',
