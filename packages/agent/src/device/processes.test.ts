@@ -9,10 +9,14 @@ import { createProcesses } from './processes.ts'
 
 const folder = mkdtempSync(`${tmpdir()}/seaworthy-processes-`)
 after(() => rmSync(folder, { recursive: true }))
+let sleepersCount = 0
 const processes = createProcesses({
   stateDir: folder,
   probeCommand: ['/bin/true'],
-  sleep: systemSleep,
+  async sleep(ms, signal) {
+    sleepersCount += 1
+    await systemSleep(ms, signal).finally(() => (sleepersCount -= 1))
+  },
 })
 /** More than Linux takes as one argument: it says so by an exception, not by an event. */
 const tooLong = 'x'.repeat(200_000)
@@ -40,6 +44,13 @@ test('V1 T7 how an application ended is told, and where its output lies, also wh
   const killed = await run('/bin/sh', '-c', 'kill -SEGV $$')
   await waitUntil('it has ended', async () => !(await processes.isAlive(killed)))
   assert.deepEqual(await processes.ended(killed, signal), { how: 'signal SIGSEGV', output })
+})
+
+test('V1 T7 nothing waits for the next look at the log of an application that has ended', async () => {
+  const app = await processes.start({ ...spec, command: ['/bin/sleep', '600'] })
+  await waitUntil('its log is watched', async () => sleepersCount === 1)
+  await processes.signal(app, 'SIGKILL')
+  await waitUntil('nobody waits', async () => sleepersCount === 0)
 })
 
 test('V1 T7 a health check that is longer than the system takes fails, and ends nothing else', async () => {

@@ -106,18 +106,21 @@ export function createProcesses(settings: ProcessSettings): Processes {
   }
 
   const bounded = new Set<string>()
-  /** Bounds the log once for each process, also for those that an earlier installer started. */
-  const boundLog = async (product: string, app: AppProcess) => {
+  /**
+   * Bounds the log once for each process, also for those that an earlier installer started, of
+   * which nothing tells when they end.
+   */
+  const boundLog = async (product: string, app: AppProcess, end?: AbortSignal) => {
     if (bounded.has(app.id)) return
     bounded.add(app.id)
     const file = logFileOf(layoutOf(settings.stateDir, product).appData)
-    while (await isAlive(app)) {
+    while (end?.aborted !== true && (await isAlive(app))) {
       try {
         if ((await stat(file)).size > logBytesMax) await truncate(file, 0)
       } catch {
         // The file is gone, or the disk failed once: the next check looks at it again.
       }
-      await settings.sleep(logCheckMs)
+      await settings.sleep(logCheckMs, end).catch(() => {})
     }
     bounded.delete(app.id)
   }
@@ -149,7 +152,9 @@ export function createProcesses(settings: ProcessSettings): Processes {
       }
       const identity = await readIdentity(child.pid!)
       const app = { id: identity?.id ?? `${child.pid}.ended`, sha256: spec.sha256 }
+      const end = new AbortController()
       const remember = () => {
+        end.abort(new Error('it has ended'))
         children.delete(app.id)
         ends.set(app.id, { how: howEnded(child), output: logFileOf(spec.dataFolder) })
       }
@@ -160,7 +165,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
         child.once('exit', remember)
       }
       child.unref()
-      void boundLog(spec.product, app)
+      void boundLog(spec.product, app, end.signal)
       return app
     },
     async find(product) {
