@@ -36,12 +36,18 @@ export async function createCliUser(
   changes: Partial<CliPorts> = {},
 ): Promise<CliUser> {
   const folder = await mkdtemp(join(tmpdir(), `seaworthy-${name}-`))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  const end = new AbortController()
+  t.after(async () => {
+    // What a failed test left running would wait for its server for as long as for a real one.
+    end.abort(new Error('the test is over'))
+    await rm(folder, { recursive: true, force: true })
+  })
   await writeFile(join(folder, 'passphrase'), `${passphrase}\n`)
   const start = (...args: string[]) =>
     startCommand(['--config-dir', join(folder, 'config'), '--yes', ...args], {
       environment: { SEAWORTHY_PASSPHRASE: passphrase },
       createTransport: (options) => httpsTransport({ ...options, idleTimeoutMs: 120_000 }),
+      signal: end.signal,
       ...changes,
     })
   const run = (...args: string[]) => start(...args).ended
