@@ -1,5 +1,6 @@
 /** What the run says besides passes and failures: what was skipped, and what takes the time. */
 import type { TestEvent } from 'node:test/reporters'
+import type { TestNotes } from './test-usage.ts'
 
 const slowestShown = 20
 const slowMs = 250
@@ -18,8 +19,8 @@ export interface TestReportOptions {
   readonly strict: boolean
   /** The prefix to remove from the paths of files. */
   readonly root: string
-  /** Processor time of files in milliseconds, by path. */
-  readonly usage: () => ReadonlyMap<string, number>
+  /** What files noted of themselves until now. */
+  readonly notes: () => TestNotes
 }
 
 /** Joins several runs as if they were one: closing lines and list of failures come once. */
@@ -49,7 +50,7 @@ export async function* joinRuns(
   if (summary !== undefined) yield summary
 }
 
-export function createTestReport({ strict, root, usage }: TestReportOptions): TestReport {
+export function createTestReport({ strict, root, notes }: TestReportOptions): TestReport {
   const skipped: { name: string; reason: string }[] = []
   const tests: { name: string; durationMs: number }[] = []
   const files: { path: string; durationMs: number }[] = []
@@ -68,7 +69,7 @@ export function createTestReport({ strict, root, usage }: TestReportOptions): Te
 
   function summarize(): string {
     const lines: string[] = []
-    const processorMs = usage()
+    const { usage: processorMs, held } = notes()
     const slowFiles = slowest(files)
     if (slowFiles.length > 0) {
       const totalMs = [...processorMs.values()].reduce((sum, ms) => sum + ms, 0)
@@ -89,6 +90,11 @@ export function createTestReport({ strict, root, usage }: TestReportOptions): Te
     if (skipped.length > 0) {
       lines.push(strict ? 'skipped, which SEAWORTHY_TEST_STRICT=1 forbids:' : 'skipped:')
       for (const { name, reason } of skipped) lines.push(`  ${name}: ${reason}`)
+    }
+    if (held.size > 0) lines.push('not ended 10 s after their last test, held by:')
+    for (const [path, holders] of held) {
+      lines.push(`  ${path}`)
+      for (const holder of holders) lines.push(`    ${holder}`)
     }
     if (count === 0) lines.push('no test ran: that is no success')
     return lines.length > 0 ? `\n${lines.join('\n')}\n\n` : ''
@@ -130,6 +136,7 @@ export function createTestReport({ strict, root, usage }: TestReportOptions): Te
         yield event
       }
     },
-    failed: () => failures > 0 || count === 0 || (strict && skipped.length > 0),
+    failed: () =>
+      failures > 0 || count === 0 || notes().held.size > 0 || (strict && skipped.length > 0),
   }
 }

@@ -20,6 +20,7 @@ function runTests(
     'test.ts',
     'test-pace.ts',
     'test-report.ts',
+    'test-idling.ts',
     'test-usage.ts',
     'source-tree.ts',
     'source-scan.ts',
@@ -129,4 +130,28 @@ test('the report says how long each file took and how long processors worked for
   const { output } = runTests(t, { 'a.test.ts': burning }, 'unit')
   const [, elapsed, worked] = /([\d.]+) s +([\d.]+) s {2}a\.test\.ts/.exec(output) ?? []
   assert.ok(Number(elapsed) >= 0.3 && Number(worked) >= 0.3, output)
+})
+
+test('a file that lives on after its last test fails the run, which names what holds it and where it began', (t) => {
+  const idling = `
+    import { createServer } from 'node:net'
+    import { after, test } from 'node:test'
+    after(() => {})
+    test('forgets', async () => {
+      await waitForever()
+      createServer().listen(0, '127.0.0.1').unref()
+    })
+    async function waitForever() {
+      setTimeout(() => {}, 10_500)
+    }
+  `
+  const files = { 'a.test.ts': idling, 'b.test.ts': passing }
+  const { status, output } = runTests(t, files, 'unit')
+  assert.equal(status, 1, output)
+  assert.match(output, /ℹ fail 0\n/)
+  assert.match(
+    output,
+    /not ended 10 s after their last test, held by:\n {2}a\.test\.ts\n {4}a timer\n {6}waitForever \(a\.test\.ts:10:7\)\n.*\(a\.test\.ts:6:13\)\n/,
+  )
+  assert.doesNotMatch(output, /a server/)
 })

@@ -13,7 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { listFiles, repositoryRoot } from './source-tree.ts'
 import { needsMachineAlone, orderByLength } from './test-pace.ts'
 import { createTestReport, joinRuns } from './test-report.ts'
-import { readUsage } from './test-usage.ts'
+import { readNotes } from './test-usage.ts'
 
 type Suite = 'unit' | 'integration' | 'long' | 'golden'
 
@@ -95,18 +95,18 @@ function main(args: readonly string[]): void {
   // PostgreSQL's own account must be able to pass.
   chmodSync(shared, 0o711)
   process.once('exit', () => rmSync(shared, { recursive: true, force: true }))
-  const usageFile = join(shared, 'usage')
+  const notesFile = join(shared, 'notes')
   const report = createTestReport({
     strict: process.env['SEAWORTHY_TEST_STRICT'] === '1',
     root: repositoryRoot,
-    usage: () => readUsage(usageFile, repositoryRoot),
+    notes: () => readNotes(notesFile, repositoryRoot),
   })
   const env = {
     // What all files need is compiled once for the whole run, and not by each of the processes that
     // they start.
     NODE_COMPILE_CACHE: join(shared, 'compiled'),
     ...process.env,
-    SEAWORTHY_TEST_USAGE: usageFile,
+    SEAWORTHY_TEST_NOTES: notesFile,
     // Test files put here what they make once and share; see the testing folders of packages.
     SEAWORTHY_TEST_SHARED: shared,
   }
