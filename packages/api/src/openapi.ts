@@ -21,13 +21,15 @@ export interface DescribedProblem {
 
 /**
  * OpenAPI 3.1 document of the routes of each resource; deterministic, so that it can be compared as
- * a golden file.
+ * a golden file. It takes a processor half a second and more, so `pause` is awaited after each
+ * resource.
  */
-export function describeRoutes(
+export async function describeRoutes(
   resources: Readonly<Record<string, readonly Route[]>>,
   version: string,
   rulesOf: (route: Route) => RouteRules,
-): object {
+  pause: () => Promise<void>,
+): Promise<object> {
   const paths: Record<string, Record<string, object>> = {}
   const problems = new Map<string, DescribedProblem>()
   for (const [resource, routes] of Object.entries(resources)) {
@@ -38,6 +40,7 @@ export function describeRoutes(
       paths[path] ??= {}
       paths[path][route.method.toLowerCase()] = describeRoute(resource, route, rules)
     }
+    await pause()
   }
   return {
     openapi: '3.1.0',

@@ -11,10 +11,16 @@ import { isForStrangers } from './may-call.ts'
 import { problemCodesOf } from './problem-codes.ts'
 import { describeProblem } from './problems.ts'
 
-export function describeEndpoints(endpoints: readonly Endpoint[], version: string): object {
+/** Other requests are answered meanwhile. */
+export function describeEndpoints(
+  endpoints: readonly Endpoint[],
+  version: string,
+): Promise<object> {
   const byName = new Map(endpoints.map((endpoint) => [endpoint.route.name, endpoint]))
-  return describeRoutes(resources, version, ({ name }) => rulesOf(byName.get(name)!))
+  return describeRoutes(resources, version, ({ name }) => rulesOf(byName.get(name)!), nextTurn)
 }
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 function rulesOf({ route, permission }: Endpoint): RouteRules {
   const approvals: Readonly<Record<string, string>> = guarded

@@ -77,7 +77,7 @@ interface Content {
 }
 
 const endpoints = listEndpoints(() => true, true)
-const document = JSON.parse(JSON.stringify(describeEndpoints(endpoints, '0'))) as {
+const document = JSON.parse(JSON.stringify(await describeEndpoints(endpoints, '0'))) as {
   servers: object[]
   security: object[]
   paths: Record<string, Record<string, Operation>>
