@@ -114,6 +114,10 @@ test('D6 the steps of the guide lead to an offer at the address of update.conf, 
       await ann.fails(5, 'publish', 'os', '3815.2.1', '--channel', 'stabel', ...signed),
       /os has no channel stabel\nThe channels of os are: stable\.\n$/,
     )
+    const fleet = (product: string, channel: string) =>
+      ann.fails(5, 'fleet', 'create', 'ships', '--product', product, '--channel', channel)
+    assert.match(await fleet('oss', 'stable'), /there is no product oss /)
+    assert.match(await fleet('os', 'stabel'), /os has no channel stabel, but stable /)
   })
 
   await t.test(

@@ -13,5 +13,4 @@ export const releaseContentProblems = {
   'release.changes': reading,
   'release.files': reading,
   'release.packages': reading,
-  'release.vulnerabilities': ['out_of_scope', 'product_not_found', 'release_not_found'],
 } as const satisfies Readonly<Record<string, readonly KnownCode[]>>

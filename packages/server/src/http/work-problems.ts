@@ -11,6 +11,7 @@ import { contentFaults } from './problems.ts'
 import { releaseContentProblems } from './release-content-problems.ts'
 import { settingProblems } from './setting-problems.ts'
 import { vexProblems } from './vex-problems.ts'
+import { vulnerabilityProblems } from './vulnerability-problems.ts'
 
 /** Documents of signed metadata that a proposal brings. */
 const metadataFaults = [
@@ -337,12 +338,6 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'release.create': [...contentFaults, 'out_of_scope', 'product_not_found', 'release_exists'],
   'release.list': ['out_of_scope', 'product_not_found'],
   'release.show': ['out_of_scope', 'product_not_found', 'release_not_found'],
-  'vulnerability.import': ['out_of_scope'],
-  'vulnerability.list': [],
-  'vulnerability.show': ['vulnerability_not_found'],
-  'vulnerability.exposures': [],
-  'vulnerability.set-aside': [],
-  'device.vulnerabilities': ['device_not_found', 'out_of_scope'],
   'fleet.create': [
     'channel_not_found',
     'fleet_exists',
@@ -350,6 +345,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
     'fleets_too_many',
     'not_initialized',
     'out_of_scope',
+    'product_not_found',
     'rollout_policy_invalid',
   ],
   'fleet.list': [],
@@ -385,6 +381,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   ...leaseProblems,
   ...settingProblems,
   ...vexProblems,
+  ...vulnerabilityProblems,
   'rollout.abort': ['out_of_scope', 'rollout_ended', 'rollout_not_found'],
   'rollout.approve': [
     'out_of_scope',

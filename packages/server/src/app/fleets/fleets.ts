@@ -24,7 +24,7 @@ import type { Actor, Current } from '../access/index.ts'
 import { grantOf, requireFleet } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
-import { requireTrust } from '../trust/index.ts'
+import { requireKnownChannel, requireTrust } from '../trust/index.ts'
 import type { Page, PageQuery } from '../paging.ts'
 import { readPage, viewPage } from '../paging.ts'
 
@@ -44,8 +44,8 @@ export interface FleetChange {
 const fleetsMax = 5000
 
 /**
- * Throws `channel_not_found` unless the channel is in the signed metadata, `fleet_exists`,
- * `fleet_name_ended`, `fleets_too_many`, `out_of_scope`.
+ * Throws `product_not_found` or `channel_not_found` unless the channel is in the signed metadata,
+ * `fleet_exists`, `fleet_name_ended`, `fleets_too_many`, `out_of_scope`.
  */
 export async function createFleet(
   tx: WriteTx,
@@ -56,12 +56,7 @@ export async function createFleet(
   now: Date,
 ): Promise<FleetRow> {
   requireFleet(actor, wanted)
-  if (!requireTrust(trust).roles.has(channelRole(wanted.product, wanted.channel))) {
-    throw new Refusal<FleetRefusal>(
-      'channel_not_found',
-      `${wanted.product} has no published channel ${wanted.channel}`,
-    )
-  }
+  requireKnownChannel(requireTrust(trust), wanted.product, wanted.channel)
   if ((await countFleets(tx, wanted.product)) >= fleetsMax) {
     throw new Refusal<FleetRefusal>(
       'fleets_too_many',

@@ -33,6 +33,7 @@ export {
   findProductKind,
   listProducts,
   listPublished,
+  requireKnownChannel,
   requireKnownProduct,
 } from './products.ts'
 export { describeProposalFacts, listProposals, viewProposal } from './proposal-views.ts'

@@ -1,8 +1,10 @@
 /** Products and channels as the signed metadata has them. */
 import type { ProductView } from '@seaworthy/api/products'
 import { reachesProduct } from '@seaworthy/fleet/access'
+import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import { newestRelease } from '@seaworthy/fleet/releases'
 import { Refusal } from '@seaworthy/std/refusal'
+import { channelRole } from '@seaworthy/trust/tuf'
 import type { Published } from '../../db/odata/index.ts'
 import { newestReleaseKind } from '../../db/releases.ts'
 import { readStorage } from '../../db/storage.ts'
@@ -67,6 +69,30 @@ export function requireKnownProduct(
   requireProduct(actor, product)
   if (listProductNames(state).includes(product)) return
   throw new Refusal<ServerRefusal>('product_not_found', `there is no product ${product}`)
+}
+
+/**
+ * Throws `product_not_found` or `channel_not_found`, with the names there are, unless the channel
+ * is in the signed metadata.
+ */
+export function requireKnownChannel(state: TrustState, product: string, channel: string): void {
+  if (state.roles.has(channelRole(product, channel))) return
+  const channels = listChannelNames(state, product)
+  if (!listProductNames(state).includes(product)) {
+    throw new Refusal<ServerRefusal>('product_not_found', `there is no product ${product}`)
+  }
+  throw new Refusal<FleetRefusal>(
+    'channel_not_found',
+    channels.length === 0
+      ? `${product} has no channel yet`
+      : `${product} has no channel ${channel}, but ${channels.slice(0, 20).join(', ')}`,
+  )
+}
+
+function listChannelNames(state: TrustState, product: string): string[] {
+  return delegatedNames(state.roles.get(product))
+    .map((role) => role.slice(product.length + 1))
+    .toSorted()
 }
 
 function listProductNames(state: TrustState | undefined): string[] {
