@@ -46,8 +46,9 @@ export const importVulnerabilities = defineRoute({
     findings: count,
     /** Statements that hold no more, because a record says something else than it did then. */
     statementsReopened: count,
-    /** Records that cannot be used, and how many of them were not known before. */
-    setAside: z.array(setAsideField),
+    /** Records that cannot be used, by their place in the request, which counts from 0. */
+    setAside: z.array(setAsideField.extend({ index: count })),
+    /** How many of them were not known before. */
     setAsideNew: count,
     /** Records of which a part cannot be used. */
     partlyUsed: z.array(z.object({ name: z.string(), why: z.string() })),

@@ -43,9 +43,11 @@ test('R13 records are imported from a folder, and a release and a vulnerability 
     ],
   })
   await write('X-2', {})
+  await write('X-3', { id: undefined })
   const imported = await ann.ok('vulnerability', 'import', records)
   assert.match(imported, /1 record added, 0 changed/)
-  assert.match(imported, /without the instant of its last change/)
+  assert.match(imported, /\/X-2\.json: without the instant of its last change/)
+  assert.match(imported, /\/X-3\.json: without an id/)
   assert.match(await ann.ok('vulnerability', 'import', records), /0 records added.* 1 as before/)
   assert.match(await ann.ok('vulnerability', 'set-aside'), /without the instant/)
 

@@ -26,13 +26,18 @@ export async function importFiles(context: Context, paths: readonly string[]): P
   await withConnection(context, async (connection) => {
     let doneBytes = 0
     for await (const part of readParts(context, files, setAside)) {
-      const reply = await send(connection, part)
+      const reply = await send(
+        connection,
+        part.map(({ text }) => text),
+      )
       for (const name of Object.keys(nothing) as (keyof typeof nothing)[]) {
         total[name] += reply[name]
       }
-      for (const { label, why } of reply.setAside) setAside.push({ file: label, why })
+      for (const { index, label, why } of reply.setAside) {
+        setAside.push({ file: part[index]?.file ?? label, why })
+      }
       for (const { name, why } of reply.partlyUsed) setAside.push({ file: name, why })
-      progress.update((doneBytes += part.reduce((sum, text) => sum + text.length, 0)))
+      progress.update((doneBytes += part.reduce((sum, { text }) => sum + text.length, 0)))
     }
   })
   progress.finish()
@@ -63,13 +68,18 @@ function readText(bytes: Uint8Array): string | undefined {
   }
 }
 
+interface RecordFile {
+  readonly file: string
+  readonly text: string
+}
+
 /** What fits into one request. A record that fits into none is set aside. */
 async function* readParts(
   { ports }: Context,
   files: readonly string[],
   setAside: SetAside[],
-): AsyncGenerator<string[]> {
-  let part: string[] = []
+): AsyncGenerator<RecordFile[]> {
+  let part: RecordFile[] = []
   let bytes = 0
   for (const file of files) {
     ports.signal.throwIfAborted()
@@ -87,7 +97,7 @@ async function* readParts(
       yield part
       ;[part, bytes] = [[], 0]
     }
-    part.push(text)
+    part.push({ file, text })
     bytes += read.length
   }
   if (part.length > 0) yield part

@@ -38,7 +38,8 @@ interface ReadVulnerability extends NewVulnerability {
 
 export interface ReadBatch {
   readonly records: readonly ReadVulnerability[]
-  readonly setAside: readonly SetAsideRecord[]
+  /** Each with its place among the documents. */
+  readonly setAside: readonly (SetAsideRecord & { readonly index: number })[]
 }
 
 /**
@@ -48,14 +49,14 @@ export interface ReadBatch {
 export function readBatch(actor: Actor, documents: readonly string[]): ReadBatch {
   requireUnscoped(actor, 'records of vulnerabilities concern')
   const records = new Map<string, ReadVulnerability>()
-  const setAside: SetAsideRecord[] = []
-  for (const document of documents) {
+  const setAside: (SetAsideRecord & { index: number })[] = []
+  for (const [index, document] of documents.entries()) {
     const sha256 = createHash('sha256').update(document).digest('hex')
     const record = readRecord(utf8Encode(document))
     const why = 'why' in record ? record.why : whyUnusable(record)
     if ('why' in record || why !== undefined) {
       const label = 'why' in record ? document.slice(0, 80) : record.id.slice(0, limits.nameMax)
-      setAside.push({ sha256, label: label.replaceAll('\0', ' '), why: why! })
+      setAside.push({ index, sha256, label: label.replaceAll('\0', ' '), why: why! })
       continue
     }
     const read = takeRecord(record, document, sha256)
@@ -164,7 +165,7 @@ export async function importRecords(
     ...counts,
     ...stored,
     setAsideNew,
-    setAside: setAside.map(({ label, why }) => ({ label, why })),
+    setAside: setAside.map(({ index, label, why }) => ({ index, label, why })),
     partlyUsed: records
       .filter(({ faults }) => faults.length > 0)
       .map(({ name, faults }) => ({ name, why: faults.join('; ') })),

@@ -144,8 +144,12 @@ test('R13 what cannot be used is set aside with the reason, and the rest of a re
     recordOf({ id: 'GHSA-8', name: 'moon', ranges: [below('1.0.0'), { type: 'ODD' }] }),
   )
   assert.deepEqual(
-    setAside.map(({ why }) => why),
-    ['not JSON', 'without the instant of its last change', 'it holds a NUL character'],
+    setAside.map(({ index, why }) => [index, why]),
+    [
+      [0, 'not JSON'],
+      [1, 'without the instant of its last change'],
+      [2, 'it holds a NUL character'],
+    ],
   )
   assert.deepEqual([added, setAsideNew], [1, 3])
   assert.deepEqual(partlyUsed, [{ name: 'GHSA-8', why: 'affected 1: range 2: of no known type' }])
