@@ -6,13 +6,25 @@ import { mediaTypes } from '@seaworthy/oci/manifests'
 import { encodeDocument } from '@seaworthy/oci/release-documents'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { cycloneDxMediaType } from '@seaworthy/std/media-types'
+import { dayMs, systemClock } from '@seaworthy/std/time'
+import { countReleases } from '../../db/exposure.ts'
 import type { TestClient } from '../../testing/index.ts'
-import { pushBlob, pushManifest } from '../../testing/index.ts'
+import { openDatabaseOf, pushBlob, pushManifest } from '../../testing/index.ts'
 
 interface PushedRelease {
   readonly version: string
   readonly purls?: readonly string[] | Uint8Array | undefined
   readonly damage?: ((document: Uint8Array) => Promise<void>) | undefined
+}
+
+/** Counts what devices run, which the server does twice a minute. */
+export async function countNow(dataDir: string): Promise<void> {
+  const db = openDatabaseOf(dataDir)
+  try {
+    await db.write((tx) => countReleases(tx, new Date(systemClock.now().getTime() - dayMs)))
+  } finally {
+    await db.close()
+  }
 }
 
 /**
