@@ -24,6 +24,7 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { makeTestFolder } from '@seaworthy/agent/testing'
 import { waitUntil } from '@seaworthy/std/testing'
+import { formatInstant, systemClock } from '@seaworthy/std/time'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { DocumentCommand } from './testing/document-commands.ts'
 import { readCommandBlocks } from './testing/document-commands.ts'
@@ -31,21 +32,16 @@ import type { Ended } from './testing/program.ts'
 import { runProgram } from './testing/program.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
-const documents = [
-  'README.md',
-  'docs/ODATA.md',
-  'docs/OPERATIONS.md',
-  'docs/ROLLOUTS.md',
-  'docs/VERIFY-BY-HAND.md',
-  'docs/runbooks/people-change.md',
-  'docs/runbooks/server-stolen.md',
-  'docs/runbooks/backup.md',
-] as const
+const documents = ['README.md', ...listFiles('docs', '.md')]
 
 function listFiles(folder: string, ending: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith(ending) && !path.includes('node_modules'))
     .map((path) => `${folder}/${path}`)
+}
+
+function inDays(count: number): string {
+  return formatInstant(new Date(systemClock.now().getTime() + count * 86_400_000))
 }
 
 /** The beginning of a command, and why it is not run here. */
@@ -70,6 +66,37 @@ const notRun: readonly (readonly [command: string, why: string])[] = [
   ['seaworthy log verify --entries', 'ends with 3 on purpose; run below'],
   ['for r in BEFORE', 'the layers of two releases of the reader'],
   ['diff -r --brief', 'the layers of two releases of the reader'],
+  [
+    'seaworthy up --credential-key-file',
+    'the server of this test has the key file by its environment',
+  ],
+  ...['case read-in', 'case read-out', 'advisory review', 'advisory publish ADVISORY'].map(
+    (command) =>
+      [
+        `seaworthy ${command}`,
+        'needs a second person: cases, advisories .integration.test.ts of server/http',
+      ] as const,
+  ),
+  ['export ', 'PostgreSQL of the reader: database-url.integration.test.ts'],
+  [
+    'seaworthy up --blobs',
+    'an object store of the reader: leader.integration.test.ts has several servers',
+  ],
+  ['seaworthy advisory withdraw', 'nothing is published here: advisories.integration.test.ts'],
+  ...['request', 'lease', 'revoke'].map(
+    (command) =>
+      [
+        `seaworthy credential ${command} `,
+        'needs PostgreSQL of the reader and a second person: leases.integration.test.ts',
+      ] as const,
+  ),
+  ...['accept', 'remove', 'import'].map(
+    (command) =>
+      [
+        `seaworthy reader ${command} `,
+        'needs a device that reads secrets: secrets.integration.test.ts of cli',
+      ] as const,
+  ),
 ]
 
 describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () => {
@@ -104,8 +131,10 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
         .join(':'),
       NO_COLOR: '1',
       SEAWORTHY_PASSPHRASE: 'of these tests',
+      SEAWORTHY_CREDENTIAL_KEY_FILE: file('etc', 'credential.key'),
     }
     symlinkSync(join(root, 'packages'), file('packages'))
+    mkdirSync(file('etc'))
     const probe = createServer().listen(0, '127.0.0.1')
     await once(probe, 'listening')
     const { port } = probe.address() as AddressInfo
@@ -117,6 +146,8 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
       ['seaworthy.example:8443', `localhost:${port}`],
       ['https://SERVER/', `https://localhost:${port}/`],
       ['/etc/prometheus/', `${file('prometheus')}/`],
+      ['/etc/seaworthy/', `${file('etc')}/`],
+      ['2026-03-01T12:00:00Z', inDays(20)],
     ] as const)
       values.set(text, own)
     mkdirSync(file('prometheus'))
@@ -136,7 +167,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
   async function ok(command: string): Promise<string> {
     const { exitCode, out, err } = await shell(command)
     assert.equal(exitCode, 0, `${command}\n${out}${err}`)
-    for (const name of ['PROPOSAL', 'ROLLOUT'] as const) {
+    for (const name of ['PROPOSAL', 'ROLLOUT', 'ADVISORY'] as const) {
       const id = new RegExp(`\\b${name.toLowerCase()}_[0-9a-z]{26}\\b`).exec(out)?.[0]
       if (id !== undefined) values.set(name, id)
     }
@@ -145,7 +176,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
 
   /** Runs the commands of a block, one after the other. `between` sees what each has printed. */
   async function runBlock(
-    path: (typeof documents)[number],
+    path: string,
     beginning: string,
     between: (out: string, text: string) => Promise<void> = async () => {},
   ): Promise<void> {
@@ -172,6 +203,11 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     writeFileSync(file('my-application', 'seaworthy.json'), description!)
     writeFileSync(file('my-application', 'bin', 'app'), `#!/bin/sh\necho ${version}\n`)
     chmodSync(file('my-application', 'bin', 'app'), 0o755)
+    mkdirSync(file('my-application', 'node_modules', 'tide'), { recursive: true })
+    writeFileSync(
+      file('my-application', 'node_modules', 'tide', 'package.json'),
+      '{ "name": "tide", "version": "2.1.0" }',
+    )
   }
 
   async function createRelease(version: string): Promise<void> {
@@ -203,7 +239,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
       .get('README.md')!
       .find(([first]) => first?.text.startsWith('seaworthy up'))![0]!
     left.delete(command.place)
-    const child = spawn('bash', ['-c', `exec ${fillIn(command.text)}`], {
+    const child = spawn('bash', ['-c', `exec ${fillIn(command.text)} --report-form`], {
       cwd: folder,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -236,6 +272,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await runBlock('README.md', 'npm ci')
     await runBlock('README.md', 'npm cit')
     await runPathBlock()
+    await runBlock('docs/CREDENTIALS.md', '(umask 077')
     await startServer()
     await runBlock('README.md', 'seaworthy login')
     await runBlock('README.md', 'seaworthy key create')
@@ -319,6 +356,69 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
       if (left.has(first!.place)) await runBlock(path, first!.text)
   })
 
+  it('VULNERABILITIES: records, a statement, and who is affected', async () => {
+    const path = 'docs/VULNERABILITIES.md'
+    for (const name of ['npm', 'debian']) mkdirSync(file('osv', name), { recursive: true })
+    const ranges = [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '2.2.0' }] }]
+    writeFileSync(
+      file('osv', 'npm', 'X-1.json'),
+      JSON.stringify({
+        ...{ id: 'X-1', aliases: ['CVE-2021-44228'], modified: '2026-01-01T00:00:00Z' },
+        affected: [{ package: { ecosystem: 'npm', name: 'tide' }, ranges }],
+      }),
+    )
+    await runBlock(path, 'seaworthy vulnerability import')
+    await waitUntil('the release is compared', async () =>
+      (await ok('seaworthy release show gateway 1.0.0')).includes('vulnerabilities: 1 '),
+    )
+    await runBlock(path, 'seaworthy release show')
+    await runBlock(path, 'seaworthy vex set')
+    await runBlock(path, 'seaworthy vex export')
+    await runBlock(path, 'seaworthy vulnerability show')
+  })
+
+  it('SECRETS: who joins with a signature, variables, secrets, and their readers', async () => {
+    const path = 'docs/SECRETS.md'
+    writeFileSync(file('token.txt'), 'a token of the application\n')
+    await ok('rm agent.json')
+    await runBlock(path, 'seaworthy provisioning-key create')
+    await runBlock(path, 'seaworthy variable set')
+    await runBlock(path, 'seaworthy secret set NIGHTLY')
+    await runBlock(path, 'seaworthy reader list')
+  })
+
+  it('CREDENTIALS: kept, replaced, lent', async () => {
+    const path = 'docs/CREDENTIALS.md'
+    writeFileSync(file('console.txt'), 'a password of the console\n')
+    writeFileSync(file('new.txt'), 'another password of the console\n')
+    await runBlock(path, 'seaworthy credential add')
+    await runBlock(path, 'seaworthy credential request')
+  })
+
+  it('DISCLOSURE: a stranger’s report, answered, on its way to an embargo', async () => {
+    const path = 'docs/DISCLOSURE.md'
+    const form = `--data title=sluice --data text=leaks --data product=gateway`
+    await ok(`curl --silent --fail --insecure ${form} ${fillIn('https://SERVER/')}report`)
+    for (const name of ['answer', 'note']) writeFileSync(file(`${name}.txt`), 'We look at it.\n')
+    const [{ id }] = JSON.parse(await ok('seaworthy --json case list')) as [{ id: string }]
+    values.set('CASE', id)
+    await runBlock(path, 'seaworthy case list')
+    await runBlock(path, 'seaworthy case answer')
+    await runBlock(path, 'seaworthy case state CASE validate', async (_, text) => {
+      if (text.includes('validate')) await ok(`seaworthy case state ${id} accept`)
+    })
+  })
+
+  it('ADVISORIES: who publishes, a draft, and the pages as files', async () => {
+    const path = 'docs/ADVISORIES.md'
+    const { 1: publisher } = /```json\n([^`]*)```/.exec(readFileSync(join(root, path), 'utf8'))!
+    writeFileSync(file('publisher.json'), publisher!)
+    await runBlock(path, 'seaworthy advisory publisher')
+    await runBlock(path, 'seaworthy advisory template')
+    await runBlock(path, 'seaworthy advisory list')
+    await runBlock(path, 'seaworthy advisory export')
+  })
+
   it('backup: a copy, one entry more in the audit log, and the way back', async () => {
     const path = 'docs/runbooks/backup.md'
     const whoami = async () => (await shell('seaworthy whoami')).exitCode === 0
@@ -361,6 +461,10 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await ok('seaworthy log verify')
     await ok('seaworthy trust status')
     await ok('seaworthy device list')
+  })
+
+  it('replicas: what each of several servers is told', async () => {
+    await runBlock('docs/runbooks/replicas.md', 'export DATABASE_URL')
   })
 
   it('no document and no message begins a command in another way', () => {
