@@ -55,6 +55,7 @@ test('a data folder that cannot be made or used ends the start at once, with the
   await writeFile(file, '')
   for (const [option, folder, why] of [
     ['--data-dir', '/proc/foo', 'no such file or folder (ENOENT)'],
+    ['--data-dir', file, 'it is a file, not a folder (EEXIST)'],
     ['--data-dir', join(file, 'below'), 'is not a folder (ENOTDIR)'],
     ['--blobs', '/proc/foo', 'no such file or folder (ENOENT)'],
   ] as const) {

@@ -77,7 +77,10 @@ export async function useFolder<T>(
   try {
     return await use()
   } catch (cause) {
-    const why = cause instanceof StartError ? undefined : describeSystemError(cause)
+    if (cause instanceof StartError) throw cause
+    // A file in the folder's place is `EEXIST`, which a person would read as the opposite.
+    const isFile = findSystemCode(cause) === 'EEXIST'
+    const why = isFile ? 'it is a file, not a folder (EEXIST)' : describeSystemError(cause)
     if (why === undefined) throw cause
     throw new StartError(`${option} ${folder} cannot be used: ${why}; choose another folder`, {
       cause,
