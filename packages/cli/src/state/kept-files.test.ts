@@ -142,6 +142,27 @@ for (const name of Object.keys(keptFiles) as KeptName[]) {
   })
 }
 
+test(
+  'V8 fault: a file of another account is whole, and nobody is told to move it away',
+  { skip: process.getuid?.() !== 0 },
+  async (t) => {
+    const folder = makeFolder(t)
+    const { path } = keptFile(folder, 'config.json')
+    writeFileSync(path, '{}', { mode: 0o600 })
+    chmodSync(folder, 0o755)
+    process.seteuid!(65_534)
+    t.after(() => process.seteuid!(0))
+    await assert.rejects(readers['config.json'](folder), (error) => {
+      const { why, wayOut, exitCode } = describeFailure(error)
+      assert.equal(exitCode, 4)
+      assert.ok(why.includes(`${path} cannot be read: permission denied`), why)
+      assert.match(wayOut!, /another account/)
+      return true
+    })
+    process.seteuid!(0)
+  },
+)
+
 test('V8 fault: a file that was cut anywhere is damaged, and one behind a link is read', async (t) => {
   const folder = makeFolder(t)
   const server = { url: 'https://x', logVerifierKey }

@@ -153,10 +153,15 @@ function damaged({ path, wayOut }: KeptFile, what: string, cause?: unknown): Dam
   return new DamagedFileError('failed', `${path} ${what}`, { wayOut, cause })
 }
 
+/** What may not be read is whole: nobody is sent to restore it, or to move it away. */
 function unusable({ path, wayOut }: KeptFile, what: string, cause: unknown): CliError {
   const why = describeSystemError(cause)
-  return new CliError('failed', `${path} ${what}${why === undefined ? '' : `: ${why}`}`, {
-    wayOut,
+  const said = `${path} ${what}${why === undefined ? '' : `: ${why}`}`
+  const isOthers = ['EACCES', 'EPERM'].includes(findSystemCode(cause) ?? '')
+  if (!isOthers) return new CliError('failed', said, { wayOut, cause })
+  return new CliError('notAllowed', said, {
+    wayOut:
+      'It belongs to another account: run the command as that one, or name a folder of your own with --config-dir.',
     cause,
   })
 }
