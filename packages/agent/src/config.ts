@@ -194,9 +194,8 @@ export function parseConfig(
     }
     parsed[name] = checks[name as keyof typeof checks](member, name)
   }
-  for (const name of ['root', 'product', 'channel']) {
-    if (parsed[name] === undefined) refuse(`${name}: missing`)
-  }
+  const missing = ['root', 'product', 'channel'].filter((name) => parsed[name] === undefined)
+  if (missing.length > 0) refuse(`${missing.join(', ')}: missing`)
   const stateDir = defaults.stateDir ?? (parsed['stateDir'] as string | undefined)
   const config = {
     pollSeconds: 3600,

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { quoted } from '@seaworthy/std/printable'
 import { Refusal } from '@seaworthy/std/refusal'
 import { agentVersion } from './version.ts'
 
@@ -21,19 +22,16 @@ const help = `Usage: seaworthy-agent COMMAND [--config FILE] [--state-dir DIR]
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 6 the agent does not run
 `
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  strict: false,
-  options: {
-    config: { type: 'string' },
-    'state-dir': { type: 'string' },
-    /** The account for the agent's own processes. */
-    account: { type: 'string' },
-    json: { type: 'boolean' },
-    help: { type: 'boolean' },
-    version: { type: 'boolean' },
-  },
-})
+const known = {
+  config: { type: 'string' },
+  'state-dir': { type: 'string' },
+  /** The account for the agent's own processes. */
+  account: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+  version: { type: 'boolean' },
+} as const
+const { values, positionals } = parseArgs({ allowPositionals: true, strict: false, options: known })
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
 const stateDir = text(values['state-dir'])
@@ -51,6 +49,23 @@ async function giveUpRoot(): Promise<void> {
   accounts.giveUpRoot(text(values['account']))
 }
 
+/** What is wrong with a command line of a person; a misspelt option must not count as absent. */
+function findMistake(command: string): string | undefined {
+  if (!['run', 'status', 'update-now'].includes(command)) {
+    return `there is no command ${quoted(command)}`
+  }
+  for (const [name, value] of Object.entries(values)) {
+    if (!Object.hasOwn(known, name)) return `there is no option ${quoted(name)}`
+    const { type } = known[name as keyof typeof known]
+    if (typeof value !== type)
+      return `--${name} ${type === 'string' ? 'needs a' : 'takes no'} value`
+  }
+  return positionals.length > 1 ? `${command} takes no ${quoted(positionals[1]!)}` : undefined
+}
+
+/** The processes of the agent itself, which no person starts. */
+const ownCommands = ['installer', 'fetcher', 'probe']
+
 async function main(command: string): Promise<number> {
   if (values['version'] === true) {
     process.stdout.write(`${agentVersion}\n`)
@@ -59,6 +74,13 @@ async function main(command: string): Promise<number> {
   if (values['help'] === true) {
     process.stdout.write(help)
     return 0
+  }
+  if (command !== '' && !ownCommands.includes(command)) {
+    const mistake = findMistake(command)
+    if (mistake !== undefined) {
+      process.stderr.write(`seaworthy-agent: ${mistake}\nSee \`seaworthy-agent --help\`.\n`)
+      return 2
+    }
   }
   switch (command) {
     // Each process loads what it needs and no more: a device pays for idle memory all day.

@@ -131,8 +131,30 @@ test('V1 what starting over cannot heal ends with 2, one sentence, and no stack'
     )
     writeFileSync(agent.configPath, '{ "root": ')
     const broken = runOnce(['status', '--config', agent.configPath])
-    assert.match(broken.stderr, /^seaworthy-agent: \/\S+\.json: not a JSON file\n$/)
-    assert.equal(runOnce(['fly']).status, 2)
+    assert.match(
+      broken.stderr,
+      /^seaworthy-agent: \/\S+\.json: not a JSON file; .*--agent-config FILE.*\n$/,
+    )
+    writeFileSync(agent.configPath, '{}')
+    const empty = runOnce(['status', '--config', agent.configPath])
+    assert.match(empty.stderr, /: root, product, channel: missing; .*--agent-config FILE/)
+    const file = ['--config', `${folder.path}/good.json`, '--state-dir', agent.configPath]
+    writeFileSync(`${folder.path}/good.json`, JSON.stringify(good))
+    const inFile = runOnce(['run', ...file])
+    assert.equal(inFile.status, 2)
+    assert.match(inFile.stderr, /cannot be used: (?!.*account).*; keep everything elsewhere/)
+    const mistakes: [string[], string][] = [
+      [['fly\u001b[2J'], 'there is no command "fly\\u{1b}[2J"'],
+      [['run', '--confg', 'x'], 'there is no option "confg"'],
+      [['status', '--config'], '--config needs a value'],
+      [['status', '--json=yes'], '--json takes no value'],
+      [['run', 'now'], 'run takes no "now"'],
+    ]
+    for (const [args, said] of mistakes) {
+      const run = runOnce(args)
+      assert.equal(run.status, 2)
+      assert.equal(run.stderr, `seaworthy-agent: ${said}\nSee \`seaworthy-agent --help\`.\n`)
+    }
     assert.equal(runOnce(['--help']).status, 0)
   } finally {
     await origin.close()

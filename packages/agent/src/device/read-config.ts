@@ -8,6 +8,8 @@ import { readSmallFile } from './small-file.ts'
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm' }
 
+const make = '`seaworthy provisioning-key create --agent-config FILE` makes one that can be used'
+
 /** Throws `Refusal<ConfigRefusal>`. */
 export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig {
   let bytes: Uint8Array
@@ -16,7 +18,7 @@ export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig 
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'EFBIG') {
-      throw new Refusal<ConfigRefusal>('config_malformed', `${configPath} is too long`)
+      throw new Refusal<ConfigRefusal>('config_malformed', `${configPath} is too long; ${make}`)
     }
     throw new Refusal<ConfigRefusal>(
       'config_unreadable',
@@ -29,9 +31,13 @@ export function readConfig({ configPath, stateDir }: AgentOptions): AgentConfig 
     return parseConfig(bytes, stateDir === undefined ? { platform } : { platform, stateDir })
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause
-    throw new Refusal<ConfigRefusal>('config_malformed', `${configPath}: ${cause.message}`, {
-      cause,
-    })
+    throw new Refusal<ConfigRefusal>(
+      'config_malformed',
+      `${configPath}: ${cause.message}; ${make}`,
+      {
+        cause,
+      },
+    )
   }
 }
 

@@ -13,6 +13,7 @@ import { systemRandom } from '@seaworthy/std/random'
 import type { TrustError } from '@seaworthy/std/refusal'
 import { Refusal } from '@seaworthy/std/refusal'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
+import { describeSystemError } from '@seaworthy/std/system-errors'
 import type { AgentConfig } from '../config.ts'
 import type { GatewayLink } from '../handover/link.ts'
 import type { Gateway, SourceSettings } from '../handover/messages.ts'
@@ -251,9 +252,12 @@ function prepareFolders(
   } catch (cause) {
     const { code = '', path = config.stateDir } = cause as NodeJS.ErrnoException
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENOENT', 'EEXIST'].includes(code)) throw cause
+    const said = ['EACCES', 'EPERM'].includes(code)
+      ? `${path} cannot be used by this account (${code}): start the agent as root, or keep`
+      : `${path} cannot be used: ${describeSystemError(cause) ?? code}; keep`
     throw new Refusal<ConfigRefusal>(
       'folder_unusable',
-      `${path} cannot be used by this account (${code}): start the agent as root, or keep everything elsewhere with --state-dir DIR`,
+      `${said} everything elsewhere with --state-dir DIR`,
       { cause },
     )
   }
