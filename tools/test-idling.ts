@@ -5,10 +5,10 @@
  * runner fails the run.
  */
 import { createHook } from 'node:async_hooks'
-import { after } from 'node:test'
 
-/** Ample for a server that a file shares to stop, also where much else runs. */
+/** Counted from the end of the last `after`: what tidies up may take its time. */
 const patienceMs = 10_000
+const lookEveryMs = 500
 const stackDepth = 20
 const placesShown = 5
 
@@ -33,9 +33,12 @@ export interface Begun {
   readonly stack: string
 }
 
-/** One line for each kind and place, the most frequent first. */
+/**
+ * One line for each kind and place, the most frequent first. What has no place in the repository,
+ * such as the pipes of standard output, counts only where there is nothing else.
+ */
 export function describeHolders(begun: readonly Begun[], root: string): string[] {
-  const lines = begun.map(({ type, stack }) => {
+  const found = begun.map(({ type, stack }) => {
     const places = stack
       .split('\n')
       .filter((line) => line.includes(root) && !line.includes('/node_modules/'))
@@ -46,10 +49,14 @@ export function describeHolders(begun: readonly Begun[], root: string): string[]
           .replaceAll(root, ''),
       )
       .filter((place) => !place.includes('tools/test-idling.ts'))
-    return [holders[type] ?? type, ...places.slice(0, placesShown)].join('\n      ')
+    return { name: holders[type] ?? type, places: places.slice(0, placesShown) }
   })
+  const placed = found.filter(({ places }) => places.length > 0)
   const counts = new Map<string, number>()
-  for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1)
+  for (const { name, places } of placed.length > 0 ? placed : found) {
+    const line = [name, ...places].join('\n      ')
+    counts.set(line, (counts.get(line) ?? 0) + 1)
+  }
   return [...counts]
     .toSorted(([, a], [, b]) => b - a)
     .map(([line, count]) => (count === 1 ? line : `${count} times ${line}`))
@@ -69,8 +76,28 @@ export function watchEnd(root: string, note: (held: readonly string[]) => void):
     },
     destroy: (id) => void living.delete(id),
   }).enable()
+  let hooksCount = 0
+  let quietMs = 0
+  // The file, which imports its `after` later than this, gets one of which it is known whether it
+  // runs.
+  const tests = process.getBuiltinModule('node:test')
+  const { after } = tests
+  const counted: typeof after = (hook, options) =>
+    after(async (...given) => {
+      hooksCount += 1
+      try {
+        await (hook as (...given: unknown[]) => unknown)(...given)
+      } finally {
+        hooksCount -= 1
+        quietMs = 0
+      }
+    }, options)
+  Object.assign(tests, { after: counted })
   after(() => {
-    setTimeout(() => {
+    const watch = setInterval(() => {
+      quietMs = hooksCount === 0 ? quietMs + lookEveryMs : 0
+      if (quietMs < patienceMs) return
+      clearInterval(watch)
       const held = [...living.values()].filter(
         ({ resource }) => 'hasRef' in resource && (resource as NodeJS.Timeout).hasRef(),
       )
@@ -80,6 +107,7 @@ export function watchEnd(root: string, note: (held: readonly string[]) => void):
           root,
         ),
       )
-    }, patienceMs).unref()
+    }, lookEveryMs)
+    watch.unref()
   })
 }
