@@ -169,4 +169,22 @@ export const portRules: Rule[] = [
       ],
     },
   ),
+  {
+    name: 'no program loads all of fetch for a name of node:http',
+    appliesTo: (file) => !file.isTest && /^packages\/\w+\/(?:src|bin)\//.test(file.path),
+    check: (file) =>
+      [...file.source.matchAll(/^import (?!type\b)[^;\n]* from 'node:http'/gm)].map((match) => ({
+        line: file.source.slice(0, match.index).split('\n').length,
+        text: 'take plainHttp (oci/plain-http)',
+      })),
+    caught: [
+      at("import { request } from 'node:http'"),
+      at("import type { Agent } from 'node:http'\nimport { get } from 'node:http'"),
+    ],
+    passes: [
+      at("import type { Agent } from 'node:http'"),
+      at("import { request } from 'node:https'"),
+      ['packages/agent/src/a.test.ts', "import { get } from 'node:http'"],
+    ],
+  },
 ]

@@ -5,7 +5,6 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestOptions } from 'node:http'
-import { Agent as PlainAgent, request as requestPlain } from 'node:http'
 import type { AgentOptions } from 'node:https'
 import { Agent as TlsAgent, request as requestTls } from 'node:https'
 import type { Socket } from 'node:net'
@@ -17,6 +16,7 @@ import type { HttpRequest, HttpResponse, Transport } from '@seaworthy/std/http'
 import { TransportError } from '@seaworthy/std/http'
 import { isPin } from '@seaworthy/std/pins'
 import { describeSystemError } from '@seaworthy/std/system-errors'
+import { plainHttp } from './plain-http.ts'
 
 export interface HttpsTransportOptions {
   /**
@@ -178,7 +178,7 @@ export function httpsTransport(options: HttpsTransportOptions): ClosableTranspor
           options.idleTimeoutMs,
           tlsOptions,
         )
-  const plain = new PlainAgent(shared)
+  const plain = new plainHttp.Agent(shared)
   const terms: Terms = {
     idleTimeoutMs: options.idleTimeoutMs,
     acceptedPin: (socket) => (tls instanceof PinnedAgent ? tls.acceptedPin(socket) : undefined),
@@ -196,7 +196,7 @@ export function httpsTransport(options: HttpsTransportOptions): ClosableTranspor
     if (tls instanceof PinnedAgent) tls.endOutdated()
     return exchange(request, terms, (settings, onResponse) =>
       isPlain
-        ? requestPlain(url, { ...settings, agent: plain }, onResponse)
+        ? plainHttp.request(url, { ...settings, agent: plain }, onResponse)
         : requestTls(url, { ...settings, agent: tls }, onResponse),
     )
   }
@@ -212,7 +212,7 @@ export function httpsTransport(options: HttpsTransportOptions): ClosableTranspor
 type StartRequest = (
   settings: RequestOptions,
   onResponse: (response: IncomingMessage) => void,
-) => ReturnType<typeof requestPlain>
+) => ReturnType<typeof plainHttp.request>
 
 interface Terms {
   readonly idleTimeoutMs: number

@@ -3,8 +3,8 @@
  * is told, and nothing else of it is kept.
  */
 import type { IncomingMessage } from 'node:http'
-import { get as getPlain } from 'node:http'
 import { get as getTls } from 'node:https'
+import { plainHttp } from '@seaworthy/oci/plain-http'
 
 const timeoutMs = 10_000
 
@@ -27,7 +27,7 @@ function probe(url: string): Promise<string> {
     // is.
     const request = isTls
       ? getTls(url, { ...options, rejectUnauthorized: false }, onResponse)
-      : getPlain(url, options, onResponse)
+      : plainHttp.get(url, options, onResponse)
     request.on('timeout', () => {
       resolve('unhealthy no answer')
       request.destroy()

@@ -2,9 +2,9 @@
  * Port 80: the answers that an ACME authority asks for, and the way to https. Nothing else is
  * served without TLS, and nothing is read but the head of a request.
  */
-import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { plainHttp } from '@seaworthy/oci/plain-http'
 import { secondMs } from '@seaworthy/std/time'
 import { findAnswer } from '../app/acme/index.ts'
 import type { App } from '../app/app.ts'
@@ -48,7 +48,7 @@ export function createPlainServer(
       },
     )
   }
-  const server = createServer(
+  const server = plainHttp.createServer(
     {
       maxHeaderSize: headersBytesMax,
       headersTimeout: connectionLimits.headersMs,

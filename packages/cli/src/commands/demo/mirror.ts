@@ -3,7 +3,7 @@
  * first, and later in hostile hands.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
+import { plainHttp } from '@seaworthy/oci/plain-http'
 
 export interface Mirror {
   readonly url: string
@@ -38,7 +38,7 @@ export function startMirror(): Promise<Mirror> {
     response.writeHead(200, { 'content-type': 'application/octet-stream' })
     response.write(Buffer.alloc(spoiledBytes, 'garbage '), () => response.destroy())
   }
-  const server = createServer(answer)
+  const server = plainHttp.createServer(answer)
   const mirror = (url: string): Mirror => ({
     url,
     turnHostile: () => (isHostile = true),

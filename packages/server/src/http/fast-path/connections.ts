@@ -4,9 +4,9 @@
  * that a check-in needs (RFD 7). At the first byte that is not exactly such a request, the
  * connection goes to Node's HTTP server, which reads that byte and all that follow.
  */
-import { STATUS_CODES } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { problemMediaType } from '@seaworthy/api/problems'
+import { plainHttp } from '@seaworthy/oci/plain-http'
 import { nextPinHeader } from '@seaworthy/std/pins'
 import type { Clock } from '@seaworthy/std/time'
 import type { Actor } from '../../app/access/index.ts'
@@ -101,7 +101,7 @@ export function createFastPath(app: App, endpoint: Endpoint, meter: RequestMeter
       ? 'connection: close'
       : `connection: keep-alive\r\nkeep-alive: timeout=${keepAliveMs / 1000}`
     socket.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}${announced}date: ${readDate()}\r\ncontent-length: ${length}\r\n${stay}\r\n\r\n${text}`,
+      `HTTP/1.1 ${status} ${plainHttp.STATUS_CODES[status]}\r\n${head}${announced}date: ${readDate()}\r\ncontent-length: ${length}\r\n${stay}\r\n\r\n${text}`,
       length === text.length ? 'latin1' : 'utf8',
     )
     end(route.name, status)
