@@ -19,6 +19,10 @@ const optionalPrograms = {
   chromium: { names: ['chromium'], install: 'apt install chromium' },
   'container runtime': { names: ['runc', 'crun'], install: 'apt install crun' },
   cpio: { names: ['cpio'], install: 'apt install cpio' },
+  crane: {
+    names: [toolPath('registry-clients', 'go.mod', 'crane')],
+    install: 'run tools/registry-clients/install',
+  },
   curl: { names: ['curl'], install: 'apt install curl' },
   debootstrap: { names: ['/usr/sbin/debootstrap'], install: 'apt install debootstrap' },
   dpkg: { names: ['dpkg'], install: 'apt install dpkg' },
@@ -43,6 +47,10 @@ const optionalPrograms = {
     install: 'run tools/openapi-client/install',
   },
   openssl: { names: ['openssl'], install: 'apt install openssl' },
+  oras: {
+    names: [toolPath('registry-clients', 'go.mod', 'oras')],
+    install: 'run tools/registry-clients/install',
+  },
   pebble: {
     names: [toolPath('pebble', 'go.mod', 'pebble')],
     install: 'run tools/pebble/install',
@@ -58,6 +66,10 @@ const optionalPrograms = {
   'rauc-hawkbit': {
     names: [toolPath('rauc-hawkbit', 'requirements.txt', 'bin/python3')],
     install: 'run tools/rauc-hawkbit/install',
+  },
+  regctl: {
+    names: [toolPath('registry-clients', 'go.mod', 'regctl')],
+    install: 'run tools/registry-clients/install',
   },
   script: { names: ['script'], install: 'apt install bsdutils' },
   skopeo: { names: ['skopeo'], install: 'apt install skopeo' },
