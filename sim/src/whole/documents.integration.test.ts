@@ -479,6 +479,17 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     )
   })
 
+  it('no reason outlives its command, or the test that it names', () => {
+    const texts = [...blocks.values()].flat(2).map(({ text }) => text)
+    const tests = ['packages', 'sim'].flatMap((name) => listFiles(name, '.test.ts')).join('\n')
+    const stale = notRun.filter(
+      ([command, why]) =>
+        !texts.some((text) => text.startsWith(command)) ||
+        (why.match(/[\w./-]+\.test\.ts/g) ?? []).some((name) => !tests.includes(name)),
+    )
+    assert.deepEqual(stale, [])
+  })
+
   it('no command is left out in silence', () => {
     assert.deepEqual(
       [...left.values()].map(({ place, text }) => `${place} ${text}`),
