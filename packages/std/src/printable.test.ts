@@ -44,6 +44,26 @@ test('T9 attack: what somebody else wrote reaches a log line, and steers no term
   assert.equal((JSON.parse(lines[0]!) as { said: string }).said, said)
 })
 
+test('T11 attack: two names that differ in a character that nobody sees', () => {
+  const unseen = [
+    ...['\u{61c}', '\u{ad}', '\u{180e}', '\u{3164}', '\u{115f}', '\u{ffa0}', '\u{34f}', '\u{17b4}'],
+    ...[
+      '\u{200b}',
+      '\u{feff}',
+      '\u{2028}',
+      '\u{fe0f}',
+      '\u{fff9}',
+      '\u{1d173}',
+      '\u{e0001}',
+      '\u{e0041}',
+    ],
+  ]
+  for (const character of unseen) {
+    const code = character.codePointAt(0)!.toString(16)
+    assert.equal(printable(`bin/a${character}pp`), `bin/a\\u{${code}}pp`)
+  }
+})
+
 test('a quoted name does not close its quotation marks, is bounded, and has no run of blanks (property)', () => {
   fc.assert(
     fc.property(anyText, (name) => {
