@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -38,6 +48,34 @@ testRegistryStore('disk', async () => {
 })
 
 describe('disk: damage', () => {
+  it('A9 fault: content, tags and uploads are the server’s alone, whatever the umask of its account', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'seaworthy-modes-'))
+    const umask = process.umask(0)
+    try {
+      const clock = new ManualClock(new Date('2026-01-01T00:00:00Z'))
+      const store = await openDiskStore(root, { clock, random: systemRandom })
+      await putBytes(storeContent(store, 'product'), emptyBytes, mediaTypes.empty)
+      const { bytes } = encodeManifest({
+        kind: 'manifest',
+        mediaType: mediaTypes.manifest,
+        artifactType: 'a/b',
+        config: emptyDescriptor,
+        layers: [],
+      })
+      await store.putManifest('product', { bytes, tag: 'one' })
+      const entries = await readdir(root, { recursive: true, withFileTypes: true })
+      const files = entries.filter((entry) => entry.isFile())
+      assert.ok(files.length >= 3)
+      for (const { parentPath, name } of files) {
+        const path = join(parentPath, name)
+        assert.equal((await stat(path)).mode & 0o077, 0, path)
+      }
+    } finally {
+      process.umask(umask)
+      await rm(root, { recursive: true })
+    }
+  })
+
   it('O1 fault: whatever lies in place of a tag ends the collection by name, and setting or deleting the tag mends it', async () => {
     const root = await mkdtemp(join(tmpdir(), 'seaworthy-tags-'))
     try {
