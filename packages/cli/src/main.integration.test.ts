@@ -2,7 +2,18 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, existsSync, openSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -15,6 +26,7 @@ import { claimPort } from '@seaworthy/std/testing/ports'
 import { skipWithout } from '@seaworthy/std/testing/programs'
 import { defaultKeyFileCost } from '@seaworthy/trust/keys'
 import { createCliUser } from './testing/cli-user.ts'
+import { startServer } from './testing/server.ts'
 
 const launcher = fileURLToPath(new URL('../bin/seaworthy', import.meta.url))
 
@@ -81,6 +93,43 @@ test('an interrupted command stops its requests and ends', async (t) => {
   // A slow machine may take longer than the time for cleaning up: then the signal ends it.
   assert.ok(exitCode === null || exitCode === 1 || exitCode === 6, `exit code ${exitCode}`)
   assert.notEqual(child.signalCode, 'SIGKILL')
+})
+
+test('fault: Ctrl-C while a release is packed is said, and leaves nothing in the folder for temporary files', async (t) => {
+  const server = await startServer(t)
+  const ann = await createCliUser(t, 'ann')
+  await ann.ok('login', server.url, '--pin', server.pin, '--token', server.token)
+  const key = ann.file('key')
+  await ann.ok('key', 'create', key)
+  await ann.ok('trust', 'init', '--root-key', key, '--threshold', '1')
+  await ann.ok('product', 'create', 'web', '--kind', 'bundle', '--sign-with', key)
+  const temporary = ann.file('temporary')
+  for (const folder of [temporary, ann.file('source')]) await mkdir(folder)
+  // It takes seconds to read, and no room.
+  await writeFile(join(ann.file('source'), 'blanks'), '')
+  await truncate(join(ann.file('source'), 'blanks'), 4 * 1024 ** 3)
+  const from = ['--platform', 'linux/amd64', '--from', ann.file('source'), '--no-start']
+  const child = spawn(
+    launcher,
+    ['--config-dir', ann.file('config'), 'release', 'create', 'web', '1.0', ...from],
+    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, TMPDIR: temporary } },
+  )
+  t.after(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (part: string) => (said += part))
+  const ended = once(child, 'close')
+  const listFiles = async () => {
+    const entries = await readdir(temporary, { recursive: true, withFileTypes: true })
+    return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+  }
+  await waitUntil(
+    async () => `the release is packed: ${said}`,
+    async () => (await listFiles()).length > 0 || child.exitCode !== null,
+  )
+  child.kill('SIGINT')
+  assert.deepEqual(await ended, [1, null], said)
+  assert.match(said, /seaworthy: release create: interrupted\n$/)
+  assert.deepEqual(await listFiles(), [])
 })
 
 test('V8 fault: a signal ends a command that waits for a pipe that nobody writes', async (t) => {
