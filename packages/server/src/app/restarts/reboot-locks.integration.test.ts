@@ -16,6 +16,7 @@ import {
   releaseRebootLock,
   revokeFleetLockKey,
 } from '@seaworthy/api/reboot-locks'
+import type { BodyInputOf } from '@seaworthy/api/route'
 import type { DeviceReport } from '@seaworthy/api/device-self'
 import { waitUntil } from '@seaworthy/std/testing'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -489,8 +490,8 @@ test('D13 attack: one FleetLock client in a loop is told to wait, and others wit
 test('V12 windows and off: no permission to restart outside of the window, none at all when off; immediate asks for nothing', async () => {
   await makeFleet('ships', { slots: 1 })
   const device = await addTo('ships')
-  const set = (reboot: object) =>
-    client.api.call(setFleet, { params: { fleet: 'ships' }, body: { reboot: reboot as never } })
+  const set = (body: BodyInputOf<typeof setFleet>) =>
+    client.api.call(setFleet, { params: { fleet: 'ships' }, body })
   let sequence = 0
   const leave = async () => {
     const waits = { sequence: ++sequence, update: waiting() }
@@ -499,7 +500,7 @@ test('V12 windows and off: no permission to restart outside of the window, none 
   const windows = (from: string, to: string) => ({
     timeZone: 'UTC',
     fallbackTimeZone: 'UTC',
-    spans: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], from, to }],
+    spans: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const, from, to }],
   })
   const clock = (hours: number) => {
     const now = new Date(Date.now() + hours * 3_600_000)
@@ -517,7 +518,7 @@ test('V12 windows and off: no permission to restart outside of the window, none 
     [{ strategy: 'immediate' }, undefined],
   ] as const
   for (const [reboot, expected] of cases) {
-    await set(reboot)
+    await set({ reboot })
     await waitUntil(
       `${JSON.stringify(reboot)} → ${expected}`,
       async () => (await leave()) === expected,
