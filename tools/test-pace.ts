@@ -32,7 +32,7 @@ export const longFiles: Readonly<Record<string, number>> = {
   'packages/cli/src/rollouts.integration.test.ts': 30,
   'sim/src/fuzz/fuzz.integration.test.ts': 30,
   'packages/server/src/app/traces/traces.integration.test.ts': 30,
-  'packages/server/src/kill-nine.integration.test.ts': 30,
+  'packages/server/src/whole/kill-nine.integration.test.ts': 30,
   'packages/server/src/http/requests.integration.test.ts': 29,
   'packages/server/src/http/fast-path/fast-path.integration.test.ts': 25,
   'packages/oci/src/store/s3/faults.integration.test.ts': 25,

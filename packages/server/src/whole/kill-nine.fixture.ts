@@ -19,13 +19,13 @@ import { waitUntil } from '@seaworthy/std/testing'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { Proposal } from '@seaworthy/trust/tuf'
-import type { Db } from './db/connection.ts'
-import { openDb } from './db/connection.ts'
-import type { PostgresCluster } from './postgres/index.ts'
-import type { CommitLink, CommitMoment } from './testing/commit-link.ts'
-import { openCommitLink } from './testing/commit-link.ts'
-import { startTestCluster } from './testing/prepared-database.ts'
-import type { TestBrowser, TestClient, TestServer } from './testing/index.ts'
+import type { Db } from '../db/connection.ts'
+import { openDb } from '../db/connection.ts'
+import type { PostgresCluster } from '../postgres/index.ts'
+import type { CommitLink, CommitMoment } from '../testing/commit-link.ts'
+import { openCommitLink } from '../testing/commit-link.ts'
+import { startTestCluster } from '../testing/prepared-database.ts'
+import type { TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
   becomeOwner,
@@ -38,7 +38,7 @@ import {
   sign,
   startTestServer,
   submit,
-} from './testing/index.ts'
+} from '../testing/index.ts'
 
 export interface Moment {
   /** The number of the commit, from 1. */

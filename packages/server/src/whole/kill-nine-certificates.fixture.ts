@@ -12,9 +12,9 @@ import { connect } from 'node:tls'
 import { addServerName, showCertificate } from '@seaworthy/api/certificates'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import { claimPort } from '@seaworthy/std/testing/ports'
-import type { Db } from './db/connection.ts'
-import { readFact, setFact } from './db/server-facts.ts'
-import { pinOf } from './app/trust/server-tls.ts'
+import type { Db } from '../db/connection.ts'
+import { readFact, setFact } from '../db/server-facts.ts'
+import { pinOf } from '../app/trust/server-tls.ts'
 import type { Harbour, Moment, Ship, Story } from './kill-nine.fixture.ts'
 import {
   countDone,
@@ -24,8 +24,8 @@ import {
   startIn,
   untilGone,
 } from './kill-nine.fixture.ts'
-import { createTestAuthority } from './testing/authority.ts'
-import { becomeOwner, createTestBrowser, createTestClient } from './testing/index.ts'
+import { createTestAuthority } from '../testing/authority.ts'
+import { becomeOwner, createTestBrowser, createTestClient } from '../testing/index.ts'
 
 /** The key that a client is shown that trusts these roots. It must take the certificate. */
 async function pinShownTo(ca: string, port: number, servername: string): Promise<string> {

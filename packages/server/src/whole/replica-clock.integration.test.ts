@@ -1,8 +1,4 @@
 /**
- * Servers on machines whose clock is hours off. Other replicas compare what they write, so the time
- * must be the database's everywhere.
- */
-/**
  * Servers on machines whose clock is hours off. Other replicas compare what they write, so the
  * time must be the database's everywhere.
  */
@@ -13,7 +9,7 @@ import { showDevice } from '@seaworthy/api/devices'
 import { listFleets } from '@seaworthy/api/fleets'
 import { createToken } from '@seaworthy/api/tokens'
 import { generateSigner } from '@seaworthy/trust/keys'
-import { addController } from './testing/controllers.ts'
+import { addController } from '../testing/controllers.ts'
 import {
   createTestClient,
   makeAssertion,
@@ -23,7 +19,7 @@ import {
   report,
   setUpTrust,
   startTestServer,
-} from './testing/index.ts'
+} from '../testing/index.ts'
 
 /** Preloaded into every process of the server; PostgreSQL keeps the clock of the machine. */
 function shiftedBy(hours: number): string {
