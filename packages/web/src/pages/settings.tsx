@@ -3,9 +3,11 @@ import { Badge, Group, Text } from '@mantine/core'
 import type { SecretView } from '@seaworthy/api/secrets'
 import { listSecrets } from '@seaworthy/api/secrets'
 import { listVariables } from '@seaworthy/api/variables'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { useLive } from '../session.ts'
 import { formatCommand } from '../shell-words.ts'
 import { CliLine } from '../ui/cli-line.tsx'
+import type { DataColumn } from '../ui/data-table.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Section } from '../ui/page.tsx'
@@ -17,59 +19,72 @@ interface SettingScope {
   readonly deviceId?: string
 }
 
-const queryOf = ({ deviceId }: SettingScope) => (deviceId === undefined ? {} : { deviceId })
+const inputOf = ({ fleet, deviceId }: SettingScope) => ({
+  params: { fleet },
+  query: deviceId === undefined ? {} : { deviceId },
+})
 
 export function VariableSection(scope: SettingScope) {
-  const { fleet, deviceId } = scope
-  const variables = useLive(listVariables, { params: { fleet }, query: queryOf(scope) })
-  const list = ['seaworthy', 'variable', 'list', '--fleet', fleet]
   return (
-    <Section
-      title="Variables"
-      {...(deviceId === undefined
-        ? {}
-        : { about: 'Those of the device come before those of the fleet.' })}
-    >
-      <Loaded query={variables} what="variables">
-        {({ items }) =>
-          items.length === 0 ? (
-            <Text>
-              {deviceId === undefined
-                ? 'None is set for the fleet.'
-                : 'None is set for it or for its fleet.'}
-            </Text>
-          ) : (
-            <DataTable
-              caption="Variables"
-              rows={items}
-              keyOf={(one) => `${one.name} ${one.deviceId}`}
-              columns={[
-                { title: 'Name', show: ({ name }) => <code>{name}</code> },
-                { title: 'Value', show: ({ value }) => <code>{value}</code> },
-                { title: 'For', show: describeFor },
-                { title: 'Set', show: ({ setAt }) => <Instant at={setAt} /> },
-              ]}
-            />
-          )
-        }
-      </Loaded>
-      <CliLine
-        line={formatCommand(...list, ...(deviceId === undefined ? [] : ['--device', deviceId]))}
-      />
-    </Section>
+    <SettingSection
+      noun="variable"
+      scope={scope}
+      about={scope.deviceId && 'Those of the device come before those of the fleet.'}
+      query={useLive(listVariables, inputOf(scope))}
+      columns={[
+        { title: 'Name', show: ({ name }) => <code>{name}</code> },
+        { title: 'Value', show: ({ value }) => <code>{value}</code> },
+        { title: 'For', show: describeFor },
+        { title: 'Set', show: ({ setAt }) => <Instant at={setAt} /> },
+      ]}
+    />
   )
 }
 
 export function SecretSection(scope: SettingScope) {
-  const { fleet, deviceId } = scope
-  const secrets = useLive(listSecrets, { params: { fleet }, query: queryOf(scope) })
-  const list = ['seaworthy', 'secret', 'list', '--fleet', fleet]
   return (
-    <Section
-      title="Secrets"
+    <SettingSection
+      noun="secret"
+      scope={scope}
       about="No page shows a value. The server can read those that it keeps, and no other."
-    >
-      <Loaded query={secrets} what="secrets">
+      query={useLive(listSecrets, inputOf(scope))}
+      columns={[
+        { title: 'Name', show: (one) => <SecretName secret={one} /> },
+        { title: 'For', show: describeFor },
+        { title: 'Version', show: ({ version }) => version },
+        {
+          title: 'Kept by',
+          show: ({ keeper }) => (keeper === 'server' ? 'the server' : 'who set it'),
+        },
+        { title: 'Set', show: ({ setAt }) => <Instant at={setAt} /> },
+        {
+          title: 'Last sealed',
+          show: ({ sealedAt }) => (sealedAt === null ? 'not yet' : <Instant at={sealedAt} />),
+        },
+      ]}
+    />
+  )
+}
+
+/** Lists the settings of one kind, and names the command that lists the same. */
+function SettingSection<T extends { readonly name: string; readonly deviceId: string | null }>({
+  noun,
+  scope: { fleet, deviceId },
+  about,
+  query,
+  columns,
+}: {
+  readonly noun: 'variable' | 'secret'
+  readonly scope: SettingScope
+  readonly about: string | undefined
+  readonly query: UseQueryResult<{ readonly items: readonly T[] }>
+  readonly columns: readonly DataColumn<T>[]
+}) {
+  const title = noun === 'variable' ? 'Variables' : 'Secrets'
+  const list = ['seaworthy', noun, 'list', '--fleet', fleet]
+  return (
+    <Section title={title} {...(about === undefined ? {} : { about })}>
+      <Loaded query={query} what={`${noun}s`}>
         {({ items }) =>
           items.length === 0 ? (
             <Text>
@@ -79,24 +94,10 @@ export function SecretSection(scope: SettingScope) {
             </Text>
           ) : (
             <DataTable
-              caption="Secrets"
+              caption={title}
               rows={items}
               keyOf={(one) => `${one.name} ${one.deviceId}`}
-              columns={[
-                { title: 'Name', show: (one) => <SecretName secret={one} /> },
-                { title: 'For', show: describeFor },
-                { title: 'Version', show: ({ version }) => version },
-                {
-                  title: 'Kept by',
-                  show: ({ keeper }) => (keeper === 'server' ? 'the server' : 'who set it'),
-                },
-                { title: 'Set', show: ({ setAt }) => <Instant at={setAt} /> },
-                {
-                  title: 'Last sealed',
-                  show: ({ sealedAt }) =>
-                    sealedAt === null ? 'not yet' : <Instant at={sealedAt} />,
-                },
-              ]}
+              columns={columns}
             />
           )
         }
