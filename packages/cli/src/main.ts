@@ -98,6 +98,8 @@ const ports: CliPorts = {
   signal: interruption.signal,
 }
 
-process.exitCode = await runCli(process.argv.slice(2), ports)
-// An interrupted command that has ended needs no more of its grace time.
-if (interruption.signal.aborted) process.exit()
+void runCli(process.argv.slice(2), ports).then((exitCode) => {
+  process.exitCode = exitCode
+  // An interrupted command that has ended needs no more of its grace time.
+  if (interruption.signal.aborted) process.exit()
+})

@@ -12,7 +12,7 @@
  *
  * Nothing in it needs trust: it is as good as the root digest that whoever checks it got elsewhere.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { hexDecode } from '@seaworthy/std/bytes'
 import { requireSameFiles } from '@seaworthy/oci/bundle/contents'
@@ -38,6 +38,7 @@ import { createReadStream } from 'node:fs'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { fileBelow } from './state/file-below.ts'
 import type { RepositoryView } from './trust/repository-view.ts'
+import { readVerifyExport } from './verify-export.ts'
 
 export interface ExportInput {
   folder: string
@@ -225,12 +226,9 @@ async function sumFiles(folder: string): Promise<string> {
   return lines.join('')
 }
 
-/** The commands that check an export, which are the same for every release. */
-const commandsFile = new URL('verify-export.sh', import.meta.url)
-
 async function formatInstructions({ release, view }: ExportInput): Promise<string> {
   const { product, channel, version } = release
-  const commands = await readFile(commandsFile, 'utf8')
+  const commands = await readVerifyExport()
   return [
     `# Checking ${product} ${version} (channel ${channel}) without Seaworthy`,
     '',

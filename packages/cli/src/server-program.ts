@@ -19,7 +19,7 @@ export function findProgram(find: () => string): string {
   const program = pathOf(find)
   if (program !== undefined) return program
   throw new CliError('failed', 'the server is not installed beside this command line', {
-    wayOut: 'Install the package @seaworthy/server, or run this from a checkout.',
+    wayOut: 'Run `seaworthy` of a checkout or of the installed packages: one file holds no server.',
   })
 }
 

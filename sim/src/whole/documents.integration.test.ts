@@ -332,6 +332,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
 
   it('OPERATIONS: the agent for a device, the review of access, approvals, quotas, and what Prometheus needs', async () => {
     await runBlock('docs/OPERATIONS.md', 'seaworthy-node packages/agent')
+    await runBlock('docs/OPERATIONS.md', 'seaworthy-node packages/cli')
     await runBlock('docs/OPERATIONS.md', 'seaworthy access report')
     await runBlock('docs/OPERATIONS.md', 'seaworthy role list')
     await runBlock('docs/OPERATIONS.md', 'seaworthy approval policy')

@@ -9,6 +9,7 @@ import type { Command } from 'commander'
 import { createContext } from '../../context.ts'
 import type { Context } from '../../context.ts'
 import type { CliPorts } from '../../ports.ts'
+import { findProgram } from '../../server-program.ts'
 import { preparePages } from '../../web-pages.ts'
 import { createProcesses } from './processes.ts'
 import { createStage } from './stage.ts'
@@ -30,6 +31,7 @@ export function addDemoCommand(program: Command, ports: CliPorts): void {
 const cleanUpMs = 30_000
 
 async function demo(context: Context, isKept: boolean): Promise<void> {
+  findProgram(() => import.meta.resolve('@seaworthy/server/main'))
   const { ports } = context
   const startedMs = ports.clock.monotonicMs()
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-demo-'))
