@@ -121,13 +121,24 @@ export const componentColumns = (sql: ReadTx['sql']) => sql`
   c.id, c.purl, c.name, c.version, c.ecosystem, c.release, c.subject_name as "subjectName",
   c.subject_version as "subjectVersion"`
 
-/** How many releases and components still wait to be read and compared. */
-export async function countUnread({
-  sql,
-}: ReadTx): Promise<{ releasesCount: number; componentsCount: number }> {
+/**
+ * How many releases of these products (`null`: of all), and components of them, still wait to be
+ * read and compared.
+ */
+export async function countUnread(
+  { sql }: ReadTx,
+  { products }: { readonly products: readonly string[] | null },
+): Promise<{ releasesCount: number; componentsCount: number }> {
+  const within = products && sql.array([...products], textsOid)
   const [row] = await sql<[{ releasesCount: number; componentsCount: number }]>`
-    select (select count(*) from releases r where not exists (
-        select from sboms s where s.product = r.product and s.version = r.version)) as "releasesCount",
-      (select count(*) from components where not is_compared) as "componentsCount"`
+    select (select count(*) from releases r
+        where (${within}::text[] is null or r.product = any(${within})) and not exists (
+          select from sboms s where s.product = r.product and s.version = r.version)
+      ) as "releasesCount",
+      (select count(*) from components p
+        where not p.is_compared and (${within}::text[] is null or exists (
+          select from release_components c join sboms s on s.id = c.sbom
+          where c.component = p.id and s.product = any(${within})))
+      ) as "componentsCount"`
   return row
 }

@@ -110,7 +110,7 @@ export async function showVulnerability(
     db.countExposed(tx, ids, scope, { at, now, heardSince, tag, limit: limits.groups }),
     db.countUntold(tx, scope),
     db.measurePatching(tx, ids, scope, now),
-    countUnread(tx),
+    countUnread(tx, scope),
   ])
   return {
     records: records.map(viewVulnerability),
@@ -126,7 +126,7 @@ export async function listExposures(tx: ReadTx, actor: Actor, now: Date): Promis
   const [rows, untold, pending, imports] = await Promise.all([
     db.listOpenExposures(tx, scope, { limit: limits.exposures, now }),
     db.countUntold(tx, scope),
-    countUnread(tx),
+    countUnread(tx, scope),
     listRecordImports(tx),
   ])
   const items = rows.map(({ name, aliases, foundAt, ...row }) => ({

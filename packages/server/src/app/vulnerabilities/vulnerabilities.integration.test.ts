@@ -361,6 +361,17 @@ test('R13 a release that is read and not compared yet says so, and not that noth
       assert.deepEqual(await stateOfDevice(), ['not_compared', 2, 0])
       const { pending } = await showOne('GHSA-10')
       assert.equal(pending.componentsCount, 2)
+      // Somebody of another product learns no count of this one.
+      const { token } = await client.api.call(createToken, {
+        body: { name: 'far', role: 'viewer', lifetimeSeconds: 3600, products: ['elsewhere'] },
+      })
+      const far = client.as(token)
+      for (const { pending: seen } of [
+        await far.call(listExposures, {}),
+        await far.call(showVulnerability, { params: { vulnerability: 'GHSA-10' }, query: {} }),
+      ]) {
+        assert.deepEqual(seen, { releasesCount: 0, componentsCount: 0 })
+      }
       assert.equal(await countNow(tx, 'not_compared'), 1)
     })
     await readOf('5.0.0')
