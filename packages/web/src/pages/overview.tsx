@@ -44,12 +44,12 @@ export function OverviewPage() {
 }
 
 /** How many devices the filter of the page of devices finds. */
-function useCount(name: string, value: string): number {
+function useCount(name: string, value: string) {
   const { clock } = usePorts()
   const mayRead = useMay()('device:read')
   const filters = activeFilters((one) => (one === name ? value : undefined))
   const query: DeviceFilter = deviceQuery(filters, clock.now()).query
-  return useLive(countDevices, { query }, mayRead).data?.count ?? 0
+  return useLive(countDevices, { query }, mayRead)
 }
 
 function AttentionSection() {
@@ -65,19 +65,25 @@ function AttentionSection() {
     { query: { state: 'open', limit: 100 } },
     may('approval:read'),
   )
+  const silent = useCount('silent-for', '1d')
+  const shared = useCount('identity', 'shared')
+  const clock = useCount('clock', 'off')
+  const failedUpdates = useCount('state', 'failed')
+  const rolledBack = useCount('state', 'rolled_back')
   const attention = listAttention({
     roles: trust.data?.roles ?? [],
     paused: paused.data?.items ?? [],
     active: active.data?.items ?? [],
     proposals: proposals.data?.items ?? [],
     approvals: approvals.data?.items ?? [],
-    silentCount: useCount('silent-for', '1d'),
-    sharedCount: useCount('identity', 'shared'),
-    clockCount: useCount('clock', 'off'),
-    failedCount: useCount('state', 'failed'),
-    rolledBackCount: useCount('state', 'rolled_back'),
+    silentCount: silent.data?.count ?? 0,
+    sharedCount: shared.data?.count ?? 0,
+    clockCount: clock.data?.count ?? 0,
+    failedCount: failedUpdates.data?.count ?? 0,
+    rolledBackCount: rolledBack.data?.count ?? 0,
   })
-  const asked = [trust, paused, active, proposals, approvals]
+  const lists = [trust, paused, active, proposals, approvals]
+  const asked = [...lists, silent, shared, clock, failedUpdates, rolledBack]
   const failed = asked.find(({ error }) => error !== null)
   return (
     <Section title="Needs attention">
