@@ -5,6 +5,7 @@ import { httpsTransport } from '@seaworthy/oci/transport'
 import { systemRandom } from '@seaworthy/std/random'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { defaultKeyFileCost } from '@seaworthy/trust/keys'
+import { exitCodes } from './exit-codes.ts'
 import type { CliPorts, Screen } from './ports.ts'
 import { runCli } from './program.ts'
 import { createPrompt } from './terminal.ts'
@@ -98,6 +99,8 @@ const ports: CliPorts = {
   signal: interruption.signal,
 }
 
+// A command that leaves nothing to wait for before it has come to its end has failed.
+process.exitCode = exitCodes.failed
 void runCli(process.argv.slice(2), ports).then((exitCode) => {
   process.exitCode = exitCode
   // An interrupted command that has ended needs no more of its grace time.

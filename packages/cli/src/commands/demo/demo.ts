@@ -31,6 +31,7 @@ export function addDemoCommand(program: Command, ports: CliPorts): void {
 const cleanUpMs = 30_000
 
 async function demo(context: Context, isKept: boolean): Promise<void> {
+  // What lacks the server says so before it makes anything.
   findProgram(() => import.meta.resolve('@seaworthy/server/main'))
   const { ports } = context
   const startedMs = ports.clock.monotonicMs()
