@@ -120,6 +120,7 @@ export function createProcesses(settings: ProcessSettings): Processes {
       } catch {
         // The file is gone, or the disk failed once: the next check looks at it again.
       }
+      // The wait is cut short when the application ends, which the loop asks about itself.
       await settings.sleep(logCheckMs, end).catch(() => {})
     }
     bounded.delete(app.id)

@@ -120,7 +120,8 @@ export async function surviveReplacedPins(
       await end()
       const before = await countReplaced()
       harbour.link.strikeAt(number, moment, () => killAll(dataDir))
-      // A killed server does not start; one that was not killed must have replaced the pin below.
+      // A killed server does not start; one that was not killed must have replaced the pin, as is
+      // asserted below.
       await start([...own, '--replace-pin']).catch(() => undefined)
       const isDead = harbour.link.mend()
       await end()

@@ -259,7 +259,7 @@ async function advance(ship: Ship, one: Publication): Promise<void> {
   one.proposal ??= await propose(client, publishIntent(release))
   const proposal = one.proposal
   const view = (await listAll(client)).find(({ id }) => id === proposal.id)
-  // Whoever repeats what was applied finds it so.
+  // The proposal was applied before the server was killed: nothing is left to repeat.
   if (view?.state === 'applied') return
   if (view === undefined) await submit(client, proposal)
   one.done.add('submitted')
@@ -422,6 +422,7 @@ export async function surviveFirstStarts(
       await mkdir(dataDir)
       const place = { dataDir, port: await claimPort(), database }
       harbour.link.strikeAt(number, moment, () => killAll(dataDir))
+      // A killed server does not start; one that was not killed must have, as is asserted below.
       const started = await startIn(harbour, place).catch(() => undefined)
       const isDead = harbour.link.mend()
       if (isDead) {
