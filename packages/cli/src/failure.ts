@@ -34,13 +34,16 @@ export class CliError extends Error {
   }
 }
 
-/** Ends a command with this exit code and without a message of its own. */
+/**
+ * Ends a command with this exit code. Everything was said already, except that scripts (`--json`)
+ * are told the cause where there is one.
+ */
 export class ExitCodeError extends Error {
   override readonly name = 'ExitCodeError'
-  readonly exitCode: number
+  readonly exitCode: ExitCode
 
-  constructor(exitCode: number) {
-    super(`exit code ${exitCode}`)
+  constructor(exitCode: ExitCode, options?: { cause: unknown }) {
+    super(`exit code ${exitCode}`, options)
     this.exitCode = exitCode
   }
 }
@@ -68,6 +71,9 @@ export function describeFailure(error: unknown): Failure {
       why: error.message,
       ...(error.wayOut === undefined ? {} : { wayOut: error.wayOut }),
     }
+  }
+  if (error instanceof ExitCodeError) {
+    return { ...describeFailure(error.cause), exitCode: error.exitCode }
   }
   if (error instanceof ProblemError) {
     const issues = (error.problem.issues ?? []).map(describeIssue)

@@ -37,7 +37,9 @@ export async function runCli(args: readonly string[], ports: CliPorts): Promise<
       // Without a subcommand the help is there already, and says more than an error could.
       if (error.cause.code === 'commander.help' && !isJson) return exitCodes.usage
     }
-    if (error instanceof ExitCodeError) return error.exitCode as ExitCode
+    if (error instanceof ExitCodeError && (!isJson || error.cause === undefined)) {
+      return error.exitCode
+    }
     const failure = filled(withHelp(describeEnd(error, ports), running), begun)
     if (isJson) writeJson(ports, running, failure)
     else reportFailure(error, failure, { what: running, program, ports })

@@ -46,3 +46,8 @@ export function handOn(
     return value === true ? [option.long!] : [value].flat().flatMap((one) => [option.long!, one])
   })
 }
+
+/** `--json`, as it was given to the command line: the program then tells its failure so. */
+export function jsonOf(command: Command): string[] {
+  return command.optsWithGlobals()['json'] === true ? ['--json'] : []
+}

@@ -31,6 +31,8 @@ import { MigrationError } from './db/migrate.ts'
 import { PostgresError } from './postgres/index.ts'
 import { WebFilesError } from './http/web.ts'
 import { startPrimary } from './primary.ts'
+import type { ProgramFailure } from './report-failure.ts'
+import { wantsJson, failureText } from './report-failure.ts'
 import { createServer } from './server.ts'
 import { StartError } from './start-checks.ts'
 import type { FromWorker, StartMessage, ToWorker } from './workers.ts'
@@ -55,6 +57,11 @@ function postTo(url: string): SpanSender {
   }
 }
 
+function fail(failure: Omit<ProgramFailure, 'command'>): void {
+  const isJson = wantsJson(process.argv.slice(2))
+  process.stderr.write(failureText({ command: 'up', ...failure }, isJson))
+}
+
 function readConfig(): { config: Config; blobCredentials: S3Credentials | null } | undefined {
   try {
     const env = readEnv(process.argv.slice(2), process.env)
@@ -71,7 +78,7 @@ function readConfig(): { config: Config; blobCredentials: S3Credentials | null }
     return { config, blobCredentials: readBlobCredentials(config.blobs, process.env) }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`seaworthy: ${error.message}\n${usage}`)
+    fail({ exitCode: 2, message: error.message, text: `seaworthy: ${error.message}\n${usage}` })
     process.exitCode = 2
     return undefined
   }
@@ -117,9 +124,8 @@ async function runPrimary({
     const why = error instanceof Error ? error.message : String(error)
     // An expected error is reported in one sentence; the stack is only for unexpected ones.
     if (!isExpected) ports.log.error('server.failed', { error })
-    process.stderr.write(
-      `seaworthy: the server did not start: ${isExpected ? why : `${why} (see the log above)`}\n`,
-    )
+    const message = `the server did not start: ${isExpected ? why : `${why} (see the log above)`}`
+    fail({ exitCode: 1, message, text: `seaworthy: ${message}` })
     process.exit(1)
   }
 }

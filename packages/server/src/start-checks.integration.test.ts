@@ -70,6 +70,33 @@ test('a data folder that cannot be made or used ends the start at once, with the
   assert.deepEqual(await readdir(join(root, 'data')), [], 'no database, no keys')
 })
 
+test('under `--json` each program of the host tells its failure as one line for scripts', () => {
+  const run = (program: string, ...args: string[]) => {
+    const settings = { encoding: 'utf8', timeout: 120_000, killSignal: 'SIGKILL' } as const
+    const { status, stderr } = spawnSync(process.execPath, [program, ...args], settings)
+    return { status, told: JSON.parse(stderr.split('\n').at(-2)!) as Record<string, unknown> }
+  }
+  const transfers = fileURLToPath(new URL('transfers/main.ts', import.meta.url))
+  const why = 'cannot be used: no such file or folder (ENOENT); choose another folder'
+  const message = `the server did not start: --data-dir /proc/foo ${why}`
+  const listen = ['--listen', '127.0.0.1:0']
+  const up = ['--workers', '1', '--data-dir', '/proc/foo', ...listen, '--json']
+  assert.deepEqual(run(main, ...up), {
+    status: 1,
+    told: { command: 'up', exitCode: 1, code: 'failed', message },
+  })
+  const usage = run(main, '--json', '--workers', 'many')
+  assert.deepEqual([usage.status, usage.told['code']], [2, 'usage'])
+  const nowhere = join(root, 'no-export')
+  const imported = run(transfers, 'import', nowhere, '--data-dir', join(root, 'new'), '--json')
+  assert.equal(imported.status, imported.told['exitCode'])
+  assert.equal(imported.told['command'], 'import')
+  assert.match(String(imported.told['message']), /no-export/)
+  const exported = run(transfers, 'export', nowhere, '--data-dir', join(root, 'none'), '--json')
+  assert.equal(exported.status, exported.told['exitCode'])
+  assert.equal(exported.told['command'], 'export')
+})
+
 test("another account's data folder is named as that, and left as it is", async () => {
   const folder = join(root, 'foreign')
   await mkdir(join(folder, 'postgresql', 'data'), { recursive: true })

@@ -2,10 +2,11 @@
 import type { Command } from 'commander'
 import type { UpOption } from '@seaworthy/api/up-options'
 import { placeOptionNames, upOptions } from '@seaworthy/api/up-options'
+import type { ExitCode } from '../exit-codes.ts'
 import { ExitCodeError } from '../failure.ts'
 import { addHelpBelow } from '../help.ts'
 import type { CliPorts } from '../ports.ts'
-import { addProgramOptions, findProgram, handOn } from '../server-program.ts'
+import { addProgramOptions, findProgram, handOn, jsonOf } from '../server-program.ts'
 
 type Options = Readonly<Record<string, string | string[] | boolean>>
 
@@ -41,7 +42,6 @@ The new server is the same to devices, command lines and people: same keys, same
 
 async function run(ports: CliPorts, command: Command, args: readonly string[]): Promise<void> {
   const server = findProgram(() => import.meta.resolve('@seaworthy/server/transfers'))
-  const json = command.optsWithGlobals()['json'] === true ? ['--json'] : []
-  const exitCode = await ports.runForeground(server, [...args, ...json])
-  if (exitCode !== 0) throw new ExitCodeError(exitCode)
+  const exitCode = await ports.runForeground(server, [...args, ...jsonOf(command)])
+  if (exitCode !== 0) throw new ExitCodeError(exitCode as ExitCode)
 }

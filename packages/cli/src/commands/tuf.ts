@@ -98,12 +98,14 @@ async function asPlainClient({ ports, options }: Context, act: () => Promise<voi
   try {
     await act()
   } catch (error) {
+    const end = new ExitCodeError(exitCodes.failed, { cause: error })
+    if (options.json) throw end
     const { why, code } = describeFailure(error)
     ports.err.write(`seaworthy: tuf: ${harmless(why)}${code === undefined ? '' : ` (${code})`}\n`)
     if (options.verbose && error instanceof Error) {
       ports.err.write(`${harmless(error.stack ?? '').replaceAll(String.raw`\u{a}`, '\n')}\n`)
     }
-    throw new ExitCodeError(exitCodes.failed)
+    throw end
   }
 }
 

@@ -46,6 +46,11 @@ test('`up` has the pages built before the server starts, and hands on where they
   assert.deepEqual(others, [], 'what was not given is not handed on')
 })
 
+test('`--json` is handed on to the server, which then tells a failure as one line for scripts', async () => {
+  assert.equal((await runUp(['--json'])).started.at(-1)!.args.at(-1), '--json')
+  assert.ok(!(await runUp([])).started.at(-1)!.args.includes('--json'))
+})
+
 test('pages that cannot be built are said so, with the way out, and no server starts without them', async () => {
   const { exitCode, err, started } = await runUp([], 1)
   assert.deepEqual([exitCode, started.length], [1, 1])

@@ -6,9 +6,10 @@ import type { Command } from 'commander'
 import { parseListenAddress, upOptions, upVariablesText } from '@seaworthy/api/up-options'
 import { quoted } from '@seaworthy/std/printable'
 import { CliError, ExitCodeError } from '../failure.ts'
+import type { ExitCode } from '../exit-codes.ts'
 import { addHelpBelow } from '../help.ts'
 import type { CliPorts } from '../ports.ts'
-import { addProgramOptions, findProgram, handOn } from '../server-program.ts'
+import { addProgramOptions, findProgram, handOn, jsonOf } from '../server-program.ts'
 import { preparePages } from '../web-pages.ts'
 
 export function addUpCommand(program: Command, ports: CliPorts): void {
@@ -32,8 +33,8 @@ async function up(
     const folder = await preparePages(ports)
     if (folder !== undefined) args.push('--web-folder', folder)
   }
-  const exitCode = await ports.runForeground(server, args)
-  if (exitCode !== 0) throw new ExitCodeError(exitCode)
+  const exitCode = await ports.runForeground(server, [...args, ...jsonOf(command)])
+  if (exitCode !== 0) throw new ExitCodeError(exitCode as ExitCode)
 }
 
 function requireAddress(option: 'listen' | 'httpListen', given: unknown): void {

@@ -44,7 +44,7 @@ export interface Env {
 /**
  * The command line explains the options: it builds its help from the table that also parses them.
  */
-export const usage = 'See `seaworthy up --help`.\n'
+export const usage = 'See `seaworthy up --help`.'
 
 export class UsageError extends Error {
   override readonly name = 'UsageError'
@@ -69,6 +69,8 @@ export function readEnv(
             },
           ]),
         ),
+        // Says only how a failure is told (`report-failure.ts`).
+        json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
       strict: true,

@@ -18,6 +18,8 @@ import { readBlobCredentials } from '../config/blob-credentials.ts'
 import { DatabaseError } from '../db/address.ts'
 import { MigrationError } from '../db/migrate.ts'
 import { PostgresError } from '../postgres/index.ts'
+import type { ProgramFailure } from '../report-failure.ts'
+import { wantsJson, failureText } from '../report-failure.ts'
 import { StartError } from '../start-checks.ts'
 import type { TransferLine } from './command-line.ts'
 import { readTransferLine } from './command-line.ts'
@@ -110,30 +112,27 @@ async function runImport(line: TransferLine): Promise<void> {
 }
 
 /** Expected errors are reported in one sentence; the exit codes are those of the command line. */
-function report(error: unknown): number {
-  const text = error instanceof Error ? error.message : String(error)
-  if (error instanceof UsageError) {
-    print(`seaworthy: ${text}`)
-    return 2
-  }
+function failureOf(error: unknown): Omit<ProgramFailure, 'command'> {
+  const message = error instanceof Error ? error.message : String(error)
+  const text = `seaworthy: ${message}`
+  if (error instanceof UsageError) return { exitCode: 2, message, text }
   if (error instanceof Refusal || error instanceof TrustError) {
-    print(`seaworthy: ${text} (${error.code})`)
-    return 3
+    return { exitCode: 3, code: error.code, message, text: `${text} (${error.code})` }
   }
-  if (error instanceof SealError) {
-    print(`seaworthy: ${text}`)
-    return 3
-  }
+  if (error instanceof SealError) return { exitCode: 3, message, text }
   const expected = [StartError, PostgresError, MigrationError, ObjectStoreError, DatabaseError]
   const isExpected = expected.some((type) => error instanceof type)
-  print(`seaworthy: ${isExpected || !(error instanceof Error) ? text : error.stack}`)
-  return 1
+  const stack = error instanceof Error ? error.stack : undefined
+  return { exitCode: 1, message, text: isExpected ? text : `seaworthy: ${stack ?? message}` }
 }
 
+const argv = process.argv.slice(2)
 try {
-  const line = readTransferLine(process.argv.slice(2), process.env)
+  const line = readTransferLine(argv, process.env)
   await (line.verb === 'export' ? runExport(line) : runImport(line))
   process.exit(0)
 } catch (error) {
-  process.exit(report(error))
+  const failure = { command: argv[0] ?? 'export', ...failureOf(error) }
+  process.stderr.write(failureText(failure, wantsJson(argv)))
+  process.exit(failure.exitCode)
 }
