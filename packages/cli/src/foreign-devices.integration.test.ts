@@ -10,6 +10,7 @@ import type { DeviceView } from '@seaworthy/api/devices'
 import type { ReleaseView } from '@seaworthy/api/releases'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { readBody } from '@seaworthy/std/http'
+import { waitUntil } from '@seaworthy/std/testing'
 import { createCliUser } from './testing/cli-user.ts'
 import { startServer } from './testing/server.ts'
 
@@ -84,6 +85,20 @@ test('D7 an image is released as it is, a device of another system gets it, and 
   assert.match(actions, /gate-1/)
   assert.match(actions, /1\s+2\.0\s+running/)
   assert.match(await ann.ok('device', 'show', 'gate-1'), /protocol:\s+ddi/)
+
+  // A newer release ends that action only when the client has stopped it, or a person says so.
+  assert.match(await ann.fails(3, 'device', 'cancel', 'gate-1', '--force'), /\([a-z_]+\)/)
+  const links = async () =>
+    (JSON.parse((await ask(own, '')).bytes.toString()) as { _links: Record<string, object> })._links
+  await ann.ok(...create, '3.0', ...from('gate.swu'))
+  await ann.ok('publish', 'gate', '3.0', '--channel', 'stable', '--sign-with', key)
+  await waitUntil('the client is asked to stop', async () => 'cancelAction' in (await links()))
+  assert.match(await ann.fails(2, 'device', 'cancel', 'gate-1'), /device cancel gate-1 --force/)
+  const ended = await ann.ok('device', 'cancel', 'gate-1', '--force')
+  assert.match(ended, /^Ended action 1 \(2\.0\)\./)
+  await waitUntil('the newer one is offered', async () =>
+    JSON.stringify(await links()).includes('deploymentBase/2'),
+  )
 
   // A device is found by its name, until a second one has the same.
   const other = await ann.json<{ device: DeviceView }>(...device, '--name', 'gate-2')

@@ -155,6 +155,14 @@ test('T7 rollback, wrong content and forged roots end with exit code 1 and their
   const swapped = await tuf('download')
   assert.equal(swapped.exitCode, 1)
   assert.match(swapped.err, /\(wrong_hash\)/)
+  const told = await tuf('download', '--json')
+  assert.equal(told.exitCode, 1)
+  const { message, ...facts } = JSON.parse(told.err) as Record<string, unknown>
+  assert.deepEqual(
+    [facts['command'], facts['exitCode'], facts['code']],
+    ['tuf download', 1, 'wrong_hash'],
+  )
+  assert.equal(typeof message, 'string')
   const stranger = await generateSigner('ed25519')
   const { expiresAt, root } = repository
   const forged = await signMetadata(await changeRoot(root, { expiresAt }), [stranger])
@@ -239,6 +247,33 @@ test('T7 a target of any length goes to the disk piece by piece; what does not v
   assert.deepEqual(await readdir(user.file('targets')), ['long'])
   const stored = createHash('sha256').update(await readFile(`${user.file('targets')}/long`))
   assert.equal(stored.digest('hex'), longHash)
+})
+
+test('T7 a target larger than the memory that the client takes is verified on its way to the disk', async (t) => {
+  const { repository, user, ask } = await makeClient(t)
+  const mebibyte = 1024 * 1024
+  const piece = Buffer.alloc(mebibyte, 'seaworthy')
+  const pieces = 320
+  const sha256 = createHash('sha256')
+  for (let sent = 0; sent < pieces; sent++) sha256.update(piece)
+  const digest = sha256.digest('hex')
+  await repository.publish(2, { big: { length: pieces * mebibyte, hashes: { sha256: digest } } })
+  await user.run('tuf', '--metadata-dir', user.file('metadata'), 'init', user.file('root.json'))
+  let most = 0
+  const send = async (response: ServerResponse) => {
+    for (let sent = 0; sent < pieces; sent++) {
+      if (!response.write(piece)) await once(response, 'drain')
+      most = Math.max(most, process.memoryUsage().arrayBuffers)
+    }
+    response.end()
+  }
+  repository.answers.set(`/targets/${digest}.big`, (_request, response) => void send(response))
+  const before = process.memoryUsage().arrayBuffers
+  assert.equal((await ask('big', 'download')).exitCode, 0)
+  assert.equal((await stat(`${user.file('targets')}/big`)).size, pieces * mebibyte)
+  // Client and server share this process. What is collected late counts too, so half is allowed.
+  const held = (most - before) / mebibyte
+  assert.ok(held < pieces / 2, `${Math.round(held)} MiB were held of ${pieces} MiB`)
 })
 
 test('A6 redirects are followed within the origin, a few times; a coded answer is refused by its name', async (t) => {
