@@ -10,7 +10,6 @@
  */
 export const longFiles: Readonly<Record<string, number>> = {
   'sim/src/fleet/rollout-story.integration.test.ts': 189,
-  'packages/cli/src/commands/demo/demo.integration.test.ts': 153,
   'sim/src/whole/break-in.integration.test.ts': 101,
   'sim/src/whole/documents.integration.test.ts': 98,
   'packages/server/src/app/vulnerabilities/vulnerabilities.integration.test.ts': 90,

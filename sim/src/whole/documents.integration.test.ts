@@ -46,7 +46,7 @@ function inDays(count: number): string {
 
 /** The beginning of a command, and why it is not run here. */
 const notRun: readonly (readonly [command: string, why: string])[] = [
-  ['npm ci && npm run demo', 'tools/bare-debian/check installs; demo.integration.test.ts plays it'],
+  ['npm ci && npm run demo', 'tools/bare-debian/check installs; demo.long.test.ts plays it'],
   ['npm cit', 'this test is a part of it'],
   [
     'useradd ',
