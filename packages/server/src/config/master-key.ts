@@ -51,8 +51,9 @@ function masterKeyOf(key: Uint8Array, random: Random): MasterKey {
       return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()])
     },
     open(name, version, sealed) {
-      if (sealed.length < nonceBytes + tagBytes)
-        throw new SealError(`${name}: sealed text too short`)
+      if (sealed.length < nonceBytes + tagBytes) {
+        throw new SealError(`the secret ${name} is cut short: restore the database from a backup`)
+      }
       const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, nonceBytes), {
         authTagLength: tagBytes,
       })
@@ -96,7 +97,11 @@ export async function loadMasterKey(
     text = `${hexEncode(random.bytes(32))}\n`
     await createFile(file, text)
   }
-  if (!/^[0-9a-f]{64}\n?$/.test(text)) throw new SealError(`${file} is not a master key`)
+  if (!/^[0-9a-f]{64}\n?$/.test(text)) {
+    throw new SealError(
+      `${file} is not a master key, which is 64 hex digits: put the right file back, or name it with --master-key-file`,
+    )
+  }
   return masterKeyOf(hexDecode(text.trim()), random)
 }
 

@@ -10,6 +10,7 @@ import { createConnection, isIP } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { connect as connectTls } from 'node:tls'
+import { describeSystemError } from '@seaworthy/std/system-errors'
 import { minuteMs, secondMs } from '@seaworthy/std/time'
 import type { DatabaseUrl } from '../config/database-url.ts'
 
@@ -56,7 +57,11 @@ export async function readDatabaseAddress(url: DatabaseUrl): Promise<DatabaseAdd
     try {
       return await readFile(file, 'utf8')
     } catch (cause) {
-      throw new DatabaseError(`--database-url: ${file} cannot be read`, { cause })
+      const why = describeSystemError(cause) ?? 'it is no file of text'
+      throw new DatabaseError(
+        `--database-url: ${file} cannot be read: ${why}; check its path and who may read it`,
+        { cause },
+      )
     }
   }
   const ca = await readPem(url.sslRootCert)
@@ -122,10 +127,12 @@ function connectTo(address: DatabaseAddress): Socket {
   return createConnection({ host, port, noDelay: true })
 }
 
+const noAnswer = 'PostgreSQL did not answer in time'
+
 async function openSocket(address: DatabaseAddress): Promise<Socket> {
   const socket = connectTo(address)
   socket.setTimeout(connectTimeoutMs, () => {
-    socket.destroy(new DatabaseError('PostgreSQL did not answer in time'))
+    socket.destroy(new DatabaseError(`${noAnswer}; see that it runs and can be reached`))
   })
   await once(socket, 'connect')
   return socket
@@ -136,7 +143,10 @@ async function secure(plain: Socket, host: string, tls: DatabaseTls): Promise<So
   const answered = new Promise<Buffer>((resolve, reject) => {
     plain.once('data', resolve)
     plain.once('error', reject)
-    plain.once('close', () => reject(new DatabaseError('PostgreSQL closed the connection')))
+    plain.once('close', () => {
+      const what = `the PostgreSQL at ${host} closed the connection before it was secured`
+      reject(new DatabaseError(`${what}; see its log, and whether it really is PostgreSQL`))
+    })
   })
   plain.write(Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47))
   const answer = await answered
@@ -211,7 +221,7 @@ function endWhenStuck(socket: Socket): void {
   socket.removeAllListeners('timeout')
   socket.setTimeout(stallMs, () => {
     if (socket.bytesWritten !== writtenAtAnswer) {
-      socket.destroy(new DatabaseError('PostgreSQL did not answer in time'))
+      socket.destroy(new DatabaseError(`${noAnswer}; see its log and its load`))
     }
   })
 }

@@ -76,7 +76,9 @@ export async function migrate(
       select current_setting('server_version_num')::int as version`
     const major = Math.floor((server?.version ?? 0) / 10_000)
     if (major < versionMin) {
-      throw new MigrationError(`this is PostgreSQL ${major}; ${versionMin} or newer is needed`)
+      throw new MigrationError(
+        `this is PostgreSQL ${major}; ${versionMin} or newer is needed: move the database to one, or name another with --database-url`,
+      )
     }
     await sql`select pg_advisory_xact_lock(${lockKeys.migrations}::int)`
     await sql`
@@ -86,10 +88,15 @@ export async function migrate(
     for (const [i, { name, sha256 }] of applied.entries()) {
       const known = migrations[i]
       if (known === undefined || known.name !== name) {
-        throw new MigrationError(`the database was made by a newer version (it has ${name})`)
+        throw new MigrationError(
+          `the database was made by a newer version (it has ${name}): start that version, or restore a backup from before it`,
+        )
       }
-      if (known.sha256 !== sha256)
-        throw new MigrationError(`${name} was changed after it was applied`)
+      if (known.sha256 !== sha256) {
+        throw new MigrationError(
+          `${name} was changed after it was applied: install Seaworthy again as it was released`,
+        )
+      }
     }
     for (const { name, text, sha256 } of migrations.slice(applied.length, count)) {
       await sql.unsafe(text)

@@ -289,7 +289,9 @@ async function startPostmaster(options: PostmasterOptions): Promise<ChildProcess
     if (lines[0] === String(child.pid) && lines[7]?.trim() === 'ready') return child
     if (ports.clock.monotonicMs() > deadline) {
       child.kill('SIGQUIT')
-      throw new PostgresError('PostgreSQL did not become ready in time')
+      throw new PostgresError(
+        'PostgreSQL did not become ready in time; --log-level debug shows what it does, and a busy machine may need a second start',
+      )
     }
     await ports.sleep(20)
   }
@@ -328,7 +330,9 @@ async function endOrphan(clusterDir: string, ports: PostgresPorts): Promise<void
       await ports.sleep(20)
     }
   }
-  throw new PostgresError(`the PostgreSQL of an earlier run (process ${pid}) does not end`)
+  throw new PostgresError(
+    `the PostgreSQL of an earlier run (process ${pid}) does not end; end it with \`kill -INT ${pid}\`, then start the server again`,
+  )
 }
 
 async function isPostmasterOf(pid: number, clusterDir: string): Promise<boolean> {

@@ -25,7 +25,11 @@ export async function readOperatorFile(
         `${option} ${path} is open to other accounts (mode ${(mode & 0o777).toString(8)}): close it with \`chmod 640 ${path}\`, and make the key anew if strangers could have read it`,
       )
     }
-    if (size > bytesMax) throw new CertificateError(`${option} ${path} is too long for its kind`)
+    if (size > bytesMax) {
+      throw new CertificateError(
+        `${option} ${path} has ${size} bytes, and certificates and keys have at most ${bytesMax}: check the path`,
+      )
+    }
     return (await file.readFile()).subarray(0, bytesMax).toString('latin1')
   } finally {
     await file.close()
