@@ -2,7 +2,8 @@
  * The context that every command gets: the ports, the options that all commands know, and ways to
  * print.
  */
-import type { Command } from 'commander'
+import { Command } from 'commander'
+import { invariant } from '@seaworthy/std/refusal'
 import { CliError } from './failure.ts'
 import { formatFields, formatTable } from './output/table.ts'
 import type { Column } from './output/table.ts'
@@ -103,5 +104,20 @@ export function createContext(ports: CliPorts, command: Command): Context {
           wayOut: 'Answer y, or give --yes.',
         })
     },
+  }
+}
+
+/**
+ * Makes the action of a command: `run` gets the context, then what commander gives an action, which
+ * are the arguments, the options and the command.
+ */
+export function withContext<Given extends readonly unknown[]>(
+  ports: CliPorts,
+  run: (context: Context, ...given: Given) => Promise<void> | void,
+): (...given: Given) => Promise<void> {
+  return async (...given) => {
+    const command = given.at(-1)
+    invariant(command instanceof Command, 'commander gives an action its command last')
+    await run(createContext(ports, command), ...given)
   }
 }

@@ -7,7 +7,7 @@ import type { GrantChangeView } from '@seaworthy/api/access-reviews'
 import { formatGrantsCsv } from '@seaworthy/api/grants-csv'
 import type { ReplyOf } from '@seaworthy/api/route'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { createContext, withContext } from '../context.ts'
 import { takeOptions } from '../option-use.ts'
 import { formatAgo, formatCount } from '../output/format.ts'
 import { describeRoles } from '../output/roles.ts'
@@ -39,7 +39,7 @@ export function addAccessCommands(program: Command, ports: CliPorts): void {
   access
     .command('review')
     .description('show what is different since the last review, and mark it as reviewed')
-    .action(async (_options: object, command: Command) => review(createContext(ports, command)))
+    .action(withContext(ports, review))
 }
 
 async function report(context: Context, { csv = false }: ReportOptions): Promise<void> {

@@ -6,7 +6,7 @@ import { TrustError } from '@seaworthy/std/refusal'
 import { parsePublicKey, publicKeyLengthMax } from '@seaworthy/trust/public-keys'
 import type { PersonKey } from '@seaworthy/trust/public-keys'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { tableOfKeys } from '../output/account-keys.ts'
 import type { CliPorts } from '../ports.ts'
@@ -18,23 +18,16 @@ export function addAccountCommands(program: Command, ports: CliPorts): void {
   const key = account
     .command('key')
     .description('your SSH and OpenPGP public keys; nothing is opened by them')
-  key
-    .command('list')
-    .description('list your keys')
-    .action(async (_options: object, command: Command) => list(createContext(ports, command)))
+  key.command('list').description('list your keys').action(withContext(ports, list))
   key
     .command('add <file>')
     .description('add a public key, which waits until you confirm it in the browser')
     .requiredOption('--name <name>', 'how you call it, such as "work laptop"')
-    .action(async (file: string, options: { name: string }, command: Command) =>
-      add(createContext(ports, command), file, options.name),
-    )
+    .action(withContext(ports, add))
   key
     .command('remove <id>')
     .description('remove a key from your account')
-    .action(async (id: string, _options: object, command: Command) =>
-      remove(createContext(ports, command), id),
-    )
+    .action(withContext(ports, remove))
 }
 
 async function list(context: Context): Promise<void> {
@@ -44,7 +37,7 @@ async function list(context: Context): Promise<void> {
   })
 }
 
-async function add(context: Context, file: string, name: string): Promise<void> {
+async function add(context: Context, file: string, { name }: { name: string }): Promise<void> {
   const text = utf8Decode(await readFileOrInput(context.ports, file, publicKeyLengthMax * 4))
   // A private key does not leave this machine.
   const { publicKey, fingerprint } = await readKey(file, text)

@@ -10,7 +10,7 @@ import {
 import type { ApprovalView } from '@seaworthy/api/approvals'
 import { awaitDecision, describeRequest, pageOf } from '../approval.ts'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { formatAgo, formatCount, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withConnection } from '../connection.ts'
@@ -25,39 +25,37 @@ export function addApprovalCommands(program: Command, ports: CliPorts): void {
     .command('list')
     .description('list your requests, and those that you could decide about')
     .option('--all', 'closed ones too')
-    .action(async (options: { all?: boolean }, command: Command) =>
-      list(createContext(ports, command), options.all === true),
+    .action(
+      withContext(ports, (context, options: { all?: boolean }) =>
+        list(context, options.all === true),
+      ),
     )
   approval
     .command('show <approval>')
     .description('show what would happen, who asks for it, and how it stands')
     .option('--wait', 'wait until it is approved')
-    .action(async (id: string, options: { wait?: boolean }, command: Command) =>
-      show(createContext(ports, command), id, options.wait === true),
+    .action(
+      withContext(ports, (context, id: string, options: { wait?: boolean }) =>
+        show(context, id, options.wait === true),
+      ),
     )
   approval
     .command('approve <approval>')
     .description('show what would happen, and wait until you have approved it with your passkey')
-    .action(async (id: string, _options: object, command: Command) =>
-      approve(createContext(ports, command), id),
-    )
+    .action(withContext(ports, approve))
   approval
     .command('reject <approval>')
     .description('reject what another person asks for')
     .requiredOption('--reason <text>', 'why, for whoever asked and for the log')
-    .action(async (id: string, options: { reason: string }, command: Command) =>
-      reject(createContext(ports, command), id, options.reason),
-    )
+    .action(withContext(ports, reject))
   approval
     .command('withdraw <approval>')
     .description('take back your own request')
-    .action(async (id: string, _options: object, command: Command) =>
-      withdraw(createContext(ports, command), id),
-    )
+    .action(withContext(ports, withdraw))
   approval
     .command('policy')
     .description('show what needs an approval; owners change it in the browser')
-    .action(async (_options: object, command: Command) => policy(createContext(ports, command)))
+    .action(withContext(ports, policy))
 }
 
 async function list(context: Context, isAll: boolean): Promise<void> {
@@ -112,7 +110,11 @@ async function approve(context: Context, approvalId: string): Promise<void> {
   })
 }
 
-async function reject(context: Context, approvalId: string, reason: string): Promise<void> {
+async function reject(
+  context: Context,
+  approvalId: string,
+  { reason }: { reason: string },
+): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const view = await client.call(rejectRequest, { params: { approvalId }, body: { reason } })
     context.show(view, () => [`Rejected ${view.id}: it is not carried out.`])

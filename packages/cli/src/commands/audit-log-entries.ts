@@ -14,7 +14,7 @@ import { verifyEntries } from '@seaworthy/trust/tlog'
 import type { Connection } from '../connection.ts'
 import { collectPages, logSettings, withConnection } from '../connection.ts'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { durationOption, oneOf, wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
@@ -32,9 +32,7 @@ export function addEntriesCommand(log: Command, ports: CliPorts): void {
     .option('--outcome <outcome>', 'that ended so', oneOf('done', 'refused', 'alarm'))
     .option('--text <text>', 'with this anywhere, in letters of either case')
     .option('--limit <count>', 'at most this many', wholeNumber(1, 100_000), 50)
-    .action(async (options: ListOptions, command: Command) =>
-      list(createContext(ports, command), options),
-    )
+    .action(withContext(ports, list))
 }
 
 interface ListOptions {

@@ -8,7 +8,7 @@ import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { Checkpoint } from '@seaworthy/trust/tlog'
 import { LogError, verifyEntries } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import { wholeNumber } from '../options.ts'
@@ -25,9 +25,7 @@ export function addLogCommands(program: Command, ports: CliPorts): void {
       'go on with a log that contradicts the one seen before, once you know why (a restored backup)',
     )
     .requiredOption('--reason <text>', 'why; kept with both checkpoints')
-    .action(async ({ reason }: { reason: string }, command: Command) =>
-      accept(createContext(ports, command), reason),
-    )
+    .action(withContext(ports, accept))
   addEntriesCommand(log, ports)
   log
     .command('verify')
@@ -41,9 +39,7 @@ export function addLogCommands(program: Command, ports: CliPorts): void {
       0,
     )
     .option('--entries', 'print the entries that were checked')
-    .action(async (options: VerifyOptions, command: Command) =>
-      verify(createContext(ports, command), options),
-    )
+    .action(withContext(ports, verify))
 }
 
 interface VerifyOptions {
@@ -119,7 +115,7 @@ function describeSeen(remembered: Checkpoint | undefined, outcome: unknown): str
   return outcome instanceof LogError ? `${seen}, NOT there any more` : `${seen}, all still there`
 }
 
-async function accept(context: Context, reason: string): Promise<void> {
+async function accept(context: Context, { reason }: { reason: string }): Promise<void> {
   await withPaired(context, async (connection) => {
     const settings = logSettings(context, connection)
     const { remembered, served, contact, outcome } = await compareLog(settings)

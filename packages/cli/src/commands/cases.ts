@@ -17,7 +17,7 @@ import {
 import type { ApiClient } from '@seaworthy/api/client'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { oneOf } from '../options.ts'
 import { formatAgo, harmless } from '../output/format.ts'
@@ -46,62 +46,48 @@ export function addCaseCommands(program: Command, ports: CliPorts): void {
     .description('list the cases you are read in to, and those that nobody has taken')
     .option('--state <state>', 'only those that are open, or closed', oneOf('open', 'closed'))
     .option('--due', 'only those in which something is owed soon, or was not done in time')
-    .action(async (options: ListOptions, command: Command) =>
-      list(createContext(ports, command), options),
-    )
+    .action(withContext(ports, list))
   group
     .command('clock')
     .description('list what is owed in open cases and when, the most urgent first')
-    .action(async (_options: object, command: Command) => clock(createContext(ports, command)))
+    .action(withContext(ports, clock))
   group
     .command('show <case>')
     .description('show a case: how it stands, who is read in, and all that was written')
-    .action(async (id: string, _options: object, command: Command) =>
-      show(createContext(ports, command), id),
-    )
+    .action(withContext(ports, show))
   addTextOption(group.command('open'))
     .description('open a case of a flaw that nobody outside has reported')
     .requiredOption('--title <text>', 'what is wrong, in one line')
-    .action(async (options: TextOptions & { title: string }, command: Command) =>
-      open(createContext(ports, command), options),
-    )
+    .action(withContext(ports, open))
   addTextOption(group.command('note <case>'))
     .description('write a note, for those who are read in')
-    .action(async (id: string, options: TextOptions, command: Command) =>
-      note(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, note))
   addTextOption(group.command('answer <case>'))
     .description('write to the reporter, who reads it behind the private link')
     .option('--detailed', 'it says what was found and what will happen; it stops the 48 hours')
-    .action(async (id: string, options: TextOptions & { detailed?: boolean }, command: Command) =>
-      answer(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, answer))
   group
     .command('state <case> <event>')
     .description('say what has happened, such as validate, accept, fix-ready or close')
     .option('--until <instant>', 'for propose-embargo: when it ends, such as 2026-03-01T12:00:00Z')
-    .action(async (id: string, event: string, options: { until?: string }, command: Command) =>
-      move(createContext(ports, command), { id, event, until: options.until }),
+    .action(
+      withContext(ports, (context, id: string, event: string, options: { until?: string }) =>
+        move(context, { id, event, until: options.until }),
+      ),
     )
   group
     .command('assign <case>')
     .description('take a case, or give it to another handler, who is read in by that')
     .option('--to <person>', 'the id of the person; without it, you')
-    .action(async (id: string, options: { to?: string }, command: Command) =>
-      assign(createContext(ports, command), id, options.to),
-    )
+    .action(withContext(ports, assign))
   group
     .command('read-in <case> <person>')
     .description('read a person in to a case: they see all of it from then on')
-    .action(async (id: string, person: string, _options: object, command: Command) =>
-      readIn(createContext(ports, command), id, person),
-    )
+    .action(withContext(ports, readIn))
   group
     .command('read-out <case> <reader>')
     .description('end that somebody is read in to a case')
-    .action(async (id: string, reader: string, _options: object, command: Command) =>
-      readOut(createContext(ports, command), id, reader),
-    )
+    .action(withContext(ports, readOut))
 }
 
 function addTextOption(command: Command): Command {
@@ -309,7 +295,7 @@ async function move(
   })
 }
 
-async function assign(context: Context, caseId: string, to: string | undefined): Promise<void> {
+async function assign(context: Context, caseId: string, { to }: { to?: string }): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const body = to === undefined ? {} : { to }
     const view = await client.call(assignCase, { params: { caseId }, body })

@@ -9,7 +9,7 @@ import {
 } from '@seaworthy/api/certificates'
 import { parseInstant } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import type { CliPorts } from '../ports.ts'
 import { withConnection } from '../connection.ts'
 import { addServerKeyCommands } from './server-keys.ts'
@@ -25,28 +25,24 @@ export function addServerCommands(program: Command, ports: CliPorts): void {
   certificate
     .command('show')
     .description('show names, issuer, dates, and the key that clients pin')
-    .action(async (_options: object, command: Command) => show(createContext(ports, command)))
+    .action(withContext(ports, show))
   certificate
     .command('request')
     .description(
       'print a request (PKCS #10) for an authority of yours: its certificate goes to `seaworthy up --tls-certificate`, and pins stay right',
     )
-    .action(async (_options: object, command: Command) => request(createContext(ports, command)))
+    .action(withContext(ports, request))
   const name = server
     .command('name')
     .description('names and addresses of the server in its certificate')
   name
     .command('add <host>')
     .description('make a new certificate with this name too; the key, and so the pin, stays')
-    .action(async (host: string, _options: object, command: Command) =>
-      addName(createContext(ports, command), host),
-    )
+    .action(withContext(ports, addName))
   name
     .command('remove <host>')
     .description('make a new certificate without this name')
-    .action(async (host: string, _options: object, command: Command) =>
-      removeName(createContext(ports, command), host),
-    )
+    .action(withContext(ports, removeName))
 }
 
 async function show(context: Context): Promise<void> {

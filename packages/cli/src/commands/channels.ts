@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { showProduct } from '@seaworthy/api/products'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import { requireName } from '../names.ts'
 import { collect, wholeNumber } from '../options.ts'
@@ -31,15 +31,11 @@ export function addChannelCommands(program: Command, ports: CliPorts): void {
         collect,
       )
       .requiredOption('--threshold <count>', 'how many of them must sign', wholeNumber(1, 100)),
-  ).action(async (product: string, name: string, options: CreateOptions, command: Command) =>
-    create(createContext(ports, command), product, name, options),
-  )
+  ).action(withContext(ports, create))
   channel
     .command('list <product>')
     .description('list the channels of a product')
-    .action(async (product: string, _options: object, command: Command) =>
-      list(createContext(ports, command), product),
-    )
+    .action(withContext(ports, list))
 }
 
 interface CreateOptions extends ProposalOptions {

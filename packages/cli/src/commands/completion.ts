@@ -8,7 +8,7 @@ import type { Shell, WordKind } from '../completion.ts'
 import { formatCompletion, shells, wordKinds } from '../completion.ts'
 import { wordsCommand } from '../completion-words.ts'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { ExitCodeError } from '../failure.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { CliPorts } from '../ports.ts'
@@ -25,9 +25,7 @@ export function addCompletionCommand(program: Command, ports: CliPorts): void {
     .command(wordsCommand, { hidden: true })
     .description('what completion scripts ask: names that the server knows')
     .addArgument(new Argument('<kind>', 'of what').choices(wordKinds))
-    .action(async (kind: WordKind, _options: object, command: Command) =>
-      printWords(createContext(ports, command), kind),
-    )
+    .action(withContext(ports, printWords))
 }
 
 /** A user waits no longer than this for a completion. */

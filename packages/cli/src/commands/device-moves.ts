@@ -5,7 +5,7 @@ import { listDevices, movedDevicesMax, moveDevices } from '@seaworthy/api/device
 import type { FleetView } from '@seaworthy/api/fleets'
 import { showFleet } from '@seaworthy/api/fleets'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import type { DeviceFilterOptions } from '../device-filter.ts'
 import { addFilterOptions, filterOf } from '../device-filter.ts'
 import { CliError } from '../failure.ts'
@@ -23,9 +23,7 @@ export function addMoveCommand(device: Command, ports: CliPorts): void {
       .requiredOption('--to <fleet>', 'the fleet that they join, of the same product'),
   )
     .option('--dry-run', 'say which would move and what they would get, and move none')
-    .action(async (options: MoveOptions, command: Command) =>
-      move(createContext(ports, command), options),
-    )
+    .action(withContext(ports, move))
 }
 
 interface MoveOptions extends DeviceFilterOptions {

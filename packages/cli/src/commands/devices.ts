@@ -16,7 +16,7 @@ import { showDeviceExposure } from '@seaworthy/api/vulnerabilities'
 import { showFleet } from '@seaworthy/api/fleets'
 import { TrustError } from '@seaworthy/std/refusal'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import type { DeviceFilterOptions } from '../device-filter.ts'
 import { addFilterOptions, filterOf } from '../device-filter.ts'
 import { CliError } from '../failure.ts'
@@ -58,36 +58,26 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
         .argParser(wholeNumber(1, 1_000_000))
         .conflicts('count'),
     )
-    .action(async (options: ListOptions, command: Command) =>
-      list(createContext(ports, command), options),
-    )
+    .action(withContext(ports, list))
   device
     .command('show <device>')
     .description('show one device with its key and its last signed reports')
-    .action(async (id: string, _options: object, command: Command) =>
-      show(createContext(ports, command), id),
-    )
+    .action(withContext(ports, show))
   device
     .command('enrolments')
     .description('verify which devices of a fleet were enrolled by holders of its product')
     .requiredOption('--fleet <name>', 'the fleet')
-    .action(async (options: { fleet: string }, command: Command) =>
-      showEnrolments(createContext(ports, command), options.fleet),
-    )
+    .action(withContext(ports, showEnrolments))
   device
     .command('why <device>')
     .description('say in one sentence why a device gets what it gets next')
     .option('--time-zone <zone>', 'for times in the sentence (default: the zone of this machine)')
-    .action(async (id: string, options: { timeZone?: string }, command: Command) =>
-      explain(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, explain))
   device
     .command('updates <device>')
     .description('list the updates of a device, newest first, with every step')
     .option('--limit <count>', 'at most this many', wholeNumber(1, 10_000), 20)
-    .action(async (id: string, { limit }: { limit: number }, command: Command) =>
-      showUpdates(createContext(ports, command), id, limit),
-    )
+    .action(withContext(ports, showUpdates))
   device
     .command('set <device>')
     .description('change name, tags or fleet of a device')
@@ -100,16 +90,12 @@ export function addDeviceCommands(program: Command, ports: CliPorts): void {
       '--identity-settled',
       'the other machine that used its identity is off: it counts as one device again',
     )
-    .action(async (id: string, options: SetOptions, command: Command) =>
-      set(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, set))
   addMoveCommand(device, ports)
   device
     .command('remove <device...>')
     .description('remove devices; their credentials end at once')
-    .action(async (ids: string[], _options: object, command: Command) =>
-      remove(createContext(ports, command), ids),
-    )
+    .action(withContext(ports, remove))
 }
 
 interface ListOptions extends DeviceFilterOptions {
@@ -254,7 +240,7 @@ async function describeReader(
   }
 }
 
-async function showEnrolments(context: Context, fleet: string): Promise<void> {
+async function showEnrolments(context: Context, { fleet }: { fleet: string }): Promise<void> {
   await withConnection(context, async (connection) => {
     const { devices } = await checkFleet(context, connection, fleet)
     const list = devices.map(({ deviceId, name, keyId, refusal }) => ({
@@ -318,7 +304,11 @@ function describeValues({ configuration }: DeviceView): string | undefined {
 
 type DeviceUpdate = ReplyOf<typeof listDeviceUpdates>['items'][number]
 
-async function showUpdates(context: Context, given: string, limit: number): Promise<void> {
+async function showUpdates(
+  context: Context,
+  given: string,
+  { limit }: { limit: number },
+): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const deviceId = await findDeviceId({ client }, given)
     const found = await collectPages(

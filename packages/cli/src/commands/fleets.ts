@@ -12,7 +12,7 @@ import {
 import type { ReplyOf } from '@seaworthy/api/route'
 import { showFleetVersions } from '@seaworthy/api/updates'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { drawBar, drawCurve } from '../output/bars.ts'
 import { formatCount, formatMs } from '../output/format.ts'
@@ -31,37 +31,21 @@ export function addFleetCommands(program: Command, ports: CliPorts): void {
   addPolicyOptions(fleet.command('create <name>').description('create a fleet'))
     .requiredOption('--product <name>', 'what its devices run')
     .requiredOption('--channel <name>', 'which signed line of it they follow')
-    .action(async (name: string, options: CreateOptions, command: Command) =>
-      create(createContext(ports, command), name, options),
-    )
-  fleet
-    .command('list')
-    .description('list fleets')
-    .action(async (_options: object, command: Command) => list(createContext(ports, command)))
-  fleet
-    .command('show <fleet>')
-    .description('show one fleet')
-    .action(async (name: string, _options: object, command: Command) =>
-      show(createContext(ports, command), name),
-    )
+    .action(withContext(ports, create))
+  fleet.command('list').description('list fleets').action(withContext(ports, list))
+  fleet.command('show <fleet>').description('show one fleet').action(withContext(ports, show))
   addPolicyOptions(fleet.command('set <fleet>').description('change the policy of a fleet'))
     .option('--unpin', 'follow the newest release of the channel again')
-    .action(async (name: string, options: PolicyOptions, command: Command) =>
-      set(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, set))
   fleet
     .command('remove <fleet>')
     .description('remove a fleet without devices; no other fleet ever gets its name')
     .option('--dry-run', 'say what depends on it; change nothing')
-    .action(async (name: string, options: { dryRun?: boolean }, command: Command) =>
-      remove(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, remove))
   fleet
     .command('versions <fleet>')
     .description('show which versions run in a fleet, now and over time')
-    .action(async (name: string, _options: object, command: Command) =>
-      versions(createContext(ports, command), name),
-    )
+    .action(withContext(ports, versions))
 }
 
 interface PolicyOptions extends ZoneOptions {

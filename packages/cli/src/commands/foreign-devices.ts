@@ -8,7 +8,7 @@ import {
 } from '@seaworthy/api/foreign-devices'
 import type { ReplyOf } from '@seaworthy/api/route'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { findDeviceId } from '../find-device.ts'
 import { formatAgo, harmless } from '../output/format.ts'
@@ -45,28 +45,20 @@ export function addForeignDeviceCommands(device: Command, ports: CliPorts): void
     .requiredOption('--platform <os/arch>', 'for example linux/arm64', platformOption)
     .option('--hardware <name>', 'for releases that are only for some hardware')
     .option('--tag <name=value>', 'a tag, repeatable', collectPairs)
-    .action(async (options: CreateOptions, command: Command) =>
-      create(createContext(ports, command), options),
-    )
+    .action(withContext(ports, create))
   device
     .command('rotate <device>')
     .description('replace the token of such a device; the old one ends at once')
-    .action(async (id: string, _options: object, command: Command) =>
-      rotate(createContext(ports, command), id),
-    )
+    .action(withContext(ports, rotate))
   device
     .command('cancel <device>')
     .description('end an action that a DDI device was asked to stop and has not stopped')
     .option('--force', 'without an answer of its client: what that still says of it is refused')
-    .action(async (id: string, options: { force?: boolean }, command: Command) =>
-      cancel(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, cancel))
   device
     .command('actions <device>')
     .description('show what a device behind DDI says of itself and of its last actions')
-    .action(async (id: string, _options: object, command: Command) =>
-      showActions(createContext(ports, command), id),
-    )
+    .action(withContext(ports, showActions))
 }
 
 async function create(context: Context, options: CreateOptions): Promise<void> {

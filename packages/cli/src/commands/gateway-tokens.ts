@@ -10,7 +10,7 @@ import {
   revokeGatewayToken,
 } from '@seaworthy/api/foreign-devices'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { formatAgo } from '../output/format.ts'
 import { wholeNumber } from '../options.ts'
 import type { CliPorts } from '../ports.ts'
@@ -34,22 +34,16 @@ export function addGatewayTokenCommands(program: Command, ports: CliPorts): void
     .requiredOption('--uses <count>', 'how many devices it may register', wholeNumber(1, 1_000_000))
     .requiredOption('--platform <os/arch>', 'of the devices, for example linux/arm64')
     .option('--hardware <name>', 'of the devices, for releases that are only for some hardware')
-    .action(async (options: CreateOptions, command: Command) =>
-      create(createContext(ports, command), options),
-    )
+    .action(withContext(ports, create))
   token
     .command('list')
     .description('list the tokens of a fleet, without the tokens')
     .requiredOption('--fleet <name>', 'the fleet')
-    .action(async (options: { fleet: string }, command: Command) =>
-      list(createContext(ports, command), options.fleet),
-    )
+    .action(withContext(ports, list))
   token
     .command('revoke <id>')
     .description('end a token; nobody speaks for the devices behind it any more')
-    .action(async (id: string, _options: object, command: Command) =>
-      revoke(createContext(ports, command), id),
-    )
+    .action(withContext(ports, revoke))
 }
 
 async function create(context: Context, { fleet, ...body }: CreateOptions): Promise<void> {
@@ -72,7 +66,7 @@ async function create(context: Context, { fleet, ...body }: CreateOptions): Prom
   })
 }
 
-async function list(context: Context, fleet: string): Promise<void> {
+async function list(context: Context, { fleet }: { fleet: string }): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const tokens = await collectPages((query) =>
       client.call(listGatewayTokens, { params: { fleet }, query }),

@@ -5,7 +5,7 @@ import { isTaken, makeFolders } from '@seaworthy/oci/folders'
 import type { KeyAlgorithm } from '@seaworthy/trust/keys'
 import { formatPublicKeyFile, generateKeyPair, keyId, sealKeyFile } from '@seaworthy/trust/keys'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { argon2id, readNamedKey, readNewPassphrase } from '../keys/key-files.ts'
 import { oneOf } from '../options.ts'
@@ -20,15 +20,11 @@ export function addKeyCommands(program: Command, ports: CliPorts): void {
     .option('--algorithm <name>', 'ed25519 or p256', oneOf('ed25519', 'p256'), 'ed25519')
     .option('--pkcs11 <uri>', 'a key on a hardware token (not built in this version)')
     .option('--passphrase-file <file>', 'read the passphrase from the first line of a file')
-    .action(async (file: string, options: CreateOptions, command: Command) =>
-      createKey(createContext(ports, command), file, options),
-    )
+    .action(withContext(ports, createKey))
   key
     .command('show <file>')
     .description('print key id, algorithm and public key; needs no passphrase')
-    .action(async (file: string, _options: object, command: Command) =>
-      showKey(createContext(ports, command), file),
-    )
+    .action(withContext(ports, showKey))
 }
 
 interface CreateOptions {

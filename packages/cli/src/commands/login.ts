@@ -6,7 +6,7 @@ import type { Transport } from '@seaworthy/std/http'
 import { isPin } from '@seaworthy/std/pins'
 import { LogError, parseNoteKey } from '@seaworthy/trust/tlog'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { createContext, withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import { takeOptions } from '../option-use.ts'
@@ -63,7 +63,7 @@ export function addLoginCommands(program: Command, ports: CliPorts): void {
   program
     .command('whoami')
     .description('show the server, the actor behind the token, and what is trusted')
-    .action(async (_options: object, command: Command) => showActor(createContext(ports, command)))
+    .action(withContext(ports, showActor))
 }
 
 interface LoginOptions extends WantedToken {

@@ -12,7 +12,7 @@ import {
 } from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { collect, collectRoles, roleOption } from '../options.ts'
 import { tableOfKeys } from '../output/account-keys.ts'
@@ -27,21 +27,17 @@ export function addPersonCommands(program: Command, ports: CliPorts): void {
   person
     .command('list')
     .description('list people, disabled ones included')
-    .action(async (_options: object, command: Command) => list(createContext(ports, command)))
+    .action(withContext(ports, list))
   person
     .command('show <id>')
     .description('show a person, and the SSH and OpenPGP keys of their account')
-    .action(async (id: string, _options: object, command: Command) =>
-      show(createContext(ports, command), id),
-    )
+    .action(withContext(ports, show))
   person
     .command('key')
     .description('SSH and OpenPGP keys of people’s accounts')
     .command('remove <id> <key-id>')
     .description('remove a key from a person’s account')
-    .action(async (id: string, keyId: string, _options: object, command: Command) =>
-      removeKey(createContext(ports, command), id, keyId),
-    )
+    .action(withContext(ports, removeKey))
   person
     .command('invite')
     .description('make a link by which one person comes in; it is shown once, for seven days')
@@ -51,37 +47,31 @@ export function addPersonCommands(program: Command, ports: CliPorts): void {
     .option('--fleet <name>', 'limit the person to this fleet, repeatable', collect)
     .option('--name <name>', 'whom you expect')
     .option('--email <address>', 'where to reach them')
-    .action(async (options: InviteOptions, command: Command) =>
-      invite(createContext(ports, command), options),
-    )
+    .action(withContext(ports, invite))
   person
     .command('reinvite <id>')
     .description('make a link by which a person who lost every passkey registers a new one')
-    .action(async (id: string, _options: object, command: Command) =>
-      reinvite(createContext(ports, command), id),
-    )
+    .action(withContext(ports, reinvite))
   person
     .command('role <id> <role>')
     .description(`change what a person may do: ${rolesOfPeople}`)
     .option('--denied-by <role>', 'deny them what this role denies, repeatable', collectRoles)
     .option('--denied-nothing', 'end what further roles deny them')
     .option('--dry-run', 'say what would end and what stays, and change nothing')
-    .action(async (id: string, role: string, options: ChangeOptions, command: Command) =>
-      changeRole(createContext(ports, command), id, { ...options, role: roleOption(role) }),
+    .action(
+      withContext(ports, (context, id: string, role: string, options: ChangeOptions) =>
+        changeRole(context, id, { ...options, role: roleOption(role) }),
+      ),
     )
   person
     .command('disable <id>')
     .description('disable a person: their sessions and the tokens that they made end')
     .option('--dry-run', 'say what would end and what stays, and change nothing')
-    .action(async (id: string, options: DryRun, command: Command) =>
-      disable(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, disable))
   person
     .command('enable <id>')
     .description('enable a person again')
-    .action(async (id: string, _options: object, command: Command) =>
-      enable(createContext(ports, command), id),
-    )
+    .action(withContext(ports, enable))
 }
 
 async function list(context: Context): Promise<void> {

@@ -6,7 +6,7 @@ import { listProducts, setProductQuota, showProduct } from '@seaworthy/api/produ
 import type { ReleaseKind } from '@seaworthy/trust/tuf'
 import { currentAuthority, releaseKinds } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import { requireName } from '../names.ts'
@@ -34,32 +34,28 @@ export function addProductCommands(program: Command, ports: CliPorts): void {
         collect,
       )
       .option('--threshold <count>', 'how many of them must sign', wholeNumber(1, 100)),
-  ).action(async (name: string, options: CreateOptions, command: Command) =>
-    create(createContext(ports, command), name, options),
-  )
+  ).action(withContext(ports, create))
   product
     .command('list')
     .description('list products with their channels')
-    .action(async (_options: object, command: Command) => list(createContext(ports, command)))
+    .action(withContext(ports, list))
   product
     .command('show <name>')
     .description('show one product: who speaks for it, its channels, their newest releases')
-    .action(async (name: string, _options: object, command: Command) =>
-      show(createContext(ports, command), name),
-    )
+    .action(withContext(ports, show))
   product
     .command('set <name>')
     .description('set how much a product may hold in the registry')
     .requiredOption('--quota <size>', 'such as 50GiB; none for as much as there is', quotaOption)
-    .action(async (name: string, { quota }: { quota: number | 'none' }, command: Command) =>
-      setQuota(createContext(ports, command), name, quota === 'none' ? null : quota),
+    .action(
+      withContext(ports, (context, name: string, { quota }: { quota: number | 'none' }) =>
+        setQuota(context, name, quota === 'none' ? null : quota),
+      ),
     )
   product
     .command('set-omaha-app <name> <app-id>')
     .description('set the app id by which Omaha clients ask for the product')
-    .action(async (name: string, appId: string, _options: object, command: Command) =>
-      setApp(createContext(ports, command), name, appId),
-    )
+    .action(withContext(ports, setApp))
 }
 
 async function setApp(context: Context, product: string, appId: string): Promise<void> {

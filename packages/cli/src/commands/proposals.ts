@@ -14,7 +14,7 @@ import {
   withChain,
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { createContext, withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { createPassphraseSource, readNamedKeys } from '../keys/key-files.ts'
 import { formatAgo } from '../output/format.ts'
@@ -56,9 +56,7 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
     .command('list')
     .description('list proposals, newest first')
     .option('--state <state>', 'open, applied, rejected or outdated', oneOf(...states))
-    .action(async (options: { state?: State }, command: Command) =>
-      list(createContext(ports, command), options.state),
-    )
+    .action(withContext(ports, list))
   proposal
     .command('show <id-or-file>')
     .description('what it would change, checked against what was verified here')
@@ -106,38 +104,28 @@ export function addProposalCommands(program: Command, ports: CliPorts): void {
       '--content-dir <dir>',
       'all content as an OCI layout, for what the file has no room for',
     )
-    .action(async (id: string, options: ExportOptions, command: Command) =>
-      exportProposal(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, exportProposal))
   proposal
     .command('import <signatures-file...>')
     .description('send signatures made elsewhere')
     .option('--no-apply', 'leave publishing to somebody else when every threshold is met')
-    .action(async (files: string[], options: { apply: boolean }, command: Command) =>
-      importSignatures(createContext(ports, command), files, options),
-    )
+    .action(withContext(ports, importSignatures))
   addContentOptions(
     addSigningOptions(
       proposal
         .command('rebase <id>')
         .description('make it anew on what is published now; earlier signatures do not count'),
     ),
-  ).action(async (id: string, options: ProposalOptions & ContentOptions, command: Command) =>
-    rebase(createContext(ports, command), id, options),
-  )
+  ).action(withContext(ports, rebase))
   proposal
     .command('apply <id>')
     .description('publish it, once every threshold is met')
-    .action(async (id: string, _options: object, command: Command) =>
-      apply(createContext(ports, command), id),
-    )
+    .action(withContext(ports, apply))
   proposal
     .command('reject <id>')
     .description('close it for good')
     .requiredOption('--reason <text>', 'why; kept in the audit log')
-    .action(async (id: string, options: { reason: string }, command: Command) =>
-      reject(createContext(ports, command), id, options.reason),
-    )
+    .action(withContext(ports, reject))
 }
 
 const states = ['open', 'applied', 'rejected', 'outdated'] as const
@@ -154,7 +142,7 @@ interface SignOptions extends OfflineOptions, ContentOptions {
   second?: boolean
 }
 
-async function list(context: Context, state: State | undefined): Promise<void> {
+async function list(context: Context, { state }: { state?: State }): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const proposals = await collectPages((query) =>
       client.call(listProposals, {
@@ -453,7 +441,11 @@ async function apply(context: Context, id: string): Promise<void> {
   )
 }
 
-async function reject(context: Context, proposalId: string, reason: string): Promise<void> {
+async function reject(
+  context: Context,
+  proposalId: string,
+  { reason }: { reason: string },
+): Promise<void> {
   await context.confirm(`Reject ${proposalId} for good?`)
   await withConnection(context, async ({ client }) => {
     const view = await client.call(rejectProposal, { params: { proposalId }, body: { reason } })

@@ -14,7 +14,7 @@ import { signProvisioningKey } from '@seaworthy/trust/enrolment'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateKeyPair, keyId } from '@seaworthy/trust/keys'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { createContext, withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
 import type { NamedKey } from '../keys/key-files.ts'
@@ -69,15 +69,11 @@ export function addProvisioningKeyCommands(program: Command, ports: CliPorts): v
     .command('list')
     .description('list the keys of a fleet, without the keys')
     .requiredOption('--fleet <name>', 'the fleet')
-    .action(async (options: { fleet: string }, command: Command) =>
-      list(createContext(ports, command), options.fleet),
-    )
+    .action(withContext(ports, list))
   key
     .command('revoke <id>')
     .description('end a key; devices that registered with it stay')
-    .action(async (id: string, _options: object, command: Command) =>
-      revoke(createContext(ports, command), id),
-    )
+    .action(withContext(ports, revoke))
 }
 
 interface CreateOptions {
@@ -291,7 +287,7 @@ function describeAgent(
   }
 }
 
-async function list(context: Context, fleet: string): Promise<void> {
+async function list(context: Context, { fleet }: { fleet: string }): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const keys = await collectPages((query) =>
       client.call(listProvisioningKeys, { params: { fleet }, query }),

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { formatInstant } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { collect, wholeNumber } from '../options.ts'
 import { formatCount } from '../output/format.ts'
@@ -45,38 +45,26 @@ export function addReaderCommands(program: Command, ports: CliPorts): void {
   const inFleet = (command: Command) => command.requiredOption('--fleet <name>', 'the fleet')
   inFleet(reader.command('list'))
     .description('list the devices of a fleet, with their keys and which of them are accepted')
-    .action(async ({ fleet }: FleetOption, command: Command) =>
-      list(createContext(ports, command), fleet),
-    )
+    .action(withContext(ports, list))
   addAcceptNewOption(inFleet(reader.command('accept')))
     .description('accept devices as readers, after their keys were compared')
     .option('--key <key>', 'accept this one, by all 64 digits of its key; repeatable', collect)
-    .action(async (options: AcceptOptions, command: Command) =>
-      accept(createContext(ports, command), options),
-    )
+    .action(withContext(ports, accept))
   inFleet(reader.command('remove <key...>'))
     .description('seal nothing more to these, named by the first digits of their keys')
-    .action(async (keys: string[], { fleet }: FleetOption, command: Command) =>
-      remove(createContext(ports, command), keys, fleet),
-    )
+    .action(withContext(ports, remove))
   inFleet(reader.command('forget'))
     .description('forget the readers and the product of a fleet: it is as if never seen')
-    .action(async ({ fleet }: FleetOption, command: Command) =>
-      forget(createContext(ports, command), fleet),
-    )
+    .action(withContext(ports, forget))
   reader
     .command('export <file>')
     .description('write what this machine remembers, for others who seal')
-    .action(async (file: string, _options: object, command: Command) =>
-      exportTo(createContext(ports, command), file),
-    )
+    .action(withContext(ports, exportTo))
   reader
     .command('import <file>')
     .description('take over what somebody else accepted and ended')
     .option('--sha256 <digest>', 'the digest that `reader export` told: then nobody is asked')
-    .action(async (file: string, options: { sha256?: string }, command: Command) =>
-      importFrom(createContext(ports, command), file, options),
-    )
+    .action(withContext(ports, importFrom))
 }
 
 /** Each command that may meet a device for the first time has it. */
@@ -96,7 +84,7 @@ interface AcceptOptions extends FleetOption {
   product?: string
 }
 
-async function list(context: Context, fleet: string): Promise<void> {
+async function list(context: Context, { fleet }: FleetOption): Promise<void> {
   await withConnection(context, async (connection) => {
     const { product, enrolled, notEnrolled, gone } = await judgeFleet(context, connection, fleet)
     const lines = [
@@ -204,7 +192,11 @@ function findByKey(unaccepted: readonly JudgedDevice[], key: string, fleet: stri
   })
 }
 
-async function remove(context: Context, keys: readonly string[], fleet: string): Promise<void> {
+async function remove(
+  context: Context,
+  keys: readonly string[],
+  { fleet }: FleetOption,
+): Promise<void> {
   const short = keys.find((key) => !/^[0-9a-f]{8,64}$/.test(key))
   if (short !== undefined) {
     throw new CliError('usage', `${short} is not the beginning of a key: give 8 to 64 digits`)
@@ -227,7 +219,7 @@ async function remove(context: Context, keys: readonly string[], fleet: string):
   })
 }
 
-async function forget(context: Context, fleet: string): Promise<void> {
+async function forget(context: Context, { fleet }: FleetOption): Promise<void> {
   await context.confirm(
     `Forget the product and all readers of ${fleet}, those that were ended included?`,
   )

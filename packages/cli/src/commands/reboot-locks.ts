@@ -9,7 +9,7 @@ import {
   revokeFleetLockKey,
 } from '@seaworthy/api/reboot-locks'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { formatAgo, formatMs, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withConnection } from '../connection.ts'
@@ -22,44 +22,34 @@ export function addRebootLockCommands(program: Command, ports: CliPorts): void {
     .command('list')
     .description('list who holds a slot of a fleet, oldest first')
     .requiredOption('--fleet <name>', 'the fleet')
-    .action(async (options: FleetOption, command: Command) =>
-      list(createContext(ports, command), options.fleet),
-    )
+    .action(withContext(ports, list))
   lock
     .command('release <id>')
     .description('take a slot from its holder, which may be in the middle of its restart')
     .requiredOption('--reason <text>', 'why, for the audit log')
-    .action(async (id: string, options: { reason: string }, command: Command) =>
-      release(createContext(ports, command), id, options.reason),
-    )
+    .action(withContext(ports, release))
   const key = lock.command('key').description('keys with which FleetLock clients take slots')
   key
     .command('create')
     .description('make a key; it is shown once')
     .requiredOption('--fleet <name>', 'the fleet')
-    .action(async (options: FleetOption, command: Command) =>
-      createKey(createContext(ports, command), options.fleet),
-    )
+    .action(withContext(ports, createKey))
   key
     .command('list')
     .description('list the keys of a fleet, without the keys')
     .requiredOption('--fleet <name>', 'the fleet')
-    .action(async (options: FleetOption, command: Command) =>
-      listKeys(createContext(ports, command), options.fleet),
-    )
+    .action(withContext(ports, listKeys))
   key
     .command('revoke <id>')
     .description('end a key; slots taken with it stay')
-    .action(async (id: string, _options: object, command: Command) =>
-      revokeKey(createContext(ports, command), id),
-    )
+    .action(withContext(ports, revokeKey))
 }
 
 interface FleetOption {
   fleet: string
 }
 
-async function list(context: Context, fleet: string): Promise<void> {
+async function list(context: Context, { fleet }: FleetOption): Promise<void> {
   await withConnection(context, async ({ client }) => {
     let slots: number | null = null
     const locks = await collectPages(async (query) => {
@@ -93,7 +83,11 @@ async function list(context: Context, fleet: string): Promise<void> {
   })
 }
 
-async function release(context: Context, rebootLockId: string, reason: string): Promise<void> {
+async function release(
+  context: Context,
+  rebootLockId: string,
+  { reason }: { reason: string },
+): Promise<void> {
   await context.confirm(`Take ${rebootLockId} from its holder?`)
   await withConnection(context, async ({ client }) => {
     const view = await client.call(releaseRebootLock, {
@@ -104,7 +98,7 @@ async function release(context: Context, rebootLockId: string, reason: string): 
   })
 }
 
-async function createKey(context: Context, fleet: string): Promise<void> {
+async function createKey(context: Context, { fleet }: FleetOption): Promise<void> {
   await withConnection(context, async ({ client, server }) => {
     const made = await client.call(createFleetLockKey, { params: { fleet } })
     const { host } = new URL(server.url)
@@ -120,7 +114,7 @@ async function createKey(context: Context, fleet: string): Promise<void> {
   })
 }
 
-async function listKeys(context: Context, fleet: string): Promise<void> {
+async function listKeys(context: Context, { fleet }: FleetOption): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const keys = await collectPages((query) =>
       client.call(listFleetLockKeys, { params: { fleet }, query }),

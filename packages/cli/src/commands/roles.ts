@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { changeRole, createRole, listRoles, removeRole, showRole } from '@seaworthy/api/roles'
 import type { RoleFacts, RoleView } from '@seaworthy/api/roles'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { collect } from '../options.ts'
 import { formatCount, harmless } from '../output/format.ts'
@@ -16,15 +16,15 @@ export function addRoleCommands(program: Command, ports: CliPorts): void {
     .command('list')
     .description('list the built-in roles and your own')
     .option('--permissions', 'list every permission that a custom role may allow instead')
-    .action(async (options: { permissions?: boolean }, command: Command) =>
-      list(createContext(ports, command), options.permissions === true),
+    .action(
+      withContext(ports, (context, options: { permissions?: boolean }) =>
+        list(context, options.permissions === true),
+      ),
     )
   role
     .command('show <name>')
     .description('show what a role allows and denies, and who holds it')
-    .action(async (name: string, _options: object, command: Command) =>
-      show(createContext(ports, command), name),
-    )
+    .action(withContext(ports, show))
   role
     .command('create <name>')
     .description('make a role; nobody can allow or deny more than they may do themselves')
@@ -35,9 +35,7 @@ export function addRoleCommands(program: Command, ports: CliPorts): void {
       'what it denies whoever has it, whatever another role allows, repeatable',
       collect,
     )
-    .action(async (name: string, options: CreateOptions, command: Command) =>
-      create(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, create))
   role
     .command('change <name>')
     .description('change a role for all who hold it; what exceeds it then, ends')
@@ -50,15 +48,11 @@ export function addRoleCommands(program: Command, ports: CliPorts): void {
       collect,
     )
     .option('--dry-run', 'say what would change and who is touched, and change nothing')
-    .action(async (name: string, options: ChangeOptions, command: Command) =>
-      change(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, change))
   role
     .command('remove <name>')
     .description('remove a role that nobody holds')
-    .action(async (name: string, _options: object, command: Command) =>
-      remove(createContext(ports, command), name),
-    )
+    .action(withContext(ports, remove))
 }
 
 async function list(context: Context, wantsPermissions: boolean): Promise<void> {

@@ -8,7 +8,7 @@ import { base64Encode } from '@seaworthy/std/bytes'
 import { createSecretEnvelope, secretBytesMax, versionAt } from '@seaworthy/trust/secrets'
 import { dayMs } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { createContext, withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { ensureHolderKey } from '../keys/holder-key.ts'
 import {
@@ -59,33 +59,23 @@ export function addSecretCommands(program: Command, ports: CliPorts): void {
     })
   addScopeOptions(secret.command('list'))
     .description('list secrets and how many devices wait for them; never their values')
-    .action(async (options: SettingOptions, command: Command) =>
-      list(createContext(ports, command), options),
-    )
+    .action(withContext(ports, list))
   addScopeOptions(secret.command('show <name>'))
     .description('show how far a secret has come to how many devices; never its value')
-    .action(async (name: string, options: SettingOptions, command: Command) =>
-      show(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, show))
   secret
     .command('known-to <device-id>')
     .description(
       'list the secrets that were sealed to a device: what it, or a thief of it, can read',
     )
-    .action(async (device: string, _options: object, command: Command) =>
-      listKnownTo(createContext(ports, command), device),
-    )
+    .action(withContext(ports, listKnownTo))
   addSealOptions(secret.command('seal'))
     .description('seal all that is missing to devices that came later')
     .requiredOption('--fleet <name>', 'the fleet')
-    .action(async (options: SealOptions, command: Command) =>
-      seal(createContext(ports, command), options),
-    )
+    .action(withContext(ports, seal))
   addScopeOptions(secret.command('remove <name>'))
     .description('remove a secret')
-    .action(async (name: string, options: SettingOptions, command: Command) =>
-      remove(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, remove))
 }
 
 function addSealOptions(command: Command): Command {

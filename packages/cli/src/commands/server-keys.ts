@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import type { ServerKeyView } from '@seaworthy/api/server-keys'
 import { announceServerKey, showServerKey, useServerKey } from '@seaworthy/api/server-keys'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { harmless } from '../output/format.ts'
 import { wholeNumber } from '../options.ts'
@@ -19,16 +19,14 @@ export function addServerKeyCommands(server: Command, ports: CliPorts): void {
   key
     .command('show')
     .description('show its pin, the next one if it is announced, and who does not keep it yet')
-    .action(async (_options: object, command: Command) => show(createContext(ports, command)))
+    .action(withContext(ports, show))
   key
     .command('rotate')
     .description(
       'make the next key and announce its pin: devices and command lines keep both, until `use-next`',
     )
     .option('--another', 'make another one in place of the one that is announced')
-    .action(async (options: RotateOptions, command: Command) =>
-      rotate(createContext(ports, command), options),
-    )
+    .action(withContext(ports, rotate))
   key
     .command('use-next')
     .description('show the announced key from now on, and destroy the old one')
@@ -37,9 +35,7 @@ export function addServerKeyCommands(server: Command, ports: CliPorts): void {
       'go on although this many devices have not confirmed, and will refuse the server',
       wholeNumber(0, 1_000_000_000),
     )
-    .action(async (options: UseOptions, command: Command) =>
-      useNext(createContext(ports, command), options),
-    )
+    .action(withContext(ports, useNext))
 }
 
 interface RotateOptions {

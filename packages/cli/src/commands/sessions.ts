@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { listSessions, revokeSession } from '@seaworthy/api/sessions'
 import type { SessionView } from '@seaworthy/api/sessions'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { formatAgo } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
 import { collectPages, withConnection } from '../connection.ts'
@@ -14,18 +14,14 @@ export function addSessionCommands(program: Command, ports: CliPorts): void {
     .command('list')
     .description('list the sessions that are open')
     .option('--person <id>', 'only those of this person')
-    .action(async (options: { person?: string }, command: Command) =>
-      list(createContext(ports, command), options.person),
-    )
+    .action(withContext(ports, list))
   session
     .command('revoke <id>')
     .description('end a session at once')
-    .action(async (id: string, _options: object, command: Command) =>
-      revoke(createContext(ports, command), id),
-    )
+    .action(withContext(ports, revoke))
 }
 
-async function list(context: Context, person: string | undefined): Promise<void> {
+async function list(context: Context, { person }: { person?: string }): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const sessions = await collectPages((query) =>
       client.call(listSessions, { query: person === undefined ? query : { ...query, person } }),

@@ -5,7 +5,7 @@ import { builtInRoles } from '@seaworthy/fleet/access'
 import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/sign-in-policy'
 import type { SignInPolicyOutcome } from '@seaworthy/api/sign-in-policy'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { oneOf } from '../options.ts'
 import { formatCount, harmless } from '../output/format.ts'
@@ -20,15 +20,13 @@ export function addSignInPolicyCommands(program: Command, ports: CliPorts): void
   policy
     .command('show')
     .description('show which roles need a passkey')
-    .action(async (_options: object, command: Command) => show(createContext(ports, command)))
+    .action(withContext(ports, show))
   policy
     .command('set')
     .description('set which roles need a passkey; only owners, in the browser, let one do without')
     .option('--passkey-role <role>', 'a built-in role that needs one, repeatable', collectRole)
     .option('--dry-run', 'say whose sessions would end and who would be shut out, no more')
-    .action(async (options: SetOptions, command: Command) =>
-      set(createContext(ports, command), options),
-    )
+    .action(withContext(ports, set))
 }
 
 const readRole = oneOf(...builtInRoles)

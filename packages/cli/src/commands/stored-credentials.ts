@@ -14,7 +14,7 @@ import { base64Decode, base64Encode, utf8Decode } from '@seaworthy/std/bytes'
 import { printable } from '@seaworthy/std/printable'
 import { secondMs } from '@seaworthy/std/time'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { createContext, withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { requireTogether } from '../option-use.ts'
 import { durationWithDefault } from '../options.ts'
@@ -56,19 +56,15 @@ export function addStoredCredentialCommands(program: Command, ports: CliPorts): 
     })
   addValueOptions(credential.command('replace <name>'))
     .description('replace the value, after a lease of it or when it was changed over there')
-    .action(async (name: string, options: ValueOptions, command: Command) =>
-      replace(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, replace))
   credential
     .command('list')
     .description('list stored credentials; never their values')
-    .action(async (_options: object, command: Command) => list(createContext(ports, command)))
+    .action(withContext(ports, list))
   credential
     .command('show <name>')
     .description('show a stored credential with its leases; never its value')
-    .action(async (name: string, _options: object, command: Command) =>
-      show(createContext(ports, command), name),
-    )
+    .action(withContext(ports, show))
   credential
     .command('request <name>')
     .description('ask for a credential; `credential lease` then gets it')
@@ -78,32 +74,24 @@ export function addStoredCredentialCommands(program: Command, ports: CliPorts): 
         ...{ least: '1m', most: '7d', standard: '1h' },
       }),
     )
-    .action(async (name: string, options: RequestOptions, command: Command) =>
-      request(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, request))
   credential
     .command('lease <lease>')
     .description('get what was asked for, once; another person may have to approve it first')
     .option('-o, --output <file>', 'write it to a new file, byte for byte, instead of showing it')
-    .action(async (id: string, options: { output?: string }, command: Command) =>
-      lease(createContext(ports, command), id, options.output),
-    )
+    .action(withContext(ports, lease))
   credential
     .command('leases')
     .description('list who asked for which credential, and has it, newest first')
-    .action(async (_options: object, command: Command) => leases(createContext(ports, command)))
+    .action(withContext(ports, leases))
   credential
     .command('revoke <lease>')
     .description('end a lease: your own, or if you may replace credentials, anybody’s')
-    .action(async (id: string, _options: object, command: Command) =>
-      revoke(createContext(ports, command), id),
-    )
+    .action(withContext(ports, revoke))
   credential
     .command('remove <name>')
     .description('remove a stored credential; its leases stay on record')
-    .action(async (name: string, _options: object, command: Command) =>
-      remove(createContext(ports, command), name),
-    )
+    .action(withContext(ports, remove))
 }
 
 function addValueOptions(command: Command): Command {
@@ -237,7 +225,11 @@ async function request(context: Context, name: string, options: RequestOptions):
   })
 }
 
-async function lease(context: Context, leaseId: string, output?: string): Promise<void> {
+async function lease(
+  context: Context,
+  leaseId: string,
+  { output }: { output?: string },
+): Promise<void> {
   const { ports } = context
   await withConnection(context, async ({ client }) => {
     // A file that cannot be written is found before the value is gone.

@@ -6,7 +6,7 @@ import type { TokenView } from '@seaworthy/api/tokens'
 import { createToken, getToken, listTokens, refreshToken, revokeToken } from '@seaworthy/api/tokens'
 import { utf8Decode } from '@seaworthy/std/bytes'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatAgo } from '../output/format.ts'
 import { collect, collectRoles, durationWithDefault, roleOption } from '../options.ts'
@@ -34,30 +34,28 @@ export function addTokenCommands(program: Command, ports: CliPorts): void {
         standard: '90d',
       }),
     )
-    .action(async (name: string, options: CreateOptions, command: Command) =>
-      create(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, create))
   token
     .command('list')
     .description('list tokens, without the tokens')
-    .action(async (_options: object, command: Command) => list(createContext(ports, command)))
+    .action(withContext(ports, list))
   token
     .command('refresh')
     .description('trade the token in use for a new one of the same rights; the old one ends')
-    .action(async (_options: object, command: Command) => refresh(createContext(ports, command)))
+    .action(withContext(ports, refresh))
   token
     .command('identify')
     .description('say whose a token or other credential is, without using or sending it')
     .option('--file <file>', 'read it from there; without it a hidden prompt asks')
-    .action(async (options: { file?: string }, command: Command) =>
-      identify(createContext(ports, command), options.file),
-    )
+    .action(withContext(ports, identify))
   token
     .command('revoke <id>')
     .description('end a token at once, with what it has handed out')
     .option('--dry-run', 'say what would end and what stays, and change nothing')
-    .action(async (id: string, options: { dryRun?: boolean }, command: Command) =>
-      revoke(createContext(ports, command), id, options.dryRun),
+    .action(
+      withContext(ports, (context, id: string, options: { dryRun?: boolean }) =>
+        revoke(context, id, options.dryRun),
+      ),
     )
 }
 
@@ -153,7 +151,7 @@ const others: Readonly<Record<Exclude<CredentialKind, 'token'>, readonly [string
 /** Longer than any text in which somebody found a credential and pasted it. */
 const pastedBytesMax = 65_536
 
-async function identify(context: Context, file: string | undefined): Promise<void> {
+async function identify(context: Context, { file }: { file?: string }): Promise<void> {
   const { kind, id } = findCredential(await readPasted(context, file))
   if (kind !== 'token') {
     const [what, end] = others[kind]

@@ -13,7 +13,7 @@ import {
   roleKindOf,
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { createContext, withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import type { NamedKey } from '../keys/key-files.ts'
@@ -54,13 +54,11 @@ export function addTrustCommands(program: Command, ports: CliPorts): void {
       )
       .option('--targets-threshold <count>', 'how many of these must sign', thresholdOption)
       .option('--no-apply', 'leave publishing to somebody else when every threshold is met'),
-  ).action(async (options: InitOptions, command: Command) =>
-    init(createContext(ports, command), options),
-  )
+  ).action(withContext(ports, init))
   trust
     .command('status')
     .description('every role with keys, threshold, lifetime and alarm; verified from our anchor')
-    .action(async (_options: object, command: Command) => showStatus(createContext(ports, command)))
+    .action(withContext(ports, showStatus))
   addSigningOptions(
     trust
       .command('rotate <role>')
@@ -94,9 +92,7 @@ export function addTrustCommands(program: Command, ports: CliPorts): void {
     trust
       .command('renew <role...>')
       .description('the same content with a new expiry, before a role expires'),
-  ).action(async (roles: string[], options: ProposalOptions, command: Command) =>
-    renew(createContext(ports, command), roles, options),
-  )
+  ).action(withContext(ports, renew))
 }
 
 interface InitOptions {

@@ -28,7 +28,7 @@ import {
   verifyTarget,
 } from '@seaworthy/trust/tuf'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError, describeFailure, ExitCodeError } from '../failure.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { addHelpBelow } from '../help.ts'
@@ -56,25 +56,25 @@ export function addTufCommands(program: Command, ports: CliPorts): void {
   tuf
     .command('init <root-file>')
     .description('trust this root.json')
-    .action(async (file: string, _options: object, command: Command) =>
-      asPlainClient(createContext(ports, command), () =>
-        init(createContext(ports, command), tufOptions(command), file),
+    .action(
+      withContext(ports, (context, file: string, _options: object, command: Command) =>
+        asPlainClient(context, () => init(context, tufOptions(command), file)),
       ),
     )
   tuf
     .command('refresh')
     .description('bring the metadata up to date, verified')
-    .action(async (_options: object, command: Command) =>
-      asPlainClient(createContext(ports, command), () =>
-        refresh(createContext(ports, command), tufOptions(command)),
+    .action(
+      withContext(ports, (context, _options: object, command: Command) =>
+        asPlainClient(context, () => refresh(context, tufOptions(command))),
       ),
     )
   tuf
     .command('download')
     .description('refresh, then download and verify the targets named')
-    .action(async (_options: object, command: Command) =>
-      asPlainClient(createContext(ports, command), () =>
-        download(createContext(ports, command), tufOptions(command)),
+    .action(
+      withContext(ports, (context, _options: object, command: Command) =>
+        asPlainClient(context, () => download(context, tufOptions(command))),
       ),
     )
 }

@@ -4,7 +4,7 @@ import { listDevices, showDevice } from '@seaworthy/api/devices'
 import type { VariableView } from '@seaworthy/api/variables'
 import { listVariables, removeVariable, setVariable } from '@seaworthy/api/variables'
 import type { Context } from '../context.ts'
-import { createContext } from '../context.ts'
+import { withContext } from '../context.ts'
 import { CliError } from '../failure.ts'
 import { formatAgo, harmless } from '../output/format.ts'
 import type { CliPorts } from '../ports.ts'
@@ -26,8 +26,9 @@ export function addVariableCommands(program: Command, ports: CliPorts): void {
     .description('set a variable; devices take it over at their next check-in')
     .option('--again', 'also when it has that value: devices on which it failed try it again')
     .action(
-      async (name: string, value: string, options: SetOptions, command: Command) =>
-        await set(createContext(ports, command), { name, value }, options),
+      withContext(ports, (context, name: string, value: string, options: SetOptions) =>
+        set(context, { name, value }, options),
+      ),
     )
   addScopeOptions(variable.command('list'))
     .description('list the variables of a fleet, and those of a device where it is named')
@@ -35,19 +36,13 @@ export function addVariableCommands(program: Command, ports: CliPorts): void {
       '--effective',
       'what the device gets: its own, else of its fleet, else the default of its release',
     )
-    .action(async (options: SettingOptions & { effective?: boolean }, command: Command) =>
-      list(createContext(ports, command), options),
-    )
+    .action(withContext(ports, list))
   addScopeOptions(variable.command('show <name>'))
     .description('show on how many devices a variable has arrived, and which failed with it')
-    .action(async (name: string, options: SettingOptions, command: Command) =>
-      show(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, show))
   addScopeOptions(variable.command('remove <name>'))
     .description('remove a variable')
-    .action(async (name: string, options: SettingOptions, command: Command) =>
-      remove(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, remove))
 }
 
 interface SetOptions extends SettingOptions {

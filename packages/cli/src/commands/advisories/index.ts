@@ -14,7 +14,7 @@ import {
 import type { AdvisoryPublisherView, AdvisoryView } from '@seaworthy/api/advisories'
 import { collectPages, withConnection } from '../../connection.ts'
 import type { Context } from '../../context.ts'
-import { createContext } from '../../context.ts'
+import { withContext } from '../../context.ts'
 import { wholeNumber } from '../../options.ts'
 import { harmless } from '../../output/format.ts'
 import type { CliPorts } from '../../ports.ts'
@@ -36,72 +36,56 @@ export function addAdvisoryCommands(program: Command, ports: CliPorts): void {
   group
     .command('list')
     .description('list the advisories of the cases you are read in to')
-    .action(async (_options: object, command: Command) => list(createContext(ports, command)))
+    .action(withContext(ports, list))
   group
     .command('template')
     .description('print what `create --file` and `edit --file` take, to be filled in')
-    .action((_options: object, command: Command) => {
-      const context = createContext(ports, command)
-      context.show(advisoryTemplate, () => JSON.stringify(advisoryTemplate, null, 2).split('\n'))
-    })
+    .action(
+      withContext(ports, (context) =>
+        context.show(advisoryTemplate, () => JSON.stringify(advisoryTemplate, null, 2).split('\n')),
+      ),
+    )
   group
     .command('create')
     .description('draft an advisory, for a case or by hand')
     .option('--case <case>', 'the case of the flaw; without it, one is opened')
     .option('--file <file>', 'a file like that of `advisory template`')
-    .action(async (options: FileOption & { case?: string }, command: Command) =>
-      create(createContext(ports, command), options),
-    )
+    .action(withContext(ports, create))
   group
     .command('edit <advisory>')
     .description('replace what an advisory says; it is a draft then')
     .requiredOption('--file <file>', 'a file like that of `advisory template`')
     .requiredOption('--revision <number>', 'the revision that you have changed', revisionOption)
-    .action(
-      async (advisoryId: string, options: { file: string; revision: number }, command: Command) =>
-        edit(createContext(ports, command), advisoryId, options),
-    )
+    .action(withContext(ports, edit))
   group
     .command('show <advisory>')
     .description('show an advisory as it is edited, and which versions the public has')
-    .action(async (id: string, _options: object, command: Command) =>
-      show(createContext(ports, command), id),
-    )
+    .action(withContext(ports, show))
   group
     .command('review <advisory>')
     .description('say that it is right as it is; another person than its last editor does that')
     .requiredOption('--revision <number>', 'the revision that you have read', revisionOption)
-    .action(async (id: string, options: { revision: number }, command: Command) =>
-      review(createContext(ports, command), id, options.revision),
-    )
+    .action(withContext(ports, review))
   group
     .command('publish <advisory>')
     .description('publish a reviewed advisory, or a correction of what was published')
     .requiredOption('--revision <number>', 'the revision that was reviewed', revisionOption)
     .option('--what <text>', 'what a correction corrects, which the public reads')
-    .action(async (id: string, options: { revision: number; what?: string }, command: Command) =>
-      publish(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, publish))
   group
     .command('withdraw <advisory>')
     .description('withdraw a published advisory, for good')
     .requiredOption('--reason <text>', 'why it does not count any more, which the public reads')
-    .action(async (id: string, options: { reason: string }, command: Command) =>
-      withdraw(createContext(ports, command), id, options.reason),
-    )
+    .action(withContext(ports, withdraw))
   group
     .command('publisher')
     .description('show or say who publishes advisories here, and what they promise')
     .option('--file <file>', 'a file like what this command prints with --json')
-    .action(async (options: FileOption, command: Command) =>
-      publisher(createContext(ports, command), options),
-    )
+    .action(withContext(ports, publisher))
   group
     .command('export <folder>')
     .description('write all pages for the public as files, for a copy on another host')
-    .action(async (folder: string, _options: object, command: Command) =>
-      exportPages(createContext(ports, command), folder),
-    )
+    .action(withContext(ports, exportPages))
 }
 
 async function list(context: Context): Promise<void> {
@@ -171,7 +155,11 @@ async function show(context: Context, advisoryId: string): Promise<void> {
   })
 }
 
-async function review(context: Context, advisoryId: string, revision: number): Promise<void> {
+async function review(
+  context: Context,
+  advisoryId: string,
+  { revision }: { revision: number },
+): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const view = await client.call(reviewAdvisory, { params: { advisoryId }, body: { revision } })
     context.show(view, () => [`Reviewed ${view.id}, revision ${view.revision}.`])
@@ -194,7 +182,11 @@ async function publish(
   })
 }
 
-async function withdraw(context: Context, advisoryId: string, reason: string): Promise<void> {
+async function withdraw(
+  context: Context,
+  advisoryId: string,
+  { reason }: { reason: string },
+): Promise<void> {
   await withConnection(context, async ({ client }) => {
     const view = await client.call(withdrawAdvisory, { params: { advisoryId }, body: { reason } })
     context.show(view, () => [`${view.name} is withdrawn, in version ${view.versions.length}.`])

@@ -6,7 +6,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { createContext } from '../../context.ts'
+import { withContext } from '../../context.ts'
 import type { Context } from '../../context.ts'
 import type { CliPorts } from '../../ports.ts'
 import { findProgram } from '../../server-program.ts'
@@ -22,8 +22,10 @@ export function addDemoCommand(program: Command, ports: CliPorts): void {
       'everything on this machine: server, signers, devices, a staged update, a rollback, an attack',
     )
     .option('--keep', 'leave everything running until Ctrl-C')
-    .action(async (options: { keep?: boolean }, command: Command) =>
-      demo(createContext(ports, command), options.keep ?? false),
+    .action(
+      withContext(ports, (context, options: { keep?: boolean }) =>
+        demo(context, options.keep ?? false),
+      ),
     )
 }
 

@@ -7,7 +7,7 @@ import { readReleaseOutline } from '@seaworthy/oci/release-content'
 import type { CurrentMetadata, PublishedContent, Release } from '@seaworthy/trust/tuf'
 import { channelRole, listReleases } from '@seaworthy/trust/tuf'
 import type { Context } from '../../context.ts'
-import { createContext } from '../../context.ts'
+import { withContext } from '../../context.ts'
 import { CliError, doNotTrust } from '../../failure.ts'
 import type { NamedKey } from '../../keys/key-files.ts'
 import { readNamedKeys } from '../../keys/key-files.ts'
@@ -40,17 +40,13 @@ export function addPublishCommands(program: Command, ports: CliPorts): void {
         .option('--security', 'it fixes a vulnerability')
         .option('--hardware <name>', 'only for this hardware, repeatable', collect),
     ),
-  ).action(async (product: string, version: string, options: PublishOptions, command: Command) =>
-    publish(createContext(ports, command), product, version, options),
-  )
+  ).action(withContext(ports, publish))
   addSigningOptions(
     program
       .command('withdraw <product> <version>')
       .description('propose to take a release off a channel; devices that run it keep it')
       .requiredOption('--channel <name>', 'the channel that lists it'),
-  ).action(async (product: string, version: string, options: WithdrawOptions, command: Command) =>
-    withdraw(createContext(ports, command), product, version, options),
-  )
+  ).action(withContext(ports, withdraw))
 }
 
 interface WithdrawOptions extends ProposalOptions {

@@ -7,17 +7,15 @@ import type { ReleaseView } from '@seaworthy/api/releases'
 import { listReleases, showRelease } from '@seaworthy/api/releases'
 import { showReleaseExposure } from '@seaworthy/api/vulnerabilities'
 import type { Context } from '../../context.ts'
-import { createContext } from '../../context.ts'
+import { withContext } from '../../context.ts'
 import { formatAgo, formatBytes, shortDigest } from '../../output/format.ts'
 import { collect, collectPlatforms } from '../../options.ts'
 import { ParseEnd } from '../../parse-end.ts'
 import type { CliPorts } from '../../ports.ts'
 import { collectPages, withConnection } from '../../connection.ts'
-import type { CreateReleaseOptions } from './create.ts'
 import { createReleaseFrom } from './create.ts'
 import { diffReleases } from './diff.ts'
 import { exportRelease } from './export.ts'
-import type { SbomOptions } from './sbom.ts'
 import { showSbom } from './sbom.ts'
 import type { VerifyOptions } from './verify.ts'
 import { verifyExport, verifyReleaseOnline } from './verify.ts'
@@ -52,34 +50,25 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
       ports.out.write(`${JSON.stringify(bundleManifestSchema, undefined, 2)}\n`)
       throw new ParseEnd(create, new CommanderError(0, 'seaworthy.json-schema', ''))
     })
-    .action(
-      async (product: string, version: string, options: CreateReleaseOptions, command: Command) =>
-        createReleaseFrom(createContext(ports, command), product, version, options),
-    )
+    .action(withContext(ports, createReleaseFrom))
   release
     .command('list <product>')
     .description('list releases, newest first')
-    .action(async (product: string, _options: object, command: Command) =>
-      list(createContext(ports, command), product),
-    )
+    .action(withContext(ports, list))
   release
     .command('show <product> <version>')
     .description('show one release')
-    .action(async (product: string, version: string, _options: object, command: Command) =>
-      show(createContext(ports, command), product, version),
-    )
+    .action(withContext(ports, show))
   release
     .command('diff <product> <before> <after>')
     .description('what changes on devices: files, sizes, modes')
     .option('--all', 'every entry, however many')
     .action(
-      async (
-        product: string,
-        before: string,
-        after: string,
-        options: { all?: boolean },
-        command: Command,
-      ) => diffReleases(createContext(ports, command), product, [before, after], options),
+      withContext(
+        ports,
+        (context, product: string, before: string, after: string, options: { all?: boolean }) =>
+          diffReleases(context, product, [before, after], options),
+      ),
     )
   release
     .command('sbom <product> <version>')
@@ -92,22 +81,13 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
     .option('--handed-over', 'what its build handed over, instead of what was computed')
     .option('--digest <digest>', 'one of several that were handed over')
     .option('-o, --output <file>', 'write the document there, byte for byte')
-    .action(async (product: string, version: string, options: SbomOptions, command: Command) =>
-      showSbom(createContext(ports, command), product, version, options),
-    )
+    .action(withContext(ports, showSbom))
   release
     .command('export <product> <version>')
     .description('write it as a folder that sha256sum, jq and openssl check')
     .requiredOption('-o, --output <dir>', 'a new or empty folder')
     .option('--channel <name>', 'needed where several channels list the version')
-    .action(
-      async (
-        product: string,
-        version: string,
-        options: { output: string; channel?: string },
-        command: Command,
-      ) => exportRelease(createContext(ports, command), product, version, options),
-    )
+    .action(withContext(ports, exportRelease))
   release
     .command('verify <product-or-dir> [version]')
     .description(
@@ -116,16 +96,13 @@ export function addReleaseCommands(program: Command, ports: CliPorts): void {
     .option('--channel <name>', 'needed where several channels list the version')
     .option('--root <sha256:…>', 'the digest of the root that must vouch for it')
     .action(
-      async (
-        target: string,
-        version: string | undefined,
-        options: VerifyOptions,
-        command: Command,
-      ) => {
-        const context = createContext(ports, command)
-        if (version === undefined) await verifyExport(context, target, options)
-        else await verifyReleaseOnline(context, target, version, options)
-      },
+      withContext(
+        ports,
+        (context, target: string, version: string | undefined, options: VerifyOptions) =>
+          version === undefined
+            ? verifyExport(context, target, options)
+            : verifyReleaseOnline(context, target, version, options),
+      ),
     )
 }
 

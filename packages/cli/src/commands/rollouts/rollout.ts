@@ -11,21 +11,17 @@ import {
 } from '@seaworthy/api/rollouts'
 import { showFleet } from '@seaworthy/api/fleets'
 import type { Context } from '../../context.ts'
-import { createContext } from '../../context.ts'
+import { withContext } from '../../context.ts'
 import { addHelpBelow } from '../../help.ts'
 import { oneOf, wholeNumber } from '../../options.ts'
 import { formatAgo } from '../../output/format.ts'
 import type { CliPorts } from '../../ports.ts'
 import { collectPages, withConnection } from '../../connection.ts'
 import { addContentOptions, addSigningOptions } from '../proposal-options.ts'
-import type { BackOptions } from './back.ts'
 import { goBack } from './back.ts'
-import type { CloneOptions } from './clone.ts'
 import { cloneRollout } from './clone.ts'
-import type { CreateRolloutOptions } from './create.ts'
 import { createRolloutOf, instantOption, releaseOption } from './create.ts'
 import { editRolloutOf } from './edit.ts'
-import type { EditOptions } from './edit.ts'
 import { findRolloutId } from './find-rollout.ts'
 import { addPolicyOptions } from './policy-options.ts'
 import {
@@ -35,7 +31,6 @@ import {
   showUpdates,
   updateStates,
 } from './updates.ts'
-import type { UpdatesOptions } from './updates.ts'
 import { describeProgress, describeRollout, sumWaves } from './view.ts'
 import { watchRollout } from './watch.ts'
 import { explainDeviceIn } from './why.ts'
@@ -63,9 +58,7 @@ function addCreateCommand(rollout: Command, ports: CliPorts): void {
       instantOption,
     )
     .option('--dry-run', 'print the policy and what it means; change nothing')
-    .action(async (options: CreateRolloutOptions, command: Command) =>
-      createRolloutOf(createContext(ports, command), options),
-    )
+    .action(withContext(ports, createRolloutOf))
 }
 
 function addCloneCommand(rollout: Command, ports: CliPorts): void {
@@ -77,9 +70,7 @@ function addCloneCommand(rollout: Command, ports: CliPorts): void {
   addPolicyOptions(clone, 'like-another')
     .option('--start-at <instant>', 'not before (default: at once)', instantOption)
     .option('--dry-run', 'print the policy and what it means; change nothing')
-    .action(async (given: string, options: CloneOptions, command: Command) =>
-      cloneRollout(createContext(ports, command), given, options),
-    )
+    .action(withContext(ports, cloneRollout))
 }
 
 function addReadCommands(rollout: Command, ports: CliPorts): void {
@@ -92,15 +83,11 @@ function addReadCommands(rollout: Command, ports: CliPorts): void {
       'only those that are active, paused, finished or aborted',
       oneOf('active', 'paused', 'finished', 'aborted'),
     )
-    .action(async (options: ListOptions, command: Command) =>
-      list(createContext(ports, command), options),
-    )
+    .action(withContext(ports, list))
   rollout
     .command('show <rollout>')
     .description('show one rollout: its waves as they stand, what happens next, its policy')
-    .action(async (id: string, _options: object, command: Command) =>
-      show(createContext(ports, command), id),
-    )
+    .action(withContext(ports, show))
   rollout
     .command('updates <rollout>')
     .description('list the updates of a rollout by device')
@@ -110,22 +97,16 @@ function addReadCommands(rollout: Command, ports: CliPorts): void {
       oneOf(...updateStates),
     )
     .option('--limit <count>', 'at most this many', wholeNumber(1, 1_000_000), 1000)
-    .action(async (id: string, options: UpdatesOptions, command: Command) =>
-      showUpdates(createContext(ports, command), id, options),
-    )
+    .action(withContext(ports, showUpdates))
   rollout
     .command('history <rollout>')
     .description('show how a rollout went over time, and by which codes updates failed')
-    .action(async (id: string, _options: object, command: Command) =>
-      showHistory(createContext(ports, command), id),
-    )
+    .action(withContext(ports, showHistory))
   rollout
     .command('why <rollout> <device>')
     .description('say in one sentence why a device does or does not get the release')
     .option('--time-zone <zone>', 'for times in the sentence (default: the zone of this machine)')
-    .action(async (id: string, device: string, options: { timeZone?: string }, command: Command) =>
-      explainDeviceIn(createContext(ports, command), id, device, options),
-    )
+    .action(withContext(ports, explainDeviceIn))
 }
 
 const watchText = `Ends with the rollout. Exit codes: 0 finished, 3 aborted, or paused because of failures; a pause by a person is waited out. \
@@ -135,9 +116,7 @@ function addWatchCommand(rollout: Command, ports: CliPorts): void {
   const watch = rollout
     .command('watch <rollout>')
     .description('watch waves fill until the rollout ends')
-  addHelpBelow(watch, watchText).action(async (id: string, _options: object, command: Command) =>
-    watchRollout(createContext(ports, command), id),
-  )
+  addHelpBelow(watch, watchText).action(withContext(ports, watchRollout))
 }
 
 function addChangeCommands(rollout: Command, ports: CliPorts): void {
@@ -146,8 +125,10 @@ function addChangeCommands(rollout: Command, ports: CliPorts): void {
       .command(`${name} <rollout>`)
       .description(description)
       .option('--reason <text>', 'for people who look at it later')
-      .action(async (id: string, options: { reason?: string }, command: Command) =>
-        changeState(createContext(ports, command), name, id, options),
+      .action(
+        withContext(ports, (context, id: string, options: { reason?: string }) =>
+          changeState(context, name, id, options),
+        ),
       )
   change('pause', 'offer no further updates; those under way finish')
   change('resume', 'continue a paused rollout; failures seen so far count as accepted')
@@ -163,16 +144,12 @@ function addChangeCommands(rollout: Command, ports: CliPorts): void {
     .option('--start-at <instant>', 'not before; until the first wave opens', instantOption)
     .option('--reason <text>', 'for people who look at it later')
     .option('--dry-run', 'say what would change; change nothing')
-    .action(async (given: string, options: EditOptions, command: Command) =>
-      editRolloutOf(createContext(ports, command), given, options),
-    )
+    .action(withContext(ports, editRolloutOf))
   rollout
     .command('approve <rollout>')
     .description('approve that a wave may open once the wave before it has passed')
     .requiredOption('--wave <number>', 'the wave, counted from 1', wholeNumber(1, 50))
-    .action(async (id: string, { wave }: { wave: number }, command: Command) =>
-      approve(createContext(ports, command), id, wave),
-    )
+    .action(withContext(ports, approve))
 }
 
 const backText = `The version that the fleet ran before is made a release of its own, its content unchanged, and proposed for the channel. \
@@ -191,9 +168,7 @@ function addBackCommand(rollout: Command, ports: CliPorts): void {
     waves: '100%',
     bake: '0s',
   }).option('--dry-run', 'say what would be done; change nothing')
-  addHelpBelow(back, backText).action(async (id: string, options: BackOptions, command: Command) =>
-    goBack(createContext(ports, command), id, options),
-  )
+  addHelpBelow(back, backText).action(withContext(ports, goBack))
 }
 
 interface ListOptions {
@@ -268,7 +243,7 @@ async function changeState(
   })
 }
 
-async function approve(context: Context, given: string, wave: number): Promise<void> {
+async function approve(context: Context, given: string, { wave }: { wave: number }): Promise<void> {
   await withConnection(context, async (connection) => {
     const { client } = connection
     const rolloutId = await findRolloutId(connection, given)

@@ -22,7 +22,8 @@ export interface ExportOptions {
 
 export async function exportDocument(
   context: Context,
-  release: { readonly product: string; readonly version: string },
+  product: string,
+  version: string,
   { format, author, namespace, output }: ExportOptions,
 ): Promise<void> {
   if (!/^https:\/\/[!-~]{1,500}$/.test(namespace)) {
@@ -30,9 +31,8 @@ export async function exportDocument(
       wayOut: 'Name one that begins with https://, such as --namespace https://example.org.',
     })
   }
-  const { product, version } = release
   await withConnection(context, async ({ client }) => {
-    const { items } = await client.call(listReleaseVexStatements, { params: release })
+    const { items } = await client.call(listReleaseVexStatements, { params: { product, version } })
     if (items.length === 0) {
       throw new CliError('notFound', `nothing is stated of ${product} ${version}`, {
         wayOut: 'State something with `seaworthy vex set`.',

@@ -3,15 +3,12 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { vexJustification, vexStatus } from '@seaworthy/api/vex'
 import { vexFormats } from '@seaworthy/response/vex'
-import { createContext } from '../../context.ts'
+import { withContext } from '../../context.ts'
 import { collect, durationOption, oneOf } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
-import type { ExportOptions } from './export.ts'
 import { exportDocument } from './export.ts'
 import { importDocument } from './import.ts'
-import type { ListOptions } from './list.ts'
 import { list, show, showHistory } from './list.ts'
-import type { SetOptions } from './set.ts'
 import { set, withdraw } from './set.ts'
 
 export function addVexCommands(program: Command, ports: CliPorts): void {
@@ -34,9 +31,7 @@ export function addVexCommands(program: Command, ports: CliPorts): void {
     .option('--evidence <text>', 'where to look, such as a link; may be repeated', collect)
     .option('--expires <duration>', 'after which it holds no more, such as 90d', durationOption)
     .option('--later', 'later releases with the very same component inherit it; needs --expires')
-    .action(async (...[vulnerability, product, version, options, command]: SetArguments) =>
-      set(createContext(ports, command), { vulnerability, product, version }, options),
-    )
+    .action(withContext(ports, set))
   vex
     .command('list')
     .description('list the statements that are in force')
@@ -48,29 +43,21 @@ export function addVexCommands(program: Command, ports: CliPorts): void {
       'reopened: those to look at again, as they expired or a record changed; or all',
       oneOf('in-force', 'reopened', 'all'),
     )
-    .action(async (options: ListOptions, command: Command) =>
-      list(createContext(ports, command), options),
-    )
+    .action(withContext(ports, list))
   vex
     .command('show <statement>')
     .description('show a statement with its words and evidence')
-    .action(async (id: string, _options: object, command: Command) =>
-      show(createContext(ports, command), id),
-    )
+    .action(withContext(ports, show))
   vex
     .command('history <vulnerability> <product> <version>')
     .description('show everything that was stated of a vulnerability in a release')
     .option('--component <purl>', 'only of this component')
-    .action(async (...[vulnerability, product, version, options, command]: HistoryArguments) =>
-      showHistory(createContext(ports, command), { vulnerability, product, version, ...options }),
-    )
+    .action(withContext(ports, showHistory))
   vex
     .command('import <file>')
     .description('state what a document says, in OpenVEX, CSAF 2.0 or CycloneDX')
     .option('--replace', 'also where another statement is in force, if that is not a newer one')
-    .action(async (file: string, options: { replace?: boolean }, command: Command) =>
-      importDocument(createContext(ports, command), file, options),
-    )
+    .action(withContext(ports, importDocument))
   vex
     .command('export <product> <version>')
     .description('write the statements that hold for a release as a document for others')
@@ -78,17 +65,9 @@ export function addVexCommands(program: Command, ports: CliPorts): void {
     .requiredOption('--author <name>', 'who issues the document, such as your company')
     .requiredOption('--namespace <url>', 'your own address, such as https://example.org')
     .option('-o, --output <file>', 'write the document there')
-    .action(async (...[product, version, options, command]: ExportArguments) =>
-      exportDocument(createContext(ports, command), { product, version }, options),
-    )
+    .action(withContext(ports, exportDocument))
   vex
     .command('withdraw <statement>')
     .description('end a statement: what records say counts again')
-    .action(async (id: string, _options: object, command: Command) =>
-      withdraw(createContext(ports, command), id),
-    )
+    .action(withContext(ports, withdraw))
 }
-
-type SetArguments = [string, string, string, SetOptions, Command]
-type ExportArguments = [string, string, ExportOptions, Command]
-type HistoryArguments = [string, string, string, { component?: string }, Command]

@@ -26,11 +26,17 @@ export async function list(context: Context, options: ListOptions): Promise<void
 
 export async function showHistory(
   context: Context,
-  about: { vulnerability: string; product: string; version: string; component?: string },
+  vulnerability: string,
+  product: string,
+  version: string,
+  { component: purl }: { component?: string },
 ): Promise<void> {
-  const { component: purl, ...rest } = about
-  requireVulnerability(rest.vulnerability)
-  await listBy(context, { ...rest, purl, state: 'all' }, 'Nothing was ever stated of it.')
+  requireVulnerability(vulnerability)
+  await listBy(
+    context,
+    { vulnerability, product, version, purl, state: 'all' },
+    'Nothing was ever stated of it.',
+  )
 }
 
 type Wanted = Partial<Record<'product' | 'version' | 'vulnerability' | 'purl', string | undefined>>

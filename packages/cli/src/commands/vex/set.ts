@@ -29,8 +29,15 @@ interface About {
   readonly version: string
 }
 
-export async function set(context: Context, about: About, options: SetOptions): Promise<void> {
-  requireVulnerability(about.vulnerability)
+export async function set(
+  context: Context,
+  vulnerability: string,
+  product: string,
+  version: string,
+  options: SetOptions,
+): Promise<void> {
+  const about = { vulnerability, product, version }
+  requireVulnerability(vulnerability)
   const { status, justification = null, impact = '', action = '' } = options
   const { notes = '', evidence = [], expires, later: isInherited = false } = options
   if (isInherited && expires === undefined) {

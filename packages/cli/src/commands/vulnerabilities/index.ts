@@ -1,13 +1,11 @@
 /** `seaworthy vulnerability …`: what is known of the components of releases, and who runs them. */
 import type { Command } from 'commander'
-import { createContext } from '../../context.ts'
+import { withContext } from '../../context.ts'
 import { collect } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
-import type { CheckOptions } from './check.ts'
 import { checkRelease } from './check.ts'
 import { listExposed, listRecordsOfServer, showSetAside } from './exposure.ts'
 import { importFiles } from './import.ts'
-import type { ShowExposureOptions } from './show.ts'
 import { showOne } from './show.ts'
 
 export function addVulnerabilityCommands(program: Command, ports: CliPorts): void {
@@ -24,21 +22,15 @@ export function addVulnerabilityCommands(program: Command, ports: CliPorts): voi
     )
     .option('--platform <os/arch>', 'needed where the release has several')
     .option('--channel <name>', 'needed where several channels list the version')
-    .action(async (product: string, version: string, options: CheckOptions, command: Command) =>
-      checkRelease(createContext(ports, command), product, version, options),
-    )
+    .action(withContext(ports, checkRelease))
   vulnerability
     .command('import <path...>')
     .description('give the server records in the OSV format: files, or folders of them (*.json)')
-    .action(async (paths: string[], _options: object, command: Command) =>
-      importFiles(createContext(ports, command), paths),
-    )
+    .action(withContext(ports, importFiles))
   vulnerability
     .command('list')
     .description('list the records that affect a release, or may')
-    .action(async (_options: object, command: Command) =>
-      listRecordsOfServer(createContext(ports, command)),
-    )
+    .action(withContext(ports, listRecordsOfServer))
   vulnerability
     .command('show <name>')
     .description(
@@ -46,19 +38,13 @@ export function addVulnerabilityCommands(program: Command, ports: CliPorts): voi
     )
     .option('--at <instant>', 'count devices as of then: 2026-01-31T12:00:00Z')
     .option('--tag <name>', 'count devices by the values of a tag, instead of by fleet')
-    .action(async (name: string, options: ShowExposureOptions, command: Command) =>
-      showOne(createContext(ports, command), name, options),
-    )
+    .action(withContext(ports, showOne))
   vulnerability
     .command('exposure')
     .description('list what devices are exposed to, until nothing is left')
-    .action(async (_options: object, command: Command) =>
-      listExposed(createContext(ports, command)),
-    )
+    .action(withContext(ports, listExposed))
   vulnerability
     .command('set-aside')
     .description('list records that the server could not use, with the reasons')
-    .action(async (_options: object, command: Command) =>
-      showSetAside(createContext(ports, command)),
-    )
+    .action(withContext(ports, showSetAside))
 }
