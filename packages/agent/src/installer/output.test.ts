@@ -58,6 +58,45 @@ test('V8 attack: a secret within a longer text in Base64, as in a header of Basi
   }
 })
 
+const long = 'hunter2-very-secret, of which a program makes more than one line of output'
+test('V8 attack: a secret that is broken into lines or groups, coloured in part or in UTF-16 is not told, though the report joins it again', () => {
+  const inBase64 = Buffer.from(long).toString('base64')
+  for (const written of [
+    Buffer.from(`it is ${long}\n`, 'utf16le'),
+    Buffer.from(`it is ${long}\n`, 'utf16le').swap16(),
+    `it is ${long.replace('very', '\u001b[1mvery\u001b[0m')}`,
+    `it is ${long.replace('-', '-\u200b\u202e')}`,
+    `it is ${long.replaceAll(' ', '\r\n  ')}`,
+    inGroups(inBase64, 20, '\n'),
+    inGroups(inBase64, 76, '\n    '),
+    inGroups(Buffer.from(long).toString('hex'), 2, ' '),
+  ]) {
+    const requireHidden = (shown: string) => {
+      assert.match(shown, /\[secret\]/)
+      assert.doesNotMatch(shown, /hunter|very|which|output|aHVu|dXRwdXQ|68 ?75/)
+    }
+    for (const isCut of [false, true]) {
+      const before = isCut ? `${'x'.repeat(4000)}\n` : ''
+      const bytes = Buffer.concat([Buffer.from(before), Buffer.from(written)])
+      requireHidden(read(bytes, [long], isCut).join('\n'))
+    }
+    requireHidden(readReason(Buffer.from(written).toString(), known(long)) ?? '')
+  }
+})
+
+test('V8 no part of a secret in lines of Base64 is told that begins before what is read', () => {
+  const written = `${inGroups(Buffer.from(long).toString('base64'), 20, '\n')}\n`
+  for (let from = 1; from < written.length; from++) {
+    const end = 'y'.repeat(1000)
+    const shown = read(`${written.slice(from)}\n${end}`, [long], true).join('\n')
+    assert.match(shown, /^y+$/)
+  }
+})
+
+function inGroups(text: string, length: number, between: string): string {
+  return text.replaceAll(new RegExp(`.{${length}}(?=.)`, 'g'), `$&${between}`)
+}
+
 test('V8 attack: no part of a secret is told that begins before what is read of the output', () => {
   const key = Array.from({ length: 64 }, (_, i) => String.fromCharCode(65 + (i % 26))).join('')
   for (let from = 0; from < key.length; from++) {

@@ -33,10 +33,13 @@ export function readOutputLines({ bytes, isCut }: AppOutput, secrets: UntoldSecr
   const { scrubbed, headLength } = scrub(text, forms)
   // A secret may begin before what was read: its rest is not recognised.
   const shown = isCut ? scrubbed.slice(headLength) : scrubbed
-  const lines = Buffer.from(shown, 'latin1')
-    .toString('utf8')
+  const cleaned = toText(shown)
     .split(/\r\n|\n|\r/)
-    .map((line) => cutText(clean(line), lineLengthMax))
+    .map(clean)
+    .join('\n')
+  const lines = hideAgain(cleaned, forms)
+    .split('\n')
+    .map((line) => cutText(line, lineLengthMax))
     .filter((line) => line !== '')
   const last = lines.slice(-linesMax)
   for (let length = sumOf(last); length > lengthMax;) length -= last.shift()!.length
@@ -47,8 +50,8 @@ export function readOutputLines({ bytes, isCut }: AppOutput, secrets: UntoldSecr
 export function readReason(text: string, secrets: UntoldSecrets): string | undefined {
   const forms = secrets && listForms(secrets)
   if (forms === undefined) return undefined
-  const { scrubbed } = scrub(Buffer.from(text).toString('latin1'), forms)
-  const line = clean(Buffer.from(scrubbed, 'latin1').toString('utf8'))
+  const { scrubbed } = scrub(toLatin1(text), forms)
+  const line = hideAgain(clean(toText(scrubbed)), forms)
   return line === '' ? undefined : cutText(line, reasonLengthMax)
 }
 
@@ -59,6 +62,13 @@ function sumOf(lines: readonly string[]): number {
 // oxlint-disable-next-line no-control-regex -- escape sequences of terminals begin with a control
 const escapes = /\u001b(?:\[[0-9;?]*[A-Za-z]|\][^\u0007\u001b]*\u0007?)/g
 
+const toLatin1 = (text: string) => Buffer.from(text).toString('latin1')
+const toText = (latin1: string) => Buffer.from(latin1, 'latin1').toString('utf8')
+
+/** What is left out of a line may have stood within a secret, which is whole without it. */
+const hideAgain = (text: string, forms: readonly string[]) =>
+  toText(scrub(toLatin1(text), forms).scrubbed)
+
 /** The line without colours, and without characters that nobody sees. */
 function clean(line: string): string {
   const plain = line.replaceAll(escapes, '').replaceAll('\t', ' ')
@@ -67,7 +77,8 @@ function clean(line: string): string {
 
 /**
  * The forms in which programs write a value, each as Latin-1 text of its bytes: as it is, line by
- * line, in JSON, in a URL, in a form, in hexadecimal and in Base64, also within a longer text.
+ * line, in JSON, in a URL, in a form, in hexadecimal, in UTF-16 and in Base64, also within a longer
+ * text.
  * `undefined` when one is too short.
  */
 function listForms(secrets: ReadonlySet<string>): readonly string[] | undefined {
@@ -91,17 +102,18 @@ function listForms(secrets: ReadonlySet<string>): readonly string[] | undefined 
 function formsOf(text: string): string[] {
   const bytes = Buffer.from(text, 'latin1')
   const characters = bytes.toString('utf8')
-  const latin1 = (form: string) => Buffer.from(form).toString('latin1')
   const hex = bytes.toString('hex')
   const json = JSON.stringify(characters).slice(1, -1)
   return [
     text,
-    latin1(json),
+    toLatin1(json),
     json.replaceAll(/[^ -~]/g, escapeUnit),
     encodeURIComponent(characters),
     new URLSearchParams([['', characters]]).toString().slice(1),
     hex,
     hex.toUpperCase(),
+    // UTF-16 without its last byte is the same in both orders of bytes.
+    Buffer.from(characters, 'utf16le').toString('latin1').slice(0, -1),
     bytes.toString('base64').replace(/=+$/, ''),
     bytes.toString('base64url'),
     ...base64Within(bytes),
@@ -128,6 +140,46 @@ function base64Within(bytes: Buffer): string[] {
   })
 }
 
+/** Forms that are shorter are found only as they are: their characters stand together by chance. */
+const squeezedLengthMin = 8
+// oxlint-disable-next-line no-control-regex -- blanks, line ends and other controls are left out
+const gaps = new RegExp(`${escapes.source}|[\\u0000-\\u0020\\u007f]`, 'g')
+
+/** The text without blanks, line ends and colours, and where each character of it stands. */
+function squeeze(text: string): { readonly squeezed: string; readonly places: Uint32Array } {
+  const places = new Uint32Array(text.length)
+  let squeezed = ''
+  let at = 0
+  const keep = (to: number) => {
+    for (let i = at; i < to; i++) places[squeezed.length + i - at] = i
+    squeezed += text.slice(at, to)
+  }
+  for (const { 0: gap, index } of text.matchAll(gaps)) {
+    keep(index)
+    at = index + gap.length
+  }
+  keep(text.length)
+  return { squeezed, places }
+}
+
+/** Where the forms stand, also where a program has broken them into lines or groups. */
+function listSpans(text: string, forms: readonly string[]) {
+  const { squeezed, places } = squeeze(text)
+  const spans = forms.flatMap((form) => {
+    const whole = [...placesOf(text, form)].map((from) => ({ from, to: from + form.length }))
+    const packed = squeeze(form).squeezed
+    if (packed.length < squeezedLengthMin) return whole
+    const broken = [...placesOf(squeezed, packed)].map((from) => ({
+      from: places[from]!,
+      to: places[from + packed.length - 1]! + 1,
+    }))
+    return [...whole, ...broken]
+  })
+  const longest = forms[0]?.length ?? 0
+  const headEnd = longest < squeezed.length ? places[longest]! : text.length
+  return { spans: spans.toSorted((a, b) => a.from - b.from), headEnd: longest && headEnd }
+}
+
 /**
  * The text with each form hidden; `headLength` is the part of the result in which the rest of a
  * form may stand that began before the text.
@@ -136,16 +188,13 @@ function scrub(
   text: string,
   forms: readonly string[],
 ): { readonly scrubbed: string; readonly headLength: number } {
-  const longest = forms[0]?.length ?? 0
-  const spans = forms
-    .flatMap((form) => [...placesOf(text, form)].map((from) => ({ from, to: from + form.length })))
-    .toSorted((a, b) => a.from - b.from)
+  const { spans, headEnd } = listSpans(text, forms)
   let scrubbed = ''
   let headLength: number | undefined
   let at = 0
   const pass = (to: number) => {
-    if (headLength === undefined && to >= longest) {
-      headLength = scrubbed.length + Math.max(0, longest - at)
+    if (headLength === undefined && to >= headEnd) {
+      headLength = scrubbed.length + Math.max(0, headEnd - at)
     }
     scrubbed += text.slice(at, to)
     at = to
