@@ -12,6 +12,7 @@ import { listRule } from './list-rules.ts'
 import { lineRule } from './line-rules.ts'
 import { logRule } from './log-rules.ts'
 import { portRules } from './port-rules.ts'
+import { presenceRule } from './presence-rules.ts'
 import { programRules } from './program-rules.ts'
 import { proseRules } from './prose-rules.ts'
 import { refusalRules } from './refusal-rules.ts'
@@ -31,6 +32,7 @@ export const houseRules: readonly Rule[] = [
   lineRule,
   logRule,
   ...portRules,
+  presenceRule,
   ...programRules,
   ...proseRules,
   ...refusalRules,

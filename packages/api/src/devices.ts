@@ -1,4 +1,5 @@
 /** Devices as people see them. */
+import { presences } from '@seaworthy/fleet/devices'
 import { z } from 'zod'
 import {
   failureField,
@@ -31,6 +32,13 @@ import { defineRoute, nothing } from './route.ts'
 
 const deviceParams = z.strictObject({ deviceId: idField('device') })
 
+/**
+ * How long ago a device was heard of: `online` within its last five polls, five minutes at least;
+ * `silent` neither within these nor within a day; `late` in between. One that was never heard of
+ * counts from its registration.
+ */
+export const devicePresence = z.enum(presences)
+
 /** The protocol that the device speaks: ours, or another system's. */
 export const deviceProtocol = z.enum(['agent', 'ddi', 'omaha'])
 
@@ -45,6 +53,7 @@ export const deviceView = z.object({
   tags: tagMap,
   registeredAt: instant,
   lastSeenAt: instant.nullable(),
+  presence: devicePresence,
   running: runningField.nullable(),
   /**
    * What a device of another protocol says it runs, where nobody has signed that for its channel.
@@ -89,6 +98,9 @@ export const deviceFilter = z.strictObject({
   version: text(128, 1).optional(),
   /** What the device does, as it said last. */
   state: updateState.optional(),
+  /** Those that said last that an update failed, or that they rolled it back. */
+  update: z.enum(['failed']).optional(),
+  presence: devicePresence.optional(),
   protocol: deviceProtocol.optional(),
   platform: platformField.optional(),
   agentVersion: text(64, 1).optional(),
@@ -96,7 +108,7 @@ export const deviceFilter = z.strictObject({
   refusal: refusalCode.optional(),
   /** Last seen before this instant; registered before it, if never seen since. */
   seenBefore: instant.optional(),
-  /** Seen at this instant or later. */
+  /** Last seen at this instant or later; registered then, if never seen since. */
   seenSince: instant.optional(),
   /** Those whose clock is off by more than a minute. */
   clock: z.enum(['off']).optional(),

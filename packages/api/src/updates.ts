@@ -45,7 +45,7 @@ export const listDeviceUpdates = defineRoute({
 const spread = z.object({
   at: instant,
   devicesCount: z.number().int(),
-  /** Devices of that version that were heard from within the last day. */
+  /** Devices that are not silent: heard of within a day, or within five polls if that is longer. */
   seenCount: z.number().int(),
   versions: z.array(z.object({ version: versionField.nullable(), count: z.number().int() })),
 })

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import type { DeviceFilter } from '@seaworthy/api/devices'
-import { deviceProtocol } from '@seaworthy/api/devices'
+import { devicePresence, deviceProtocol } from '@seaworthy/api/devices'
 import { updateState } from '@seaworthy/api/device-self'
 import { formatInstant } from '@seaworthy/std/time'
 import { durationBetween, durationOption, wholeNumber } from './options.ts'
@@ -18,6 +18,8 @@ export interface DeviceFilterOptions {
   platform?: string
   agentVersion?: string
   refused?: string
+  failed?: boolean
+  presence?: DeviceFilter['presence']
   /** Milliseconds. */
   silentFor?: number
   /** Milliseconds. */
@@ -47,6 +49,13 @@ export function addFilterOptions(command: Command): Command {
     .option('--platform <platform>', 'of this platform, such as linux/arm64')
     .option('--agent-version <version>', 'whose agent has this version')
     .option('--refused <code>', 'whose last refusal has this code')
+    .option('--failed', 'whose last update failed or was rolled back')
+    .addOption(
+      new Option(
+        '--presence <presence>',
+        'online: heard of within 5 polls and 5 minutes; silent: not within 5 polls and a day',
+      ).choices(devicePresence.options),
+    )
     .option('--silent-for <duration>', 'not heard of for so long, such as 2d', durationOption)
     .option('--seen-within <duration>', 'heard of within so long, such as 10m', durationOption)
     .option(
@@ -84,6 +93,8 @@ export function filterOf(options: DeviceFilterOptions, now: Date): DeviceFilter 
     platform: options.platform,
     agentVersion: options.agentVersion,
     refusal: options.refused,
+    update: options.failed === true ? 'failed' : undefined,
+    presence: options.presence,
     seenBefore: before(options.silentFor),
     seenSince: before(options.seenWithin),
     clock: options.clockOff === true ? 'off' : undefined,

@@ -6,7 +6,7 @@ import { isPageAddress } from './page-paths.ts'
 
 const nothing = {
   ...{ roles: [], paused: [], active: [], proposals: [], approvals: [] },
-  ...{ silentCount: 0, sharedCount: 0, clockCount: 0, failedCount: 0, rolledBackCount: 0 },
+  ...{ silentCount: 0, sharedCount: 0, clockCount: 0, failedCount: 0, devicesCount: 0 },
 }
 const role = {
   ...{ role: 'gateway.stable', version: 3, expiresAt: '2030-01-20T00:00:00Z', threshold: 2 },
@@ -15,9 +15,10 @@ const role = {
 
 test('what wants a person is listed with the gravest first, and leads to a page of ours', () => {
   assert.deepEqual(listAttention(nothing), [])
+  const all = (5000).toLocaleString()
   const found = listAttention({
     ...nothing,
-    ...{ silentCount: 1, sharedCount: 2, rolledBackCount: 1200 },
+    ...{ silentCount: 1, sharedCount: 2, failedCount: 1200, devicesCount: 5000 },
     roles: [
       { ...role, alarm: 'critical' },
       { ...role, role: 'root', alarm: 'notice' },
@@ -28,9 +29,12 @@ test('what wants a person is listed with the gravest first, and leads to a page 
     found.map(({ text, isGrave }) => [text, isGrave]),
     [
       ['The role gateway.stable expires on 2030-01-20: its holders must sign it again.', true],
-      ['2 devices share their identity.', true],
-      [`${(1200).toLocaleString()} devices rolled back their last update.`, true],
-      ['One device was not heard of for a day.', false],
+      [`2 of ${all} devices share their identity.`, true],
+      [
+        `${(1200).toLocaleString()} of ${all} devices failed their last update, or rolled it back.`,
+        true,
+      ],
+      [`One of ${all} devices is silent: not heard of for a day and five polls.`, false],
     ],
   )
   for (const { to } of found) assert.ok(isPageAddress(to), to)

@@ -17,16 +17,20 @@ interface Seen {
   readonly active: readonly RolloutView[]
   readonly proposals: readonly ProposalView[]
   readonly approvals: readonly ApprovalView[]
-  /** How many devices were not heard of within the last day. */
   readonly silentCount: number
   readonly sharedCount: number
   readonly clockCount: number
   readonly failedCount: number
-  readonly rolledBackCount: number
+  /** How many devices there are. */
+  readonly devicesCount: number
 }
 
 const plural = (count: number, one: string, many: string) =>
   `${count === 1 ? 'One' : count.toLocaleString()} ${count === 1 ? one : many}`
+
+/** Counts are read one after the other, so the whole may be older than a part. */
+const ofDevices = (count: number, devicesCount: number) =>
+  `${count === 1 ? 'One' : count.toLocaleString()} of ${plural(Math.max(count, devicesCount), 'device', 'devices').toLowerCase()}`
 
 /** Everything that wants a person, the gravest first. */
 export function listAttention(seen: Seen): Attention[] {
@@ -41,41 +45,22 @@ export function listAttention(seen: Seen): Attention[] {
   )
   const deciding = approvals.filter(({ mayDecide, state }) => mayDecide && state === 'pending')
   const counts = [
-    [
-      seen.sharedCount,
-      'device shares its identity',
-      'devices share their identity',
-      'identity=shared',
-      true,
-    ],
+    [seen.sharedCount, 'shares its identity', 'share their identity', 'identity=shared', true],
     [
       seen.failedCount,
-      'device failed its last update',
-      'devices failed their last update',
-      'state=failed',
-      true,
-    ],
-    [
-      seen.rolledBackCount,
-      'device rolled back its last update',
-      'devices rolled back their last update',
-      'state=rolled_back',
+      'failed its last update, or rolled it back',
+      'failed their last update, or rolled it back',
+      'update=failed',
       true,
     ],
     [
       seen.silentCount,
-      'device was not heard of for a day',
-      'devices were not heard of for a day',
-      'silent-for=1d',
+      'is silent: not heard of for a day and five polls',
+      'are silent: not heard of for a day and five polls',
+      'presence=silent',
       false,
     ],
-    [
-      seen.clockCount,
-      'device has a clock that is off',
-      'devices have clocks that are off',
-      'clock=off',
-      false,
-    ],
+    [seen.clockCount, 'has a clock that is off', 'have clocks that are off', 'clock=off', false],
   ] as const
   const found: Attention[] = [
     ...late.map(({ role, alarm, expiresAt }) => ({
@@ -99,7 +84,13 @@ export function listAttention(seen: Seen): Attention[] {
     ...counts.flatMap(([count, one, many, filter, isGrave]) =>
       count === 0
         ? []
-        : [{ text: `${plural(count, one, many)}.`, to: `/devices?${filter}`, isGrave }],
+        : [
+            {
+              text: `${ofDevices(count, seen.devicesCount)} ${count === 1 ? one : many}.`,
+              to: `/devices?${filter}`,
+              isGrave,
+            },
+          ],
     ),
     ...(deciding.length === 0
       ? []

@@ -3,7 +3,7 @@
  * the query of `/v1/devices` that they make together.
  */
 import type { DeviceFilter } from '@seaworthy/api/devices'
-import { deviceFilter, deviceProtocol } from '@seaworthy/api/devices'
+import { deviceFilter, devicePresence, deviceProtocol } from '@seaworthy/api/devices'
 import { updateState } from '@seaworthy/api/device-self'
 import { formatInstant, parseDuration } from '@seaworthy/std/time'
 import { formatCommand } from './shell-words.ts'
@@ -29,6 +29,18 @@ export const filterFields = [
   { name: 'tag', label: 'Tag', option: '--tag', placeholder: 'site=north' },
   { name: 'running', label: 'Runs version', option: '--running', placeholder: '1.4.2' },
   { name: 'state', label: 'State', option: '--state', choices: updateState.options },
+  {
+    ...{ name: 'presence', label: 'Presence', option: '--presence' },
+    choices: devicePresence.options,
+  },
+  {
+    ...{ name: 'update', label: 'Last update', option: '--failed' },
+    ...{ choices: ['failed'], isFlag: true },
+  },
+  {
+    ...{ name: 'behind', label: 'Releases behind, at least', option: '--behind' },
+    placeholder: '1',
+  },
   {
     ...{ name: 'silent-for', label: 'Not heard of for', option: '--silent-for' },
     choices: ['10m', '1h', '12h', '1d', '7d', '30d'],
@@ -75,6 +87,9 @@ const members: Readonly<Record<FilterName, FilterMember>> = {
   tag: 'tag',
   running: 'version',
   state: 'state',
+  presence: 'presence',
+  update: 'update',
+  behind: 'behind',
   'silent-for': 'seenBefore',
   'seen-within': 'seenSince',
   refused: 'refusal',

@@ -228,7 +228,7 @@ function describeSpread(context: Context, now: Spread, history: readonly Spread[
   const most = history.reduce((max, { devicesCount }) => Math.max(max, devicesCount), 1)
   const [first] = history
   return [
-    `${formatCount(now.devicesCount, 'device')}, ${now.seenCount} heard from within the last day`,
+    `${formatCount(now.devicesCount, 'device')}, ${now.seenCount} of them not silent (heard of within a day or 5 polls)`,
     ...context.table<Spread['versions'][number]>(
       [
         { title: 'version', text: (v) => v.version ?? 'nothing signed', isShrinkable: true },

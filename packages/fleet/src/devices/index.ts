@@ -2,6 +2,14 @@
  * Devices: what a device should run next, and why a device's request is refused. Pure; no signature
  * is verified here.
  */
+export {
+  missedPollsMin,
+  onlineSecondsMin,
+  presenceOf,
+  presences,
+  silentSecondsDefault,
+} from './presence.ts'
+export type { Presence } from './presence.ts'
 export { mayMatter, noTrace, traceIdentity } from './identity-sharing.ts'
 export type { IdentityTrace, ReportPosition } from './identity-sharing.ts'
 export {

@@ -3,6 +3,7 @@
  * an outage, of the server or of the network, the first device that comes back is not taken for all
  * of its wave.
  */
+import { silentSecondsOf } from '../devices/presence.ts'
 import type { FleetPolicy } from '../fleets/index.ts'
 import type { RolloutPolicy } from './rollout.ts'
 
@@ -30,8 +31,6 @@ export interface Silence {
   readonly since: Date | null
 }
 
-/** A device is not silent before it has missed this many polls, whatever the policy says. */
-export const silentPollsMin = 5
 /**
  * Each device has this many polls left after the longest gap that still counts towards its silence.
  */
@@ -56,9 +55,9 @@ export function hear({ heardAt, gaps }: Hearing, now: Date): Hearing {
  */
 export function silentAfterOf(
   { silentAfterSeconds }: Pick<RolloutPolicy, 'silentAfterSeconds'>,
-  { pollSeconds }: Pick<FleetPolicy, 'pollSeconds'>,
+  fleet: Pick<FleetPolicy, 'pollSeconds'>,
 ): number | null {
-  return silentAfterSeconds && Math.max(silentAfterSeconds, silentPollsMin * pollSeconds)
+  return silentAfterSeconds && silentSecondsOf(fleet, silentAfterSeconds)
 }
 
 /** How long without a word makes a device silent, and since when devices could be heard at all. */

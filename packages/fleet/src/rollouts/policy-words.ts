@@ -3,7 +3,8 @@
  * requests for approval.
  */
 import { formatDuration } from '@seaworthy/std/time'
-import { silentAfterOf, silentPollsMin } from './hearing.ts'
+import { missedPollsMin } from '../devices/presence.ts'
+import { silentAfterOf } from './hearing.ts'
 import { reachesAll } from './policy.ts'
 import type {
   Gate,
@@ -136,7 +137,7 @@ function describeSilence(policy: RolloutPolicy, fleet: KnownFleet | undefined): 
   if (silentAfterSeconds === null)
     return 'Each wave waits for all of its devices, heard from or not.'
   const after = silentAfterOf(policy, fleet ?? { pollSeconds: 0 }) ?? silentAfterSeconds
-  const polls = `${silentPollsMin} polls of the fleet`
+  const polls = `${missedPollsMin} polls of the fleet`
   const span =
     fleet === undefined
       ? `${seconds(silentAfterSeconds)}, or ${polls} if that is longer,`

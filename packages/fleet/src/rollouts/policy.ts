@@ -1,5 +1,6 @@
 /** What a rollout's policy may say, and its defaults. */
 import { Refusal } from '@seaworthy/std/refusal'
+import { silentSecondsDefault } from '../devices/presence.ts'
 import type { RolloutRefusal } from './refusals.ts'
 import type { Gate, Rate, RolloutPolicy, WaveMembers, Windows } from './rollout.ts'
 import { weekdays } from './rollout.ts'
@@ -38,7 +39,7 @@ export const policyDefaults: RolloutPolicy = {
   rate: null,
   windows: null,
   timeoutSeconds: 2 * 60 * minuteSeconds,
-  silentAfterSeconds: daySeconds,
+  silentAfterSeconds: silentSecondsDefault,
   safeMode: false,
   failuresMax: null,
   onFailure: 'pause',

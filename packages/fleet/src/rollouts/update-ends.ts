@@ -6,9 +6,12 @@ export function isEnd(state: string): state is UpdateEnd {
   return (updateEnds as readonly string[]).includes(state)
 }
 
+/** What a device that has failed says of its last update: the release did not stay. */
+export const failedStates = ['rolled_back', 'failed'] as const
+
 /** Whether the device itself reported that the release did not stay. */
 export function isToldFailure<U extends { readonly state: string }>(
   update: U,
-): update is U & { readonly state: 'rolled_back' | 'failed' } {
-  return update.state === 'rolled_back' || update.state === 'failed'
+): update is U & { readonly state: (typeof failedStates)[number] } {
+  return failedStates.some((state) => state === update.state)
 }

@@ -4,8 +4,11 @@ import type { PendingQuery, Row } from 'postgres'
 import type { DeviceFilter, DeviceSort, EnrolmentView } from '@seaworthy/api/devices'
 import type { PublicKey } from '@seaworthy/trust/keys'
 import { copyScope } from '@seaworthy/fleet/access'
+import type { Presence } from '@seaworthy/fleet/devices'
+import { failedStates } from '@seaworthy/fleet/rollouts'
 import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
+import { heardAt, isHeardBefore, isHeardSince, isPresence } from './presence.ts'
 
 export interface DeviceRow {
   readonly id: string
@@ -49,6 +52,8 @@ export interface DeviceWithState extends DeviceRow {
    */
   readonly clockOffsetSeconds: number | null
   readonly seenAt: Date | null
+  /** How often the devices of its fleet ask. */
+  readonly pollSeconds: number
   readonly report: StoredReport | null
   /** The time since when two machines seem to use its identity. */
   readonly sharedSince: Date | null
@@ -61,6 +66,7 @@ const columns = (sql: ReadTx['sql']) => sql`
 
 /** The last report with the times of the last check-in, which are stored apart from it. */
 const state = (sql: ReadTx['sql']) => sql`
+  (select poll_seconds from fleets where name = d.fleet) as "pollSeconds",
   d.clock_offset_seconds as "clockOffsetSeconds", s.seen_at as "seenAt", t.shared_since as "sharedSince",
   r.report || jsonb_build_object(
     'at', to_char(s.reported_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -183,7 +189,7 @@ export async function getDeviceByKey(
 /** Which devices are meant: those of the scope for which everything holds that is given. */
 export interface DeviceSelection extends Omit<
   DeviceFilter,
-  'seenBefore' | 'seenSince' | 'tag' | 'behind'
+  'seenBefore' | 'seenSince' | 'presence' | 'tag' | 'behind'
 > {
   readonly tag?: { readonly name: string; readonly value: string } | undefined
   /**
@@ -193,6 +199,7 @@ export interface DeviceSelection extends Omit<
   readonly behind?: Readonly<Record<string, number>> | undefined
   readonly seenBefore?: Date | undefined
   readonly seenSince?: Date | undefined
+  readonly presence?: { readonly is: Presence; readonly now: Date } | undefined
   /** The scope of whoever asks; `null` for all. */
   readonly fleets: readonly string[] | null
   readonly products: readonly string[] | null
@@ -208,7 +215,7 @@ function selectedDevices({ sql }: ReadTx, wanted: DeviceSelection) {
   const where = (isGiven: unknown, condition: () => PendingQuery<Row[]>) =>
     isGiven === undefined || isGiven === null ? sql`` : sql` and ${condition()}`
   const { name, namePrefix: prefix, q } = wanted
-  const isByFleet = (products ?? wanted.product ?? wanted.behind) !== undefined
+  const isByFleet = (products ?? wanted.product ?? wanted.behind ?? wanted.presence) !== undefined
   return sql`
     from devices d ${isByFleet ? sql`join fleets f on f.name = d.fleet` : sql``}
       left join device_states s on s.device = d.id left join last_reports r on r.device = d.id
@@ -233,10 +240,12 @@ function selectedDevices({ sql }: ReadTx, wanted: DeviceSelection) {
     ${where(wanted.state, () => sql`r.report -> 'update' ->> 'state' = ${wanted.state!}`)}
     ${where(wanted.refusal, () => sql`r.report -> 'refusals' -> -1 ->> 'code' = ${wanted.refusal!}`)}
     ${where(
-      wanted.seenBefore,
-      () => sql`coalesce(s.seen_at, d.registered_at) < ${wanted.seenBefore!}`,
+      wanted.update,
+      () => sql`r.report -> 'update' ->> 'state' = any(${sql.array([...failedStates], textsOid)})`,
     )}
-    ${where(wanted.seenSince, () => sql`s.seen_at >= ${wanted.seenSince!}`)}
+    ${where(wanted.seenBefore, () => isHeardBefore(sql, wanted.seenBefore!))}
+    ${where(wanted.seenSince, () => isHeardSince(sql, wanted.seenSince!))}
+    ${where(wanted.presence, () => isPresence(sql, wanted.presence!.is, wanted.presence!.now))}
     ${where(wanted.clock ?? wanted.clockOffSeconds, () => clockIsOff(sql))}
     ${where(
       wanted.clockOffSeconds,
@@ -288,7 +297,7 @@ function sortKey(sql: ReadTx['sql'], sort: DeviceSort, after: string) {
       return { by: sql`d.fleet`, text: sql`d.fleet`, after: sql`${after}` }
     case 'seen':
     case '-seen': {
-      const seen = sql`coalesce(s.seen_at, d.registered_at)`
+      const seen = heardAt(sql)
       const microseconds = /^\d{1,16}$/.test(after) ? after : '0'
       return {
         by: seen,

@@ -4,6 +4,7 @@ import { bigintsOid, textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { VexRow, VexTime } from './vex.ts'
 import { outcome, stated } from './vex.ts'
+import { isNotSilent } from './presence.ts'
 
 /** The scope of whoever asks; `null` for all. */
 export interface ExposureScope {
@@ -302,7 +303,6 @@ export async function countExposed(
   how: {
     readonly at: Date | null
     readonly now: Date
-    readonly heardSince: Date
     readonly tag: string | null
     readonly limit: number
   },
@@ -310,10 +310,10 @@ export async function countExposed(
   const name = how.tag === null ? sql`d.fleet` : sql`d.tags ->> ${how.tag}::text`
   const rows = await sql<(ExposedGroup & { isTotal: boolean })[]>`
     with concerned as materialized (${concerned(sql, vulnerabilities, how)}), device as (
-      select ${name} as name, c.is_affected, c.is_unknown, coalesce(t.seen_at >= ${how.heardSince}, false) as is_heard
+      select ${name} as name, c.is_affected, c.is_unknown, ${isNotSilent(sql, how.now)} as is_heard
       from concerned c join (${runningAt(sql, how.at)}) r on r.sha256 = c.sha256
         join devices d on d.id = r.device and d.platform = c.platform join fleets f on f.name = d.fleet
-        left join device_states t on t.device = d.id
+        left join device_states s on s.device = d.id
       where ${isInScope(sql, scope)}
     )
     select grouping(name) = 1 as "isTotal", name,
@@ -368,13 +368,14 @@ export async function measurePatching(
 }
 
 /** Counts devices anew by what they run; an empty name of a release for those that said nothing. */
-export async function countReleases({ sql }: WriteTx, heardSince: Date): Promise<void> {
+export async function countReleases({ sql }: WriteTx, now: Date): Promise<void> {
   await sql`delete from release_counts`
   await sql`
     insert into release_counts (sha256, platform, fleet, heard_count, silent_count)
-    select coalesce(r.sha256, ''), d.platform, d.fleet, count(*) filter (where t.seen_at >= ${heardSince}),
-      count(*) filter (where (t.seen_at >= ${heardSince}) is not true)
-    from devices d left join running_releases r on r.device = d.id left join device_states t on t.device = d.id
+    select coalesce(r.sha256, ''), d.platform, d.fleet, count(*) filter (where ${isNotSilent(sql, now)}),
+      count(*) filter (where not ${isNotSilent(sql, now)})
+    from devices d join fleets f on f.name = d.fleet left join running_releases r on r.device = d.id
+      left join device_states s on s.device = d.id
     group by 1, 2, 3`
 }
 

@@ -5,6 +5,7 @@
 import { textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 import { storable } from './connection.ts'
+import { isNotSilent } from './presence.ts'
 
 /** The counts of one wave. */
 export interface WaveSample {
@@ -28,7 +29,7 @@ export interface VersionCount {
 export interface FleetSample {
   readonly at: Date
   readonly devicesCount: number
-  /** How many of the devices were heard from within the last day. */
+  /** How many of the devices were not silent. */
   readonly seenCount: number
   /** Most frequent first. */
   readonly versions: readonly VersionCount[]
@@ -76,12 +77,13 @@ export async function listRolloutSamples(
 export async function countVersions(
   { sql }: ReadTx,
   fleet: string,
-  seenSince: Date,
+  now: Date,
 ): Promise<{ version: string | null; count: number; seenCount: number }[]> {
   return sql<{ version: string | null; count: number; seenCount: number }[]>`
     select r.report -> 'running' ->> 'version' as version, count(*) as count,
-      count(*) filter (where s.seen_at >= ${seenSince}) as "seenCount"
-    from devices d left join device_states s on s.device = d.id left join last_reports r on r.device = d.id
+      count(*) filter (where ${isNotSilent(sql, now)}) as "seenCount"
+    from devices d join fleets f on f.name = d.fleet left join device_states s on s.device = d.id
+      left join last_reports r on r.device = d.id
     where d.fleet = ${fleet} group by 1 order by 2 desc, 1`
 }
 

@@ -1,5 +1,8 @@
 /** Numbers about what is stored, for people who watch the server. None of them decides anything. */
+import { failedStates } from '@seaworthy/fleet/rollouts'
+import { textsOid } from './arrays.ts'
 import type { ReadTx } from './connection.ts'
+import { isPresence } from './presence.ts'
 
 export interface LogBacklog {
   /** Entries without a place in the log, counted up to `max`. */
@@ -21,16 +24,21 @@ export async function readLogBacklog({ sql }: ReadTx, max: number): Promise<LogB
 
 export interface DeviceCounts {
   readonly registered: number
-  readonly seen: number
+  readonly online: number
+  readonly silent: number
+  readonly failed: number
   readonly identityShared: number
 }
 
-/** Reads every row of both tables: only one worker does this, now and then. */
-export async function countDevices({ sql }: ReadTx, seenSince: Date): Promise<DeviceCounts> {
+/** Reads every row of the tables: only one worker does this, now and then. */
+export async function countDevices({ sql }: ReadTx, now: Date): Promise<DeviceCounts> {
   const [row] = await sql<[DeviceCounts]>`
-    select (select count(*) from devices) as registered,
-      (select count(*) from device_states where seen_at >= ${seenSince}) as seen,
-      (select count(*) from identity_traces where shared_since is not null) as "identityShared"`
+    select count(*) as registered, count(*) filter (where ${isPresence(sql, 'online', now)}) as online,
+      count(*) filter (where ${isPresence(sql, 'silent', now)}) as silent,
+      (select count(*) from last_reports r
+        where r.report -> 'update' ->> 'state' = any(${sql.array([...failedStates], textsOid)})) as failed,
+      (select count(*) from identity_traces where shared_since is not null) as "identityShared"
+    from devices d join fleets f on f.name = d.fleet left join device_states s on s.device = d.id`
   return row
 }
 

@@ -1,5 +1,6 @@
 /** Which devices keep the pin of the server's next key, and which tokens were used since. */
 import type { ReadTx, WriteTx } from './connection.ts'
+import { isHeardBefore } from './presence.ts'
 
 /** Answers false when the device said so before, or has been removed. */
 export async function storeKeptPin(
@@ -35,7 +36,7 @@ export async function countKeptPins(
 ): Promise<KeptCounts> {
   const [row] = await sql<[KeptCounts]>`
     select count(*) as devices, count(k.device) as confirmed,
-      count(*) filter (where k.device is null and (s.seen_at is null or s.seen_at < ${since})) as silent
+      count(*) filter (where k.device is null and ${isHeardBefore(sql, since)}) as silent
     from devices d left join kept_pins k on k.device = d.id and k.pin = ${pin}
       left join device_states s on s.device = d.id
     where d.protocol = 'agent'`

@@ -21,7 +21,7 @@ export const deviceEndpoints: readonly Endpoint[] = [
   read(showDevice, 'device:read', async (app, { actor, params }) => {
     const device = await devices.findDevice(app.db.reader, actor, params.deviceId)
     return {
-      ...devices.viewDevice(device),
+      ...devices.viewDevice(device, app.clock.now()),
       failure: device.report?.failure ?? null,
       publicKey: device.publicKey,
       enrolment: await devices.showEnrolment(app.db.reader, device.id),
@@ -42,7 +42,7 @@ export const deviceEndpoints: readonly Endpoint[] = [
     async (_app, tx, { actor, params, body }) => {
       const { device, isUnchanged } = await devices.changeDevice(tx, actor, params.deviceId, body)
       return {
-        reply: devices.viewDevice(device),
+        reply: devices.viewDevice(device, await tx.now()),
         detail: {
           name: device.name,
           fleet: device.fleet,

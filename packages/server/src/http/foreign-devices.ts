@@ -23,7 +23,7 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
       const wanted = { ...params, ...body }
       const { device, token } = await foreign.createForeignDevice(app, tx, actor, wanted, now)
       return {
-        reply: { device: viewDevice(device), token },
+        reply: { device: viewDevice(device, now), token },
         subject: device.id,
         detail: {
           fleet: device.fleet,
@@ -43,7 +43,7 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
     async (app, tx, { actor, params }) => {
       const made = await foreign.rotateForeignDevice(app, tx, actor, params.deviceId)
       return {
-        reply: { device: viewDevice(made.device), token: made.token },
+        reply: { device: viewDevice(made.device, await tx.now()), token: made.token },
         detail: { fleet: made.device.fleet },
         afterCommit: () => app.foreignIdentities.forget(params.deviceId),
       }
@@ -55,7 +55,7 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
     async (_app, tx, { actor, params }) => {
       const { device, action } = await forceCancel(tx, actor, params.deviceId)
       return {
-        reply: { device: viewDevice(device), action: viewAction(action) },
+        reply: { device: viewDevice(device, await tx.now()), action: viewAction(action) },
         detail: { fleet: device.fleet, action: action.id, version: action.version },
       }
     },
@@ -63,7 +63,7 @@ export const foreignDeviceEndpoints: readonly Endpoint[] = [
   read(showForeignDevice, 'device:read', async (app, { actor, params }) => {
     const found = await foreign.findForeignDevice(app.db.reader, actor, params.deviceId)
     return {
-      device: viewDevice(found.device),
+      device: viewDevice(found.device, app.clock.now()),
       externalId: found.foreign.externalId,
       gatewayTokenId: found.foreign.gateway,
       tokenMadeBy: found.foreign.tokenMadeBy,

@@ -9,6 +9,7 @@ import { listRollouts } from '@seaworthy/api/rollouts'
 import { showServer } from '@seaworthy/api/server'
 import { showTrustStatus } from '@seaworthy/api/trust'
 import { activeFilters, deviceQuery } from '../device-filters.ts'
+import type { FilterName } from '../device-filters.ts'
 import { listAttention } from '../attention.ts'
 import { usePorts } from '../ports.ts'
 import { useLive, useMay, useRead } from '../session.ts'
@@ -44,7 +45,7 @@ export function OverviewPage() {
 }
 
 /** How many devices the filter of the page of devices finds. */
-function useCount(name: string, value: string) {
+function useCount(name?: FilterName, value?: string) {
   const { clock } = usePorts()
   const mayRead = useMay()('device:read')
   const filters = activeFilters((one) => (one === name ? value : undefined))
@@ -65,11 +66,11 @@ function AttentionSection() {
     { query: { state: 'open', limit: 100 } },
     may('approval:read'),
   )
-  const silent = useCount('silent-for', '1d')
+  const silent = useCount('presence', 'silent')
   const shared = useCount('identity', 'shared')
   const clock = useCount('clock', 'off')
-  const failedUpdates = useCount('state', 'failed')
-  const rolledBack = useCount('state', 'rolled_back')
+  const failedUpdates = useCount('update', 'failed')
+  const all = useCount()
   const attention = listAttention({
     roles: trust.data?.roles ?? [],
     paused: paused.data?.items ?? [],
@@ -80,10 +81,10 @@ function AttentionSection() {
     sharedCount: shared.data?.count ?? 0,
     clockCount: clock.data?.count ?? 0,
     failedCount: failedUpdates.data?.count ?? 0,
-    rolledBackCount: rolledBack.data?.count ?? 0,
+    devicesCount: all.data?.count ?? 0,
   })
   const lists = [trust, paused, active, proposals, approvals]
-  const asked = [...lists, silent, shared, clock, failedUpdates, rolledBack]
+  const asked = [...lists, silent, shared, clock, failedUpdates, all]
   const failed = asked.find(({ error }) => error !== null)
   return (
     <Section title="Needs attention">

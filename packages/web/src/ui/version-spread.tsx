@@ -42,7 +42,7 @@ export function VersionSpread({ fleet }: { readonly fleet: string }) {
             </ul>
             <Text size="sm" c="dimmed">
               Of {now.devicesCount.toLocaleString()} devices, {now.seenCount.toLocaleString()} were
-              heard from within the last day.
+              heard of within a day, or five polls if that is longer.
             </Text>
           </>
         )

@@ -833,6 +833,8 @@ test('D1 D5 any filter over devices leaves exactly those for which each of its p
       refusal: one('freeze', 'wrong_hash', absent),
       seenBefore: one(...times),
       seenSince: one(...times),
+      presence: one('online' as const, 'late' as const, 'silent' as const),
+      update: one('failed' as const),
       clockOffSeconds: one(60, 100, 86_400),
       q: one('BERLIN', 'gate-1', '%', '{', 'site=BER', 'linux/', absent, all[0]!.id.slice(-9)),
     },
@@ -853,7 +855,9 @@ test('D1 D5 any filter over devices leaves exactly those for which each of its p
     refusal: (d, value) => d.lastRefusal?.code === value,
     clockOffSeconds: (d, value) => Math.abs(d.clockOffsetSeconds ?? 0) > Number(value),
     seenBefore: (d, value) => (d.lastSeenAt ?? d.registeredAt) < value,
-    seenSince: (d, value) => d.lastSeenAt !== null && d.lastSeenAt >= value,
+    seenSince: (d, value) => (d.lastSeenAt ?? d.registeredAt) >= value,
+    presence: (d, value) => d.presence === value,
+    update: (d) => d.update?.state === 'failed' || d.update?.state === 'rolled_back',
     q: (d, value) =>
       [d.id, d.name, d.fleet, d.platform, d.hardware, ...tagsOf(d)].some((part) =>
         part?.toLowerCase().includes(value.toLowerCase()),

@@ -3,6 +3,7 @@ import type { DeviceReport } from '@seaworthy/api/device-self'
 import { reportField } from '@seaworthy/api/device-self'
 import type { DeviceFilter, DeviceSort, DeviceView, EnrolmentView } from '@seaworthy/api/devices'
 import type { DeviceRefusal } from '@seaworthy/fleet/devices'
+import { presenceOf } from '@seaworthy/fleet/devices'
 import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import { base64Encode } from '@seaworthy/std/bytes'
 import { parseAnyJson } from '@seaworthy/std/json'
@@ -206,7 +207,7 @@ export async function endDevice(
   return device
 }
 
-export function viewDevice(device: DeviceWithState): DeviceView {
+export function viewDevice(device: DeviceWithState, now: Date): DeviceView {
   const { report } = device
   const refusal = report?.refusals.at(-1)
   return {
@@ -220,6 +221,7 @@ export function viewDevice(device: DeviceWithState): DeviceView {
     tags: { ...device.tags },
     registeredAt: formatInstant(device.registeredAt),
     lastSeenAt: instantOrNull(device.seenAt),
+    presence: presenceOf(device, device, now),
     running: report?.running ?? null,
     unsignedVersion: report?.unsignedVersion ?? null,
     update: report?.update ?? null,
@@ -250,7 +252,7 @@ function ageSeconds(at: string, since: string): number {
 
 /** Lists the devices within the actor's scope that the filter leaves, in the order of `sort`. */
 export async function listDevices(
-  app: Pick<App, 'db' | 'trust'>,
+  app: Pick<App, 'clock' | 'db' | 'trust'>,
   actor: Actor,
   {
     after,
@@ -260,13 +262,14 @@ export async function listDevices(
   }: PageQuery & DeviceFilter & { readonly sort?: DeviceSort | undefined },
 ): Promise<Page<DeviceView>> {
   const selection = await selectionOf(app, actor, filter)
+  const now = app.clock.now()
   const cursor = after === undefined ? null : parseCursor(after)
   const page = await readPage(
     { limit },
     (count) => db.listDevices(app.db.reader, { ...selection, after: cursor, limit: count, sort }),
     ({ id, key }) => (key === '' ? id : `${id} ${key}`),
   )
-  return viewPage(page, viewDevice)
+  return viewPage(page, (device) => viewDevice(device, now))
 }
 
 /** The id of the last device and, after a space, what the list is sorted by. */
@@ -277,7 +280,7 @@ function parseCursor(text: string): DeviceCursor {
 
 /** Counts what `listDevices` lists. */
 export async function countDevices(
-  app: Pick<App, 'db' | 'trust'>,
+  app: Pick<App, 'clock' | 'db' | 'trust'>,
   actor: Actor,
   filter: DeviceFilter,
 ): Promise<{ count: number }> {
@@ -285,9 +288,9 @@ export async function countDevices(
 }
 
 async function selectionOf(
-  app: Pick<App, 'trust'>,
+  app: Pick<App, 'clock' | 'trust'>,
   actor: Actor,
-  { tag, seenBefore, seenSince, behind, ...rest }: DeviceFilter,
+  { tag, seenBefore, seenSince, presence, behind, ...rest }: DeviceFilter,
 ): Promise<DeviceSelection> {
   const { fleets, products } = grantOf(actor)
   const at = tag?.indexOf('=') ?? 0
@@ -296,6 +299,7 @@ async function selectionOf(
     tag: tag === undefined ? undefined : { name: tag.slice(0, at), value: tag.slice(at + 1) },
     seenBefore: seenBefore === undefined ? undefined : parseInstant(seenBefore),
     seenSince: seenSince === undefined ? undefined : parseInstant(seenSince),
+    presence: presence === undefined ? undefined : { is: presence, now: app.clock.now() },
     behind: behind === undefined ? undefined : listCounters(await app.trust.freshState(), behind),
     fleets,
     products,

@@ -1,5 +1,5 @@
 /** How many devices there are, counted by the leading worker from time to time. */
-import { hourMs, minuteMs } from '@seaworthy/std/time'
+import { minuteMs } from '@seaworthy/std/time'
 import type { DeviceCounts } from '../../db/metrics.ts'
 import { countDevices } from '../../db/metrics.ts'
 import type { App } from '../app.ts'
@@ -10,7 +10,6 @@ import type { Meter } from './meter.ts'
  * there are.
  */
 const shareMax = 0.005
-const seenWithinMs = hourMs
 /** The numbers of a worker that has not counted for this long are no longer shown. */
 const staleMs = 15 * minuteMs
 
@@ -26,9 +25,21 @@ export function createDeviceCounter(
       isFresh(app.clock.monotonicMs()) ? read() : undefined,
     )
   gauge('seaworthy_devices', 'Registered devices.', () => counted!.registered)
-  gauge('seaworthy_devices_seen', 'Devices that have checked in within the last hour.', () => {
-    return counted!.seen
-  })
+  gauge(
+    'seaworthy_devices_online',
+    'Devices heard of within five polls of their fleet, five minutes at least.',
+    () => counted!.online,
+  )
+  gauge(
+    'seaworthy_devices_silent',
+    'Devices heard of neither within a day nor within five polls of their fleet.',
+    () => counted!.silent,
+  )
+  gauge(
+    'seaworthy_devices_failed',
+    'Devices that said last that an update failed, or that they rolled it back.',
+    () => counted!.failed,
+  )
   gauge(
     'seaworthy_devices_identity_shared',
     'Devices whose identity two machines seem to use.',
@@ -37,8 +48,7 @@ export function createDeviceCounter(
   return async () => {
     const startedMs = app.clock.monotonicMs()
     if (startedMs < dueMs) return
-    const since = new Date(app.clock.now().getTime() - seenWithinMs)
-    const counts = await countDevices(app.db.reader, since)
+    const counts = await countDevices(app.db.reader, app.clock.now())
     const atMs = app.clock.monotonicMs()
     counted = { ...counts, atMs }
     dueMs = startedMs + (atMs - startedMs) / shareMax

@@ -4,7 +4,7 @@
  */
 import type { UpdateView } from '@seaworthy/api/rollouts'
 import type { UpdateState } from '@seaworthy/fleet/rollouts'
-import { dayMs, formatInstant } from '@seaworthy/std/time'
+import { formatInstant } from '@seaworthy/std/time'
 import type { ReadTx } from '../../db/connection.ts'
 import type { FleetSample, VersionCount } from '../../db/history.ts'
 import * as history from '../../db/history.ts'
@@ -108,7 +108,7 @@ export async function showFleetVersions(tx: ReadTx, fleet: string, now: Date) {
 
 /** Takes the spread of versions at this moment. */
 export async function takeFleetSample(tx: ReadTx, fleet: string, now: Date): Promise<FleetSample> {
-  const rows = await history.countVersions(tx, fleet, new Date(now.getTime() - dayMs))
+  const rows = await history.countVersions(tx, fleet, now)
   return {
     at: now,
     devicesCount: rows.reduce((sum, { count }) => sum + count, 0),

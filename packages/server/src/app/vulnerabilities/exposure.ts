@@ -7,7 +7,7 @@ import type {
   VulnerabilityDetail,
 } from '@seaworthy/api/vulnerabilities'
 import { Refusal } from '@seaworthy/std/refusal'
-import { dayMs, formatInstant } from '@seaworthy/std/time'
+import { formatInstant } from '@seaworthy/std/time'
 import { countUnread } from '../../db/components.ts'
 import type { ReadTx } from '../../db/connection.ts'
 import type { ExposureScope, FoundRow, SbomRead, VulnerabilityRow } from '../../db/exposure.ts'
@@ -25,8 +25,6 @@ import type { VulnerabilityRefusal } from '../refusals.ts'
 import { findRelease } from '../trust/index.ts'
 import { instantOrNull } from '../views.ts'
 
-/** A device that was heard within this time runs what it said. */
-const heardMs = dayMs
 const limits = { records: 200, found: 1000, groups: 1000, exposures: 1000, setAside: 1000 } as const
 
 function scopeOf(actor: Actor): ExposureScope {
@@ -104,10 +102,9 @@ export async function showVulnerability(
   }
   const ids = records.map(({ id }) => id)
   const scope = scopeOf(actor)
-  const heardSince = new Date(now.getTime() - heardMs)
   const [found, devices, untold, patching, pending] = await Promise.all([
     db.listFoundOf(tx, ids, scope, { limit: limits.found, now }),
-    db.countExposed(tx, ids, scope, { at, now, heardSince, tag, limit: limits.groups }),
+    db.countExposed(tx, ids, scope, { at, now, tag, limit: limits.groups }),
     db.countUntold(tx, scope),
     db.measurePatching(tx, ids, scope, now),
     countUnread(tx, scope),
@@ -193,6 +190,6 @@ export async function showDeviceExposure(
 
 /** Counts what devices run, and stores the figures for whoever asks before the next count. */
 export async function countRunningReleases(app: Pick<App, 'clock' | 'db'>): Promise<void> {
-  const heardSince = new Date(app.clock.now().getTime() - heardMs)
-  await app.db.write((tx) => db.countReleases(tx, heardSince))
+  const now = app.clock.now()
+  await app.db.write((tx) => db.countReleases(tx, now))
 }

@@ -6,7 +6,7 @@ import { mediaTypes } from '@seaworthy/oci/manifests'
 import { encodeDocument } from '@seaworthy/oci/release-documents'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { cycloneDxMediaType } from '@seaworthy/std/media-types'
-import { dayMs, systemClock } from '@seaworthy/std/time'
+import { systemClock } from '@seaworthy/std/time'
 import { countReleases } from '../../db/exposure.ts'
 import type { TestClient } from '../../testing/index.ts'
 import { openDatabaseOf, pushBlob, pushManifest } from '../../testing/index.ts'
@@ -21,7 +21,7 @@ interface PushedRelease {
 export async function countNow(dataDir: string): Promise<void> {
   const db = openDatabaseOf(dataDir)
   try {
-    await db.write((tx) => countReleases(tx, new Date(systemClock.now().getTime() - dayMs)))
+    await db.write((tx) => countReleases(tx, systemClock.now()))
   } finally {
     await db.close()
   }

@@ -18,7 +18,7 @@ import {
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { digestOf } from '@seaworthy/oci/digests'
 import { waitUntil } from '@seaworthy/std/testing'
-import { dayMs, formatInstant, systemClock } from '@seaworthy/std/time'
+import { formatInstant, systemClock } from '@seaworthy/std/time'
 import { lockComparison } from '../../db/components.ts'
 import type { WriteTx } from '../../db/connection.ts'
 import type { UntoldReason } from '../../db/exposure.ts'
@@ -253,7 +253,7 @@ test('R14 devices are counted as confirmed, last known and unknown, now and at a
       bared.sboms.map(({ state, why }) => [state, why]),
       [['missing', 'the release has none']],
     )
-    await db.write((tx) => countReleases(tx, new Date(systemClock.now().getTime() - dayMs)))
+    await db.write((tx) => countReleases(tx, systemClock.now()))
     const { untold } = await client.api.call(listExposures, {})
     assert.ok(untold.some(({ reason, count }) => reason === 'sbom_missing' && count === 1))
   } finally {
@@ -328,7 +328,7 @@ test('R14 records that affect releases are listed, and what devices are exposed 
 /** Devices of which nothing can be told for the reason, without waiting for the server's count. */
 async function countNow(tx: WriteTx, wanted: UntoldReason): Promise<number | undefined> {
   await tx.sql`lock table release_counts in exclusive mode`
-  await countReleases(tx, new Date(systemClock.now().getTime() - dayMs))
+  await countReleases(tx, systemClock.now())
   const untold = await countUntold(tx, { fleets: null, products: null })
   return untold.find(({ reason }) => reason === wanted)?.count
 }
