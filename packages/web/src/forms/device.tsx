@@ -12,11 +12,10 @@ import { listFleets } from '@seaworthy/api/fleets'
 import { explainDevice } from '@seaworthy/api/updates'
 import { useState } from 'react'
 import { nameOfDevice, parseTags } from '../device-words.ts'
-import { useRead, useRefresh } from '../session.ts'
+import { useRead } from '../session.ts'
 import { formatCommand } from '../shell-words.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { CliLine } from '../ui/cli-line.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 interface OneDevice {
   readonly device: DeviceView
@@ -24,8 +23,6 @@ interface OneDevice {
 }
 
 export function ChangeDeviceDialog({ device, onClose }: OneDevice) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [name, setName] = useState(device.name ?? '')
   const [text, setText] = useState(() =>
     Object.entries(device.tags)
@@ -39,16 +36,16 @@ export function ChangeDeviceDialog({ device, onClose }: OneDevice) {
       button="Change"
       isReady={tags !== undefined}
       onClose={onClose}
-      act={async () => {
-        await call(setDevice, {
+      act={(call) =>
+        call(setDevice, {
           params: { deviceId: device.id },
           body: {
             ...(name.trim() === '' ? {} : { name: name.trim() }),
             ...(tags === undefined ? {} : { tags }),
           },
         })
-        await refresh(showDevice, listDevices)
-      }}
+      }
+      changes={[showDevice, listDevices]}
     >
       <TextInput
         label="Name"
@@ -71,8 +68,6 @@ export function ChangeDeviceDialog({ device, onClose }: OneDevice) {
 }
 
 export function MoveDeviceDialog({ device, onClose }: OneDevice) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [chosen, setChosen] = useState<string>()
   const fleets = useRead(listFleets, { query: { limit: 1000 } })
   const others = fleets.data?.items.filter(({ name }) => name !== device.fleet) ?? []
@@ -83,11 +78,11 @@ export function MoveDeviceDialog({ device, onClose }: OneDevice) {
       button="Move it"
       isReady={target !== undefined}
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         if (target === undefined) return
         await call(setDevice, { params: { deviceId: device.id }, body: { fleet: target.name } })
-        await refresh(showDevice, listDevices, countDevices, explainDevice)
       }}
+      changes={[showDevice, listDevices, countDevices, explainDevice]}
     >
       {target === undefined ? (
         <Text>There is no other fleet. Make one with “seaworthy fleet create”.</Text>
@@ -119,19 +114,17 @@ export function MoveDeviceDialog({ device, onClose }: OneDevice) {
 
 export function RemoveDeviceDialog(props: OneDevice & { readonly onRemoved: () => void }) {
   const { device, onClose, onRemoved } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title={`Remove ${nameOfDevice(device)}`}
       button="Remove it"
       isDangerous
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         await call(removeDevice, { params: { deviceId: device.id } })
         onRemoved()
-        await refresh(listDevices, countDevices)
       }}
+      changes={[listDevices, countDevices]}
     >
       <Text>
         One device of {device.fleet} is removed, and its credential ends at once. It goes on running{' '}

@@ -5,11 +5,10 @@ import type { FleetView } from '@seaworthy/api/fleets'
 import { nameField, versionField } from '@seaworthy/api/fields'
 import { listProducts } from '@seaworthy/api/products'
 import { useState } from 'react'
-import { useRead, useRefresh } from '../session.ts'
+import { useRead } from '../session.ts'
 import { formatCommand } from '../shell-words.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { CliLine } from '../ui/cli-line.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 type Follow = FleetView['follow']
 
@@ -36,8 +35,6 @@ function FollowField(props: {
 }
 
 export function FleetDialog({ onClose }: { readonly onClose: () => void }) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const products = useRead(listProducts, { query: { limit: 1000 } })
   const lines = (products.data?.items ?? []).flatMap(({ name, channels }) =>
     channels.map((channel) => ({ product: name, channel: channel.name })),
@@ -53,11 +50,11 @@ export function FleetDialog({ onClose }: { readonly onClose: () => void }) {
       button="Make it"
       isReady={isName && chosen !== undefined}
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         if (chosen === undefined) return
         await call(createFleet, { body: { name, ...chosen, follow } })
-        await refresh(listFleets)
       }}
+      changes={[listFleets]}
     >
       <TextInput
         label="Name"
@@ -102,8 +99,6 @@ export function ChangeFleetDialog(props: {
   readonly onClose: () => void
 }) {
   const { fleet, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [follow, setFollow] = useState(fleet.follow)
   const [isOn, setIsOn] = useState(fleet.updatesEnabled)
   const [pin, setPin] = useState(fleet.pinnedVersion ?? '')
@@ -124,13 +119,13 @@ export function ChangeFleetDialog(props: {
       button="Change"
       isReady={isPin && changes.length > 0}
       onClose={onClose}
-      act={async () => {
-        await call(setFleet, {
+      act={(call) =>
+        call(setFleet, {
           params: { fleet: fleet.name },
           body: { follow, updatesEnabled: isOn, pinnedVersion: pinned },
         })
-        await refresh(showFleet, listFleets)
-      }}
+      }
+      changes={[showFleet, listFleets]}
     >
       <Switch
         label="Devices are given new releases"

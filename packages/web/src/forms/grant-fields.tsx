@@ -16,9 +16,25 @@ export interface GrantDraft {
   readonly fleets: readonly string[] | null
 }
 
+/** What a new grant is before anybody has chosen something. */
+export const viewerOfAll: GrantDraft = {
+  ...{ role: 'viewer', deniedBy: [] },
+  ...{ products: null, fleets: null },
+}
+
 /** Whether the draft reaches anything at all. */
 export function isWholeGrant({ products, fleets }: GrantDraft): boolean {
   return products?.length !== 0 && fleets?.length !== 0
+}
+
+/** The draft as routes take it that give a role: what they leave out is all of them. */
+export function givenGrant({ role, deniedBy, products, fleets }: GrantDraft) {
+  return {
+    role,
+    deniedBy: [...deniedBy],
+    ...(products === null ? {} : { products: [...products] }),
+    ...(fleets === null ? {} : { fleets: [...fleets] }),
+  }
 }
 
 export function GrantFields(props: {

@@ -17,9 +17,7 @@ import {
 } from '@seaworthy/api/identity-providers'
 import type { IdentityProviderView } from '@seaworthy/api/identity-providers'
 import { useState } from 'react'
-import { useRefresh } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 import type { GrantDraft } from './grant-fields.tsx'
 import { GrantFields, isWholeGrant } from './grant-fields.tsx'
 
@@ -45,8 +43,6 @@ export function ProviderDialog(props: {
   readonly onClose: () => void
 }) {
   const { before, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [name, setName] = useState(before?.name ?? '')
   const [kind, setKind] = useState<Kind>(before?.kind ?? 'oidc')
   const isGitHub = kind === 'github'
@@ -66,8 +62,8 @@ export function ProviderDialog(props: {
       button={before === undefined ? 'Add it' : 'Change it'}
       isReady={isWhole && grants.every((grant) => grant.group !== '' && isWholeGrant(grant))}
       onClose={onClose}
-      act={async () => {
-        await call(setIdentityProvider, {
+      act={(call) =>
+        call(setIdentityProvider, {
           params: { provider: name.trim() },
           body: {
             kind,
@@ -85,8 +81,8 @@ export function ProviderDialog(props: {
             })),
           },
         })
-        await refresh(listIdentityProviders, listWaysIn)
-      }}
+      }
+      changes={[listIdentityProviders, listWaysIn]}
     >
       <Stack gap="xs">
         <Text size="sm">

@@ -4,9 +4,7 @@ import { listInvitations, reinvitePerson } from '@seaworthy/api/invitations'
 import { disablePerson, enablePerson, listPeople, setPerson } from '@seaworthy/api/people'
 import type { PersonView } from '@seaworthy/api/people'
 import { useState } from 'react'
-import { useRefresh } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 import type { GrantDraft } from './grant-fields.tsx'
 import { GrantFields, isWholeGrant } from './grant-fields.tsx'
 
@@ -16,8 +14,6 @@ interface OnePerson {
 }
 
 export function ChangeRoleDialog({ person, onClose }: OnePerson) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [grant, setGrant] = useState<GrantDraft>(person)
   return (
     <ActionDialog
@@ -25,7 +21,7 @@ export function ChangeRoleDialog({ person, onClose }: OnePerson) {
       button="Change"
       isReady={isWholeGrant(grant)}
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         const { role, deniedBy, products, fleets } = grant
         await call(setPerson, {
           params: { personId: person.id },
@@ -36,8 +32,8 @@ export function ChangeRoleDialog({ person, onClose }: OnePerson) {
             fleets: fleets === null ? null : [...fleets],
           },
         })
-        await refresh(listPeople)
       }}
+      changes={[listPeople]}
     >
       <GrantFields value={grant} onChange={setGrant} />
     </ActionDialog>
@@ -45,18 +41,14 @@ export function ChangeRoleDialog({ person, onClose }: OnePerson) {
 }
 
 export function DisableDialog({ person, onClose }: OnePerson) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title={`Disable ${person.name}`}
       button="Disable"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(disablePerson, { params: { personId: person.id } })
-        await refresh(listPeople)
-      }}
+      act={(call) => call(disablePerson, { params: { personId: person.id } })}
+      changes={[listPeople]}
     >
       <Text>
         {person.name} can no longer sign in. Their sessions, and the tokens that they made, end at
@@ -70,17 +62,13 @@ export function DisableDialog({ person, onClose }: OnePerson) {
 }
 
 export function EnableDialog({ person, onClose }: OnePerson) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title={`Let ${person.name} in again`}
       button="Enable"
       onClose={onClose}
-      act={async () => {
-        await call(enablePerson, { params: { personId: person.id } })
-        await refresh(listPeople)
-      }}
+      act={(call) => call(enablePerson, { params: { personId: person.id } })}
+      changes={[listPeople]}
     >
       <Text>
         {person.name} can sign in again with the passkeys that they had. Tokens that ended stay
@@ -92,18 +80,16 @@ export function EnableDialog({ person, onClose }: OnePerson) {
 
 export function NewLinkDialog(props: OnePerson & { readonly onLink: (link: string) => void }) {
   const { person, onClose, onLink } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title={`New link for ${person.name}`}
       button="Make the link"
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         const { link } = await call(reinvitePerson, { params: { personId: person.id } })
         onLink(link)
-        await refresh(listInvitations)
       }}
+      changes={[listInvitations]}
     >
       <Text>
         Whoever opens the link registers a new passkey as {person.name}. Make sure by another way

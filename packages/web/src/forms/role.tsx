@@ -4,9 +4,8 @@ import { listPeople } from '@seaworthy/api/people'
 import { changeRole, createRole, listRoles, removeRole } from '@seaworthy/api/roles'
 import type { RoleView } from '@seaworthy/api/roles'
 import { useState } from 'react'
-import { useRefresh, useRefreshSession } from '../session.ts'
+import { useRefreshSession } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 const verbs = ['says nothing', 'allows', 'denies'] as const
 type Verb = (typeof verbs)[number]
@@ -23,8 +22,6 @@ export function RoleDialog(props: {
   readonly onClose: () => void
 }) {
   const { before, known, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const refreshSession = useRefreshSession()
   const [name, setName] = useState('')
   const [purpose, setPurpose] = useState(before?.purpose ?? '')
@@ -46,7 +43,7 @@ export function RoleDialog(props: {
       button={before === undefined ? 'Make it' : 'Change it'}
       isReady={purpose.trim() !== '' && (before !== undefined || name.trim() !== '')}
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         const rules = { purpose: purpose.trim(), allows: [...allows], denies: [...denies] }
         if (before === undefined) {
           await call(createRole, { body: { name: name.trim(), ...rules } })
@@ -54,8 +51,9 @@ export function RoleDialog(props: {
           const params = { role: before.name }
           await call(changeRole, { params, body: { ...rules, version: before.version } })
         }
-        await Promise.all([refresh(listRoles, listPeople), refreshSession()])
+        await refreshSession()
       }}
+      changes={[listRoles, listPeople]}
     >
       {before === undefined ? (
         <TextInput
@@ -115,18 +113,14 @@ function describeHolders(count: number | null): string {
 
 export function RemoveRoleDialog(props: { readonly role: RoleView; readonly onClose: () => void }) {
   const { role, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title={`Remove the role ${role.name}`}
       button="Remove it"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(removeRole, { params: { role: role.name } })
-        await refresh(listRoles)
-      }}
+      act={(call) => call(removeRole, { params: { role: role.name } })}
+      changes={[listRoles]}
     >
       <Text>Only a role that nobody holds can be removed.</Text>
     </ActionDialog>

@@ -12,11 +12,9 @@ import type { RolloutView } from '@seaworthy/api/rollouts'
 import { describeMembers } from '@seaworthy/fleet/rollouts'
 import { useState } from 'react'
 import { sumWaves } from '../rollout-words.ts'
-import { useRefresh } from '../session.ts'
 import { formatCommand } from '../shell-words.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { CliLine } from '../ui/cli-line.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 export type StopKind = 'pause' | 'resume' | 'abort'
 
@@ -48,8 +46,6 @@ export function StopDialog(props: {
   readonly onClose: () => void
 }) {
   const { kind, rollout, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [reason, setReason] = useState('')
   const given = reason.trim() === '' ? {} : { reason: reason.trim() }
   return (
@@ -58,10 +54,8 @@ export function StopDialog(props: {
       button={buttons[kind]}
       isDangerous={kind === 'abort'}
       onClose={onClose}
-      act={async () => {
-        await call(routes[kind], { params: { rolloutId: rollout.id }, body: given })
-        await refresh(showRollout, listRollouts)
-      }}
+      act={(call) => call(routes[kind], { params: { rolloutId: rollout.id }, body: given })}
+      changes={[showRollout, listRollouts]}
     >
       <Text>{describeStop(kind, rollout)}</Text>
       <Textarea
@@ -87,18 +81,14 @@ export function ApproveWaveDialog(props: {
   readonly onClose: () => void
 }) {
   const { rollout, wave, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const planned = rollout.policy.waves[wave - 1]!
   return (
     <ActionDialog
       title={`Approve wave ${wave}`}
       button="Approve"
       onClose={onClose}
-      act={async () => {
-        await call(approveRollout, { params: { rolloutId: rollout.id }, body: { wave } })
-        await refresh(showRollout, listRollouts)
-      }}
+      act={(call) => call(approveRollout, { params: { rolloutId: rollout.id }, body: { wave } })}
+      changes={[showRollout, listRollouts]}
     >
       <Text>
         {rollout.product} {rollout.version} is offered to {describeMembers(planned.members)} of{' '}

@@ -2,11 +2,8 @@
 import { NativeSelect, TextInput } from '@mantine/core'
 import { createToken, listTokens } from '@seaworthy/api/tokens'
 import { useState } from 'react'
-import { useRefresh } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
-import type { GrantDraft } from './grant-fields.tsx'
-import { GrantFields, isWholeGrant } from './grant-fields.tsx'
+import { givenGrant, GrantFields, isWholeGrant, viewerOfAll } from './grant-fields.tsx'
 
 const daySeconds = 86_400
 const lifetimes = [
@@ -21,38 +18,29 @@ export function TokenDialog(props: {
   readonly onClose: () => void
 }) {
   const { onMade, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [name, setName] = useState('')
   const [lifetime, setLifetime] = useState(String(90 * daySeconds))
   const [networks, setNetworks] = useState('')
-  const [grant, setGrant] = useState<GrantDraft>({
-    ...{ role: 'viewer', deniedBy: [] },
-    ...{ products: null, fleets: null },
-  })
+  const [grant, setGrant] = useState(viewerOfAll)
   return (
     <ActionDialog
       title="Make a token"
       button="Make it"
       isReady={name.trim() !== '' && isWholeGrant(grant)}
       onClose={onClose}
-      act={async () => {
-        const { role, deniedBy, products, fleets } = grant
+      act={async (call) => {
         const wanted = networks.split(/[\s,]+/).filter((network) => network !== '')
         const { token } = await call(createToken, {
           body: {
             name: name.trim(),
-            role,
-            deniedBy: [...deniedBy],
-            ...(products === null ? {} : { products: [...products] }),
-            ...(fleets === null ? {} : { fleets: [...fleets] }),
+            ...givenGrant(grant),
             ...(wanted.length === 0 ? {} : { networks: wanted }),
             lifetimeSeconds: Number(lifetime),
           },
         })
         onMade(token)
-        await refresh(listTokens)
       }}
+      changes={[listTokens]}
     >
       <TextInput
         label="Name"

@@ -3,14 +3,13 @@ import { Button, Group, Text } from '@mantine/core'
 import { listIdentities, listWaysIn, unlinkIdentity } from '@seaworthy/api/identity-providers'
 import type { IdentityView } from '@seaworthy/api/identity-providers'
 import { useState } from 'react'
-import { useRead, useRefresh, useSession } from '../session.ts'
+import { useRead, useSession } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Section } from '../ui/page.tsx'
 import { ProviderButton } from '../ui/provider-buttons.tsx'
 import { Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 export function IdentitySection() {
   const ways = useRead(listWaysIn, {})
@@ -91,18 +90,14 @@ export function IdentitySection() {
 
 function UnlinkDialog(props: { readonly identity: IdentityView; readonly onClose: () => void }) {
   const { identity, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title={`Unlink ${identity.title}`}
       button="Unlink it"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(unlinkIdentity, { params: { provider: identity.provider } })
-        await refresh(listIdentities)
-      }}
+      act={(call) => call(unlinkIdentity, { params: { provider: identity.provider } })}
+      changes={[listIdentities]}
     >
       <Text>
         {identity.account} opens your account here no more; other sessions that began there end.

@@ -8,13 +8,12 @@ import {
 } from '@seaworthy/api/account-keys'
 import type { AccountKeyView } from '@seaworthy/api/account-keys'
 import { useState } from 'react'
-import { useRead, useRefresh } from '../session.ts'
+import { useRead } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Section } from '../ui/page.tsx'
 import { EmptyState, Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 type Open =
   | { readonly kind: 'add' }
@@ -115,8 +114,6 @@ function KeyActions(props: {
 const isPrivate = (text: string) => /PRIVATE KEY|PuTTY-User-Key-File/.test(text)
 
 function AddDialog({ onClose }: { readonly onClose: () => void }) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [name, setName] = useState('')
   const [publicKey, setPublicKey] = useState('')
   const error = isPrivate(publicKey)
@@ -128,10 +125,10 @@ function AddDialog({ onClose }: { readonly onClose: () => void }) {
       button="Add it"
       isReady={name.trim() !== '' && publicKey.trim() !== '' && error === undefined}
       onClose={onClose}
-      act={async () => {
-        await call(addAccountKey, { body: { name: name.trim(), publicKey: publicKey.trim() } })
-        await refresh(listAccountKeys)
-      }}
+      act={(call) =>
+        call(addAccountKey, { body: { name: name.trim(), publicKey: publicKey.trim() } })
+      }
+      changes={[listAccountKeys]}
     >
       <Stack gap="xs">
         <TextInput
@@ -168,17 +165,13 @@ interface OneKey {
 }
 
 function ConfirmDialog({ accountKey, onClose }: OneKey) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title="Confirm the key"
       button="Confirm"
       onClose={onClose}
-      act={async () => {
-        await call(confirmAccountKey, { params: { accountKeyId: accountKey.id } })
-        await refresh(listAccountKeys)
-      }}
+      act={(call) => call(confirmAccountKey, { params: { accountKeyId: accountKey.id } })}
+      changes={[listAccountKeys]}
     >
       <Stack gap="xs">
         <Fingerprint accountKey={accountKey} />
@@ -192,18 +185,14 @@ function ConfirmDialog({ accountKey, onClose }: OneKey) {
 }
 
 function RemoveDialog({ accountKey, onClose }: OneKey) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title="Remove the key"
       button="Remove"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(removeAccountKey, { params: { accountKeyId: accountKey.id } })
-        await refresh(listAccountKeys)
-      }}
+      act={(call) => call(removeAccountKey, { params: { accountKeyId: accountKey.id } })}
+      changes={[listAccountKeys]}
     >
       <Text>Signatures of “{accountKey.name}” no longer count as yours.</Text>
     </ActionDialog>

@@ -10,13 +10,12 @@ import {
 import type { PasskeyView } from '@seaworthy/api/passkeys'
 import { useState } from 'react'
 import { usePorts } from '../ports.ts'
-import { useRead, useRefresh } from '../session.ts'
+import { useRead } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Section } from '../ui/page.tsx'
 import { EmptyState, Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 type Open =
   | { readonly kind: 'add' }
@@ -119,8 +118,6 @@ function NameField(props: { readonly value: string; readonly onChange: (text: st
 
 function AddDialog({ onClose }: { readonly onClose: () => void }) {
   const { passkeys } = usePorts()
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [name, setName] = useState('')
   return (
     <ActionDialog
@@ -128,12 +125,12 @@ function AddDialog({ onClose }: { readonly onClose: () => void }) {
       button="Create it"
       isReady={name.trim() !== ''}
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         const options = await call(askPasskey, {})
         const passkey = await passkeys.create(options)
         await call(addPasskey, { body: { name: name.trim(), passkey } })
-        await refresh(listPasskeys)
       }}
+      changes={[listPasskeys]}
     >
       <NameField value={name} onChange={setName} />
     </ActionDialog>
@@ -146,8 +143,6 @@ interface OnePasskey {
 }
 
 function RenameDialog({ passkey, onClose }: OnePasskey) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [name, setName] = useState(passkey.name)
   return (
     <ActionDialog
@@ -155,11 +150,11 @@ function RenameDialog({ passkey, onClose }: OnePasskey) {
       button="Rename"
       isReady={name.trim() !== ''}
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         const params = { passkeyId: passkey.id }
         await call(renamePasskey, { params, body: { name: name.trim() } })
-        await refresh(listPasskeys)
       }}
+      changes={[listPasskeys]}
     >
       <NameField value={name} onChange={setName} />
     </ActionDialog>
@@ -167,18 +162,14 @@ function RenameDialog({ passkey, onClose }: OnePasskey) {
 }
 
 function RemoveDialog({ passkey, onClose }: OnePasskey) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title="Remove the passkey"
       button="Remove"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(removePasskey, { params: { passkeyId: passkey.id } })
-        await refresh(listPasskeys)
-      }}
+      act={(call) => call(removePasskey, { params: { passkeyId: passkey.id } })}
+      changes={[listPasskeys]}
     >
       <Text>
         From now on you can no longer sign in with “{passkey.name}”. Your device may still list it:

@@ -84,7 +84,6 @@ function SetDialog(props: {
   readonly onClose: () => void
 }) {
   const { authenticator, onClose } = props
-  const call = useConfirmedCall()
   const setSession = useSetSession()
   const [typed, setTyped] = useState({ name: props.name, password: '', code: '' })
   const { name, password } = typed
@@ -95,7 +94,7 @@ function SetDialog(props: {
       button="Set it"
       isReady={name.trim() !== '' && password !== '' && /^\d{6}$/.test(digits)}
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         const body = { name: name.trim(), password, code: digits }
         setSession(await call(setPassword, { body }))
       }}
@@ -113,7 +112,6 @@ function SetDialog(props: {
 }
 
 function RemoveDialog({ onClose }: { readonly onClose: () => void }) {
-  const call = useConfirmedCall()
   const refreshSession = useRefreshSession()
   return (
     <ActionDialog
@@ -121,7 +119,7 @@ function RemoveDialog({ onClose }: { readonly onClose: () => void }) {
       button="Remove it"
       isDangerous
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         await call(removePassword, {})
         await refreshSession()
       }}

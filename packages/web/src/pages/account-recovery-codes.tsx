@@ -6,10 +6,8 @@ import { useRefreshSession } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { Section } from '../ui/page.tsx'
 import { SecretOnce } from '../ui/secret-once.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 export function RecoveryCodeSection({ codesLeft }: { readonly codesLeft: number }) {
-  const call = useConfirmedCall()
   const refreshSession = useRefreshSession()
   const [isAsking, setIsAsking] = useState(false)
   const [codes, setCodes] = useState<readonly string[]>()
@@ -35,7 +33,7 @@ export function RecoveryCodeSection({ codesLeft }: { readonly codesLeft: number 
           title="Make new recovery codes"
           button="Make ten codes"
           onClose={() => setIsAsking(false)}
-          act={async () => {
+          act={async (call) => {
             const made = await call(createRecoveryCodes, {})
             setCodes(made.codes)
             await refreshSession()

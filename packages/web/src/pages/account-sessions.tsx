@@ -4,13 +4,12 @@ import { listSessions, revokeSession } from '@seaworthy/api/sessions'
 import type { SessionView } from '@seaworthy/api/sessions'
 import { useState } from 'react'
 import { describeBrowser } from '../browsers.ts'
-import { useRead, useRefresh } from '../session.ts'
+import { useRead } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 const factorWords = {
   passkey: 'passkey',
@@ -74,18 +73,14 @@ export function SessionSection({ personId }: { readonly personId: string }) {
 
 function EndDialog(props: { readonly session: SessionView; readonly onClose: () => void }) {
   const { session, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title="End the session"
       button="End it"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(revokeSession, { params: { sessionId: session.id } })
-        await refresh(listSessions)
-      }}
+      act={(call) => call(revokeSession, { params: { sessionId: session.id } })}
+      changes={[listSessions]}
     >
       <Text>
         {describeBrowser(session.userAgent)} at {session.address} is signed out at once.

@@ -4,11 +4,10 @@ import { listApprovals, setApprovalPolicy, showApprovalPolicy } from '@seaworthy
 import { ProblemError } from '@seaworthy/api/problems'
 import type { ReplyOf } from '@seaworthy/api/route'
 import { useState } from 'react'
-import { useRead, useRefresh } from '../session.ts'
+import { useRead } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 type Rules = ReplyOf<typeof showApprovalPolicy>['rules']
 
@@ -64,8 +63,6 @@ function describe(rules: Rules): string[] {
 
 function ChangeDialog(props: { readonly before: Rules; readonly onClose: () => void }) {
   const { before, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [rules, setRules] = useState(before)
   const above = rules.releaseDevicesAbove
   return (
@@ -73,15 +70,15 @@ function ChangeDialog(props: { readonly before: Rules; readonly onClose: () => v
       title="What needs an approval"
       button="Change"
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         try {
           await call(setApprovalPolicy, { body: rules })
         } catch (error) {
           // The request is shown on this page, with what becomes of it.
           if (!(error instanceof ProblemError) || error.code !== 'approval_required') throw error
         }
-        await refresh(showApprovalPolicy, listApprovals)
       }}
+      changes={[showApprovalPolicy, listApprovals]}
     >
       <Text size="sm">
         Once there is a rule, a change of the rules needs another owner: it is asked for here, and

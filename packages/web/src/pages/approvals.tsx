@@ -8,13 +8,12 @@ import {
 } from '@seaworthy/api/approvals'
 import type { ApprovalView } from '@seaworthy/api/approvals'
 import { useState } from 'react'
-import { useMay, useRead, useRefresh } from '../session.ts'
+import { useMay, useRead } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Page, Section } from '../ui/page.tsx'
 import { EmptyState, Loaded, NoPermissionState } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 import { RulesSection } from './approvals-rules.tsx'
 
 interface Open {
@@ -140,17 +139,13 @@ const nameOf = ({ requestedBy }: ApprovalView) => requestedBy.name ?? requestedB
 
 function ApproveDialog(props: { readonly request: ApprovalView; readonly onClose: () => void }) {
   const { request, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title="Approve what would happen"
       button="Approve"
       onClose={onClose}
-      act={async () => {
-        await call(approveRequest, { params: { approvalId: request.id } })
-        await refresh(listApprovals)
-      }}
+      act={(call) => call(approveRequest, { params: { approvalId: request.id } })}
+      changes={[listApprovals]}
     >
       <Text>
         {nameOf(request)} may do exactly this, once, within a day. You could do it yourself; you
@@ -163,8 +158,6 @@ function ApproveDialog(props: { readonly request: ApprovalView; readonly onClose
 
 function RejectDialog(props: { readonly request: ApprovalView; readonly onClose: () => void }) {
   const { request, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [reason, setReason] = useState('')
   return (
     <ActionDialog
@@ -173,10 +166,8 @@ function RejectDialog(props: { readonly request: ApprovalView; readonly onClose:
       isDangerous
       isReady={reason.trim() !== ''}
       onClose={onClose}
-      act={async () => {
-        await call(rejectRequest, { params: { approvalId: request.id }, body: { reason } })
-        await refresh(listApprovals)
-      }}
+      act={(call) => call(rejectRequest, { params: { approvalId: request.id }, body: { reason } })}
+      changes={[listApprovals]}
     >
       <Textarea
         label="Why"
@@ -191,17 +182,13 @@ function RejectDialog(props: { readonly request: ApprovalView; readonly onClose:
 
 function WithdrawDialog(props: { readonly request: ApprovalView; readonly onClose: () => void }) {
   const { request, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title="Withdraw your request"
       button="Withdraw"
       onClose={onClose}
-      act={async () => {
-        await call(withdrawRequest, { params: { approvalId: request.id } })
-        await refresh(listApprovals)
-      }}
+      act={(call) => call(withdrawRequest, { params: { approvalId: request.id } })}
+      changes={[listApprovals]}
     >
       <Text>Nobody can approve it any more, and what was approved is not carried out.</Text>
     </ActionDialog>

@@ -5,7 +5,7 @@ import type { ProvisioningKeyView } from '@seaworthy/api/provisioning-keys'
 import { listRebootLocks, releaseRebootLock } from '@seaworthy/api/reboot-locks'
 import type { RebootLockView } from '@seaworthy/api/reboot-locks'
 import { useState } from 'react'
-import { useLive, useMay, useRefresh } from '../session.ts'
+import { useLive, useMay } from '../session.ts'
 import { formatCommand } from '../shell-words.ts'
 import { formatSeconds } from '../times.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
@@ -14,7 +14,6 @@ import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 import { TextLink } from '../ui/text-link.tsx'
 
 const shownMax = 200
@@ -86,18 +85,14 @@ function RevokeKeyDialog(props: {
 }) {
   const { provisioningKey, onClose } = props
   const { id, usesLeft } = provisioningKey
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title="Revoke the provisioning key"
       button="Revoke it"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(revokeProvisioningKey, { params: { provisioningKeyId: id } })
-        await refresh(listProvisioningKeys)
-      }}
+      act={(call) => call(revokeProvisioningKey, { params: { provisioningKeyId: id } })}
+      changes={[listProvisioningKeys]}
     >
       <Text>
         It ends at once:{' '}
@@ -177,8 +172,6 @@ export function RestartsSection({ fleet }: { readonly fleet: string }) {
 
 function ReleaseLockDialog(props: { readonly lock: RebootLockView; readonly onClose: () => void }) {
   const { lock, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [reason, setReason] = useState('')
   return (
     <ActionDialog
@@ -187,13 +180,13 @@ function ReleaseLockDialog(props: { readonly lock: RebootLockView; readonly onCl
       isDangerous
       isReady={reason.trim() !== ''}
       onClose={onClose}
-      act={async () => {
-        await call(releaseRebootLock, {
+      act={(call) =>
+        call(releaseRebootLock, {
           params: { rebootLockId: lock.id },
           body: { reason: reason.trim() },
         })
-        await refresh(listRebootLocks)
-      }}
+      }
+      changes={[listRebootLocks]}
     >
       <Text>
         {lock.device?.name ?? lock.holder} is not told: it may be in the middle of its restart, and

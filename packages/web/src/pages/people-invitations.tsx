@@ -4,13 +4,12 @@ import { listInvitations, revokeInvitation } from '@seaworthy/api/invitations'
 import type { InvitationView } from '@seaworthy/api/invitations'
 import { useState } from 'react'
 import { describeGrant } from '../role-words.ts'
-import { useRead, useRefresh } from '../session.ts'
+import { useRead } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Section } from '../ui/page.tsx'
 import { EmptyState, Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 export function InvitationSection({ mayChange }: { readonly mayChange: boolean }) {
   const invitations = useRead(listInvitations, { query: { limit: 200 } })
@@ -73,18 +72,14 @@ function RevokeDialog(props: {
   readonly onClose: () => void
 }) {
   const { invitation, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title="Revoke the invitation"
       button="Revoke"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(revokeInvitation, { params: { invitationId: invitation.id } })
-        await refresh(listInvitations)
-      }}
+      act={(call) => call(revokeInvitation, { params: { invitationId: invitation.id } })}
+      changes={[listInvitations]}
     >
       <Text>The link of {nameOf(invitation)} stops working.</Text>
     </ActionDialog>

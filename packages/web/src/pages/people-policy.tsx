@@ -4,11 +4,10 @@ import type { BuiltInRole } from '@seaworthy/fleet/access'
 import { builtInRoles } from '@seaworthy/fleet/access'
 import { setSignInPolicy, showSignInPolicy } from '@seaworthy/api/sign-in-policy'
 import { useState } from 'react'
-import { useRead, useRefresh, useRefreshSession } from '../session.ts'
+import { useRead, useRefreshSession } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { Section } from '../ui/page.tsx'
 import { Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 export function PolicySection(props: { readonly mayLoosen: boolean }) {
   const policy = useRead(showSignInPolicy, {})
@@ -53,8 +52,6 @@ function ChangeDialog(props: {
   readonly onClose: () => void
 }) {
   const { before, mayLoosen, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const refreshSession = useRefreshSession()
   const [chosen, setChosen] = useState(before)
   return (
@@ -62,10 +59,11 @@ function ChangeDialog(props: {
       title="Roles that need a passkey"
       button="Change"
       onClose={onClose}
-      act={async () => {
+      act={async (call) => {
         await call(setSignInPolicy, { body: { passkeyRoles: [...chosen] } })
-        await Promise.all([refresh(showSignInPolicy), refreshSession()])
+        await refreshSession()
       }}
+      changes={[showSignInPolicy]}
     >
       <Text size="sm">
         A password with a code can be passed on by a false page; a passkey cannot. Sessions that are

@@ -9,12 +9,11 @@ import type { IdentityProviderView } from '@seaworthy/api/identity-providers'
 import { useState } from 'react'
 import { ProviderDialog } from '../forms/identity-provider.tsx'
 import { describeGrant } from '../role-words.ts'
-import { useRead, useRefresh } from '../session.ts'
+import { useRead } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Section } from '../ui/page.tsx'
 import { EmptyState, Loaded } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 type Open =
   | { readonly kind: 'add' }
@@ -113,18 +112,14 @@ function RemoveDialog(props: {
   readonly onClose: () => void
 }) {
   const { provider, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title={`Remove ${provider.title}`}
       button="Remove it"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(removeIdentityProvider, { params: { provider: provider.name } })
-        await refresh(listIdentityProviders, listWaysIn)
-      }}
+      act={(call) => call(removeIdentityProvider, { params: { provider: provider.name } })}
+      changes={[listIdentityProviders, listWaysIn]}
     >
       <Text>
         Nobody can sign in with <Code>{provider.issuer}</Code> any longer. Sessions that began there

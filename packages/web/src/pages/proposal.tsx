@@ -266,18 +266,14 @@ interface OneProposal {
 }
 
 function ApplyDialog({ view, onClose }: OneProposal) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const count = view.roles.length
   return (
     <ActionDialog
       title="Publish the proposal"
       button="Publish"
       onClose={onClose}
-      act={async () => {
-        await call(applyProposal, { params: { proposalId: view.id } })
-        await refresh(showProposal, listProposals)
-      }}
+      act={(call) => call(applyProposal, { params: { proposalId: view.id } })}
+      changes={[showProposal, listProposals]}
     >
       <Text>
         {count === 1 ? 'One signed document is' : `${count} signed documents are`} put before
@@ -288,8 +284,6 @@ function ApplyDialog({ view, onClose }: OneProposal) {
 }
 
 function RejectProposalDialog({ view, onClose }: OneProposal) {
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   const [reason, setReason] = useState('')
   return (
     <ActionDialog
@@ -298,13 +292,13 @@ function RejectProposalDialog({ view, onClose }: OneProposal) {
       isDangerous
       isReady={reason.trim() !== ''}
       onClose={onClose}
-      act={async () => {
-        await call(rejectProposal, {
+      act={(call) =>
+        call(rejectProposal, {
           params: { proposalId: view.id },
           body: { reason: reason.trim() },
         })
-        await refresh(showProposal, listProposals)
-      }}
+      }
+      changes={[showProposal, listProposals]}
     >
       <Text>It is closed for good, with the signatures that it has. Nothing is published.</Text>
       <Textarea

@@ -5,14 +5,13 @@ import type { TokenView } from '@seaworthy/api/tokens'
 import { useState } from 'react'
 import { TokenDialog } from '../forms/token.tsx'
 import { describeRoles, describeScope } from '../role-words.ts'
-import { useMay, useRead, useRefresh } from '../session.ts'
+import { useMay, useRead } from '../session.ts'
 import { ActionDialog } from '../ui/action-dialog.tsx'
 import { DataTable } from '../ui/data-table.tsx'
 import { Instant } from '../ui/instant.tsx'
 import { Page, Section } from '../ui/page.tsx'
 import { SecretOnce } from '../ui/secret-once.tsx'
 import { EmptyState, Loaded, NoPermissionState } from '../ui/states.tsx'
-import { useConfirmedCall } from '../ui/step-up.tsx'
 
 const shownMax = 200
 
@@ -121,18 +120,14 @@ function TokenSection(props: {
 
 function RevokeDialog(props: { readonly token: TokenView; readonly onClose: () => void }) {
   const { token, onClose } = props
-  const call = useConfirmedCall()
-  const refresh = useRefresh()
   return (
     <ActionDialog
       title={`Revoke the token ${token.name}`}
       button="Revoke"
       isDangerous
       onClose={onClose}
-      act={async () => {
-        await call(revokeToken, { params: { tokenId: token.id } })
-        await refresh(listTokens)
-      }}
+      act={(call) => call(revokeToken, { params: { tokenId: token.id } })}
+      changes={[listTokens]}
     >
       <Text>
         It ends at once: {describeRoles(token)} of {describeScope(token)}
