@@ -27,7 +27,7 @@ import type {
 import type { OverloadRefusal } from '../app/worker/index.ts'
 import type { Mapped } from './problem-form.ts'
 import { no } from './problem-form.ts'
-import { advisoryTable, caseTable, vexTable, vulnerabilityTable } from './response-problems.ts'
+import { advisoryTable, caseTable, vexTable, vulnerabilityTable } from './flaw-refusals.ts'
 
 /** The refusals of the HTTP layer itself. */
 export type HttpRefusal =

@@ -32,7 +32,7 @@ import {
   pushRelease,
   submit,
 } from '../testing/index.ts'
-import { makeResponseCalls } from './response-calls.fixture.ts'
+import { makeCaseCalls } from './case-calls.fixture.ts'
 import {
   makeVexStatements,
   newDevice,
@@ -408,7 +408,7 @@ export async function makeScopedCalls(
     ],
     ['stored-credential.replace', [() => ({ params: stored, body: { value: 'AAAA' } })]],
     ['stored-credential.remove', [() => ({ params: stored })]],
-    ...(await makeResponseCalls(client)),
+    ...(await makeCaseCalls(client)),
     ['lease.list', [() => ({})]],
     ['lease.request', [() => ({ body: { ...stored, reason: 'a test', seconds: 60 } })]],
     ['lease.open', [() => ({ params: { leaseId } })]],

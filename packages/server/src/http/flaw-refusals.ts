@@ -1,4 +1,4 @@
-/** Refusals of cases and advisories, of statements on vulnerabilities, and of records. */
+/** What clients get of refusals of cases, advisories, statements (VEX) and records. */
 import type { AdvisoryFault } from '@seaworthy/response/advisories'
 import type { CaseFault } from '@seaworthy/response/cases'
 import type { VexFault } from '@seaworthy/response/vex'

@@ -13,14 +13,14 @@ const aPublisher = {
   ...{ scopeIn: '', scopeOut: '', supported: [] },
 }
 
-interface ResponseCall {
+interface CaseCall {
   readonly params?: Readonly<Record<string, string>>
   readonly body?: unknown
 }
 
-export async function makeResponseCalls(
+export async function makeCaseCalls(
   client: TestClient,
-): Promise<readonly (readonly [name: string, calls: readonly (() => ResponseCall)[]])[]> {
+): Promise<readonly (readonly [name: string, calls: readonly (() => CaseCall)[]])[]> {
   const ofNobody = `person_${'0'.repeat(26)}`
   await client.api.call(setPublisher, { body: aPublisher })
   const opened = { body: { title: 'a flaw', text: 'a text' } }
