@@ -16,10 +16,9 @@ const allowedPackages: Record<string, readonly string[]> = {
   oci: ['std'],
   sbom: ['std'],
   response: ['std'],
-  delta: ['std'],
-  agent: ['std', 'trust', 'oci', 'delta', 'api'],
+  agent: ['std', 'trust', 'oci', 'api'],
   cli: ['std', 'trust', 'oci', 'sbom', 'response', 'fleet', 'api'],
-  server: ['std', 'trust', 'oci', 'delta', 'response', 'fleet', 'api'],
+  server: ['std', 'trust', 'oci', 'response', 'fleet', 'api'],
   web: ['std', 'trust', 'fleet', 'api'],
 }
 /** Packages that must run in a browser too. */
