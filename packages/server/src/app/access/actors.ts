@@ -11,6 +11,7 @@ import {
   reachesWholeProduct,
 } from '@seaworthy/fleet/access'
 import type { AccessRefusal } from '@seaworthy/fleet/access'
+import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import { Refusal } from '@seaworthy/std/refusal'
 import type { PersonRow } from '../../db/people.ts'
 import type { ProvisioningKeyRow } from '../../db/provisioning-keys.ts'
@@ -122,7 +123,26 @@ export function holderBehind(actor: Actor): string {
 
 /** Throws `out_of_scope`. */
 export function requireFleet(actor: Actor, fleet: { name: string; product: string }): void {
-  if (!reachesFleet(grantOf(actor), fleet)) {
-    throw new Refusal<AccessRefusal>('out_of_scope', `the token does not reach ${fleet.name}`)
+  if (!reachesFleet(grantOf(actor), fleet)) throw beyondFleet(fleet.name)
+}
+
+/**
+ * Guards a fleet that may not exist. Whoever has a scope gets one answer of fleets that are outside
+ * of it and of those that are not there. Throws `fleet_not_found`, `out_of_scope`.
+ */
+export function checkFleet<F extends { readonly name: string; readonly product: string }>(
+  fleet: F | undefined,
+  actor: Actor,
+  name: string,
+): F {
+  if (fleet === undefined) {
+    if (!reachesEverything(grantOf(actor))) throw beyondFleet(name)
+    throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${name}`)
   }
+  requireFleet(actor, fleet)
+  return fleet
+}
+
+function beyondFleet(name: string): Error {
+  return new Refusal<AccessRefusal>('out_of_scope', `the token reaches no fleet ${name}`)
 }

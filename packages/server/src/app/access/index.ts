@@ -10,6 +10,7 @@
 export type { Actor, PersonActor } from './actors.ts'
 export {
   anonymous,
+  checkFleet,
   grantOf,
   holderBehind,
   requireFleet,

@@ -19,7 +19,7 @@ import { getFleet } from '../../db/fleets.ts'
 import { rememberRemoved } from '../../db/foreign-devices.ts'
 import { notifyStoppedDevices, endIdentitySharing } from '../../db/identity-sharing.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { grantOf, requireFleet } from '../access/index.ts'
+import { checkFleet, grantOf, requireFleet } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
 import { tellMovedDevice } from '../fleets/index.ts'
@@ -109,13 +109,10 @@ export async function changeDevice(
 
 /** Finds the fleet to move into. Throws `fleet_not_found`, `out_of_scope`. */
 async function findTarget(tx: ReadTx, actor: Actor, from: string, to: string): Promise<FleetRow> {
-  const fleet = await getFleet(tx, to)
+  const fleet = checkFleet(await getFleet(tx, to), actor, to)
   const before = await getFleet(tx, from)
-  if (fleet === undefined || fleet.product !== before?.product) {
-    throw new Refusal<FleetRefusal>('fleet_not_found', 'the product has no fleet of that name')
-  }
-  requireFleet(actor, fleet)
-  return fleet
+  if (fleet.product === before?.product) return fleet
+  throw new Refusal<FleetRefusal>('fleet_not_found', 'the product has no fleet of that name')
 }
 
 /**
@@ -324,10 +321,7 @@ export async function listEnrolments(
   actor: Actor,
   query: PageQuery & { readonly fleet: string },
 ): Promise<Page<EnrolmentView>> {
-  const fleet = await getFleet(tx, query.fleet)
-  if (fleet === undefined)
-    throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${query.fleet}`)
-  requireFleet(actor, fleet)
+  const fleet = checkFleet(await getFleet(tx, query.fleet), actor, query.fleet)
   return listById(
     query,
     (part) => db.listEnrolments(tx, { ...part, fleet: fleet.name }),

@@ -7,7 +7,7 @@ import type { FleetRow } from '../../db/fleets.ts'
 import { getFleet, lockFleet } from '../../db/fleets.ts'
 import { notifyStoppedDevices } from '../../db/identity-sharing.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { requireFleet } from '../access/index.ts'
+import { checkFleet } from '../access/index.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
 import { tellMovedDevice } from '../fleets/index.ts'
 import { leaveFleet } from './leave-fleet.ts'
@@ -24,18 +24,13 @@ async function findFleets(
   actor: Actor,
   { fleet, toFleet }: WantedMove,
 ): Promise<{ from: FleetRow; to: FleetRow }> {
-  const from = await getFleet(tx, fleet)
-  if (from === undefined) throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${fleet}`)
-  requireFleet(actor, from)
-  const to = await getFleet(tx, toFleet)
-  if (to === undefined || to.product !== from.product) {
-    throw new Refusal<FleetRefusal>(
-      'fleet_not_found',
-      `the product ${from.product} has no fleet ${toFleet}`,
-    )
-  }
-  requireFleet(actor, to)
-  return { from, to }
+  const from = checkFleet(await getFleet(tx, fleet), actor, fleet)
+  const to = checkFleet(await getFleet(tx, toFleet), actor, toFleet)
+  if (to.product === from.product) return { from, to }
+  throw new Refusal<FleetRefusal>(
+    'fleet_not_found',
+    `the product ${from.product} has no fleet ${toFleet}`,
+  )
 }
 
 /** Locks the devices and then both fleets, in the order in which a move of one device does. */

@@ -21,7 +21,7 @@ import {
 import { countSharedIdentities, notifyStoppedDevices } from '../../db/identity-sharing.ts'
 import { lockFleetRollouts } from '../../db/rollouts.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { grantOf, requireFleet } from '../access/index.ts'
+import { checkFleet, grantOf, requireFleet } from '../access/index.ts'
 import type { App, TrustState } from '../app.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
 import { requireKnownChannel, requireTrust } from '../trust/index.ts'
@@ -226,12 +226,6 @@ export async function requireNoRollouts(tx: WriteTx, fleet: string): Promise<voi
     'fleet_has_rollouts',
     `rollouts of ${fleet} are under way: abort ${ids.join(', ')} first`,
   )
-}
-
-export function checkFleet(row: FleetRow | undefined, actor: Actor, name: string): FleetRow {
-  if (row === undefined) throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${name}`)
-  requireFleet(actor, row)
-  return row
 }
 
 export function viewFleet(row: FleetRow, devicesCount: number): FleetView {

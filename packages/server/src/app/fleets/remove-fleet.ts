@@ -7,7 +7,8 @@ import { countDependents, endFleet, lockFleet, notifyFleets } from '../../db/fle
 import type { RightsTx } from '../../db/rights.ts'
 import { listLiveRolloutsOf } from '../../db/rollouts.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { checkFleet, findFleet, requireNoRollouts } from './fleets.ts'
+import { checkFleet } from '../access/index.ts'
+import { findFleet, requireNoRollouts } from './fleets.ts'
 
 /** Throws `fleet_not_found`, `out_of_scope`. */
 export async function showDependents(

@@ -4,7 +4,6 @@
  */
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import type { Permission } from '@seaworthy/fleet/access'
-import type { FleetRefusal } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
 import type {
   Rollout,
@@ -42,7 +41,7 @@ import {
   writeRollout,
 } from '../../db/rollouts.ts'
 import type { Actor, Current } from '../access/index.ts'
-import { grantOf, requireFleet } from '../access/index.ts'
+import { checkFleet, grantOf, requireFleet } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { GuardedEffect } from '../approvals/index.ts'
 import { togetherMs } from '../approvals/index.ts'
@@ -188,9 +187,7 @@ export async function createRollout(
 }
 
 async function requireFleetOnRollouts(tx: WriteTx, actor: Actor, name: string): Promise<FleetRow> {
-  const fleet = await lockFleet(tx, name)
-  if (fleet === undefined) throw new Refusal<FleetRefusal>('fleet_not_found', `no fleet ${name}`)
-  requireFleet(actor, fleet)
+  const fleet = checkFleet(await lockFleet(tx, name), actor, name)
   if (fleet.follow === 'rollouts') return fleet
   throw new Refusal<RolloutRefusal>(
     'fleet_follows_newest',
