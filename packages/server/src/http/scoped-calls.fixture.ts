@@ -13,7 +13,6 @@ import { createRollout } from '@seaworthy/api/rollouts'
 import { listSecrets, setSecret } from '@seaworthy/api/secrets'
 import { createToken } from '@seaworthy/api/tokens'
 import { setVariable } from '@seaworthy/api/variables'
-import { importVulnerabilities } from '@seaworthy/api/vulnerabilities'
 import { base64Encode, utf8Decode } from '@seaworthy/std/bytes'
 import type { Signer } from '@seaworthy/trust/keys'
 import type { ProposalIntent } from '@seaworthy/trust/tuf'
@@ -28,6 +27,7 @@ import {
   policyOf,
   propose,
   publishAll,
+  report,
   publishIntent,
   pushRelease,
   submit,
@@ -41,8 +41,7 @@ import {
   askForApproval,
   newName,
 } from './scoped-things.fixture.ts'
-
-const osvRecords = { records: ['{"id":"OSV-1","modified":"2026-01-01T00:00:00Z"}'] }
+import { makeVulnerabilityCalls } from './vulnerability-calls.fixture.ts'
 
 export interface ScopedCall {
   /** What distinguishes this call from others of the same route. */
@@ -91,7 +90,10 @@ export async function makeScopedCalls(
   })
   await submit(client, growing)
 
+  const vulnerabilityCalls = await makeVulnerabilityCalls(server, client)
   const vex = await makeVexStatements(client, server.adminToken)
+  const flawed = { product: 'acme', version: vex.body.version, sha256: vex.sha256, counter: 1 }
+  await report(client, device!, { sequence: 1, running: flawed }, true)
   const leaseId = await storeCredential(server)
   const stored = { credential: 'vault' }
   const fleet = { fleet: 'shops' }
@@ -142,17 +144,7 @@ export async function makeScopedCalls(
     }))
   const ofPeople = (body?: unknown) =>
     ofScopes(async (scope) => ({ params: { personId: (await join(scope)).person.id }, body }))
-  const ofTokens: MakeCall[] = [
-    async () => ({ about: 'without a scope', params: { tokenId: await makeToken({}) } }),
-    async () => ({
-      about: 'for acme',
-      params: { tokenId: await makeToken({ products: ['acme'] }) },
-    }),
-    async () => ({
-      about: 'for shops',
-      params: { tokenId: await makeToken({ products: ['acme'], fleets: ['shops'] }) },
-    }),
-  ]
+  const ofTokens = ofScopes(async (scope) => ({ params: { tokenId: await makeToken(scope) } }))
   const rules = { purpose: 'a test', allows: ['device:read'], denies: ['device:write'] }
   const makeRole = async () => {
     const name = `role-${newName()}`
@@ -174,17 +166,7 @@ export async function makeScopedCalls(
     ['server-key.announce', [() => ({ body: {} })]],
     ['server-key.use-next', [() => ({ body: { pin: `sha256:${'A'.repeat(43)}` } })]],
     ['certificate.remove-name', [() => ({ params: { name: 'absent.example' } })]],
-    [
-      'token.create',
-      [
-        () => ({ about: 'without a scope', body: newToken }),
-        () => ({ about: 'for acme', body: { ...newToken, products: ['acme'] } }),
-        () => ({
-          about: 'for shops',
-          body: { ...newToken, products: ['acme'], fleets: ['shops'] },
-        }),
-      ],
-    ],
+    ['token.create', ofScopes((scope) => ({ body: { ...newToken, ...scope } }))],
     ['token.list', [() => ({})]],
     ['token.show', ofTokens],
     ['token.revoke', ofTokens],
@@ -234,7 +216,15 @@ export async function makeScopedCalls(
     ['access-review.changes', [() => ({})]],
     // What is reviewed is compared with what was shown only within the scope.
     ['access-review.create', [() => ({ body: { grantsSha256: '0'.repeat(64) } })]],
-    ['approval.list', [() => ({})]],
+    [
+      'approval.list',
+      [
+        async () => {
+          await askForApproval(server)
+          return {}
+        },
+      ],
+    ],
     ['approval-policy.show', [() => ({})]],
     ['approval.show', [async () => ({ params: { approvalId: await askForApproval(server) } })]],
     [
@@ -279,26 +269,16 @@ export async function makeScopedCalls(
     ['release.vulnerabilities', [() => ({ params: ofRelease })]],
     ['vex.set', [() => ({ body: vex.body })]],
     ['vex.import', [() => ({ body: vex.imported })]],
-    ['release.vex-statements', [() => ({ params: ofRelease })]],
+    [
+      'release.vex-statements',
+      [() => ({ params: { product: 'acme', version: vex.body.version } })],
+    ],
     ['vex.list', [() => ({})]],
     ['vex.show', [async () => ({ params: await vex.make() })]],
     ['vex.withdraw', [async () => ({ params: await vex.make() })]],
     ['release.files', [() => ({ params: ofRelease, query: 'platform=linux/amd64' })]],
     ['release.packages', [() => ({ params: ofRelease, query: 'platform=linux/amd64' })]],
     ['release.changes', [() => ({ params: ofRelease, query: `from=${ofRelease.version}` })]],
-    ['vulnerability.import', [() => ({ body: osvRecords })]],
-    ['vulnerability.list', [() => ({})]],
-    [
-      'vulnerability.show',
-      [
-        async () => {
-          await client.api.call(importVulnerabilities, { body: osvRecords })
-          return { params: { vulnerability: 'OSV-1' } }
-        },
-      ],
-    ],
-    ['vulnerability.exposures', [() => ({})]],
-    ['vulnerability.set-aside', [() => ({})]],
     [
       'fleet.create',
       [() => ({ body: { name: `fleet-${newName()}`, product: 'acme', channel: 'stable' } })],
@@ -334,7 +314,15 @@ export async function makeScopedCalls(
         },
       ],
     ],
-    ['reboot-lock.list', [() => ({ params: fleet })]],
+    [
+      'reboot-lock.list',
+      [
+        async () => {
+          await takeSlot(server)
+          return { params: fleet }
+        },
+      ],
+    ],
     [
       'reboot-lock.release',
       [
@@ -348,7 +336,16 @@ export async function makeScopedCalls(
     ['omaha-app.set', [() => ({ params: { product: 'acme' }, body: { appId: 'acme-app' } })]],
     ['devices.list', [() => ({})]],
     ['devices.count', [() => ({})]],
-    ['variable.list', [() => ({ params: fleet })]],
+    [
+      'variable.list',
+      [
+        async () => {
+          const params = { ...fleet, variable: 'COLOUR' }
+          await client.api.call(setVariable, { params, body: { value: 'red' } })
+          return { params: fleet }
+        },
+      ],
+    ],
     [
       'variable.set',
       [() => ({ params: { ...fleet, variable: 'COLOUR' }, body: { value: 'red' } })],
@@ -366,7 +363,16 @@ export async function makeScopedCalls(
         },
       ],
     ],
-    ['secret.list', [() => ({ params: fleet })]],
+    [
+      'secret.list',
+      [
+        async () => {
+          const params = { ...fleet, secret: 'TOKEN' }
+          await client.api.call(setSecret, { params, body: await nextSecret() })
+          return { params: fleet }
+        },
+      ],
+    ],
     [
       'secret.set-held',
       [() => ({ params: { ...fleet, secret: 'HELD' }, body: { product: 'acme', value: 'AAAA' } })],
@@ -409,6 +415,7 @@ export async function makeScopedCalls(
     ['stored-credential.replace', [() => ({ params: stored, body: { value: 'AAAA' } })]],
     ['stored-credential.remove', [() => ({ params: stored })]],
     ...(await makeCaseCalls(client)),
+    ...vulnerabilityCalls,
     ['lease.list', [() => ({})]],
     ['lease.request', [() => ({ body: { ...stored, reason: 'a test', seconds: 60 } })]],
     ['lease.open', [() => ({ params: { leaseId } })]],

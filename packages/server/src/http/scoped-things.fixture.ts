@@ -1,5 +1,6 @@
 /** Things of the fleet `shops` that the calls of the golden table of scopes are about. */
 import { setVexStatement } from '@seaworthy/api/vex'
+import { showReleaseExposure } from '@seaworthy/api/vulnerabilities'
 import { newId } from '@seaworthy/std/ids'
 import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
@@ -44,15 +45,15 @@ export async function storeCredential(server: TestServer): Promise<string> {
 }
 
 /** Takes a slot as a FleetLock client of the fleet would hold it. */
-export async function takeSlot(server: TestServer): Promise<string> {
+export async function takeSlot(server: TestServer, fleet = 'shops'): Promise<string> {
   const now = systemClock.now()
   const id = newId('lock', now, systemRandom)
   const db = server.openDatabase()
   try {
     await db.write(async (tx) => {
-      await lockRebootGroup(tx, 'shops')
+      await lockRebootGroup(tx, fleet)
       await insertLock(tx, {
-        ...{ id, fleet: 'shops', kind: 'client', holder: newName(), device: null },
+        ...{ id, fleet, kind: 'client', holder: newName(), device: null },
         ...{ sha256: null, sequence: null, takenAt: now, askedAt: now, alarmedAt: null },
       })
     })
@@ -63,7 +64,10 @@ export async function takeSlot(server: TestServer): Promise<string> {
 }
 
 /** A request of somebody else for something in the fleet. */
-export async function askForApproval(server: TestServer): Promise<string> {
+export async function askForApproval(
+  server: TestServer,
+  fleet = { name: 'shops', product: 'acme' },
+): Promise<string> {
   const now = systemClock.now()
   const id = newId('approval', now, systemRandom)
   const db = server.openDatabase()
@@ -73,7 +77,7 @@ export async function askForApproval(server: TestServer): Promise<string> {
         ...{ id, state: 'pending', action: 'devices.remove', subject: 'a device' },
         ...{ callSha256: systemRandom.bytes(32), effectSha256: systemRandom.bytes(32) },
         ...{ effect: ['Would do nothing.'], devicesMax: 1 },
-        needs: { permission: 'device:write', fleet: { name: 'shops', product: 'acme' } },
+        needs: { permission: 'device:write', fleet },
         ...{ principal: 'somebody', requestedBy: 'somebody', requestedAt: now },
         expiresAt: new Date(now.getTime() + 86_400_000),
         ...{ decidedBy: null, decidedAt: null, reason: null },
@@ -90,11 +94,11 @@ export function newName(): string {
 }
 
 /** A statement to make, as a call and as an import have it; `make` makes one. */
-export async function makeVexStatements(client: TestClient, token: string) {
-  const purl = 'pkg:npm/tide@1.0.0'
-  await pushReleaseOf(client, token, { version: '0.9.0', purls: [purl] })
+export async function makeVexStatements(client: TestClient, token: string, product = 'acme') {
+  const [version, purl] = ['0.9.0', 'pkg:npm/tide@1.0.0']
+  const sha256 = await pushReleaseOf(client, token, { product, version, purls: [purl] })
   const body = {
-    ...{ vulnerability: 'OSV-1', product: 'acme', version: '0.9.0', purl },
+    ...{ vulnerability: 'OSV-1', product, version, purl },
     status: 'affected' as const,
     ...{ justification: null, impact: '', action: 'update', notes: '' },
     ...{ evidence: [], isInherited: false, expiresAt: null },
@@ -103,12 +107,10 @@ export async function makeVexStatements(client: TestClient, token: string) {
     const { id } = await client.api.call(setVexStatement, { body })
     return { statementId: id }
   }
-  await waitUntil('the release is read', () =>
-    make().then(
-      () => true,
-      () => false,
-    ),
-  )
+  await waitUntil('the release is read', async () => {
+    const { sboms } = await client.api.call(showReleaseExposure, { params: { product, version } })
+    return sboms.length > 0
+  })
   const authored = { ...body, author: 'Them', authoredAt: '2026-01-01T00:00:00Z' }
-  return { body, make, imported: { statements: [authored], replaces: false } }
+  return { sha256, body, make, imported: { statements: [authored], replaces: false } }
 }

@@ -271,8 +271,9 @@ export async function pushBlob(
   client: TestClient,
   token: string,
   bytes: Uint8Array,
+  product = 'acme',
 ): Promise<void> {
-  const path = `/v2/acme/blobs/uploads/?digest=sha256:${sha256(bytes)}`
+  const path = `/v2/${product}/blobs/uploads/?digest=sha256:${sha256(bytes)}`
   const headers = {
     'content-type': 'application/octet-stream',
     'content-length': String(bytes.length),
@@ -286,8 +287,9 @@ export async function pushManifest(
   token: string,
   bytes: Uint8Array,
   mediaType: string,
+  product = 'acme',
 ): Promise<void> {
-  const path = `/v2/acme/manifests/sha256:${sha256(bytes)}`
+  const path = `/v2/${product}/manifests/sha256:${sha256(bytes)}`
   const headers = { 'content-type': mediaType, 'content-length': String(bytes.length) }
   const { status } = await client.send('PUT', path, { token, headers, body: bytes })
   if (status !== 201) throw new Error(`pushing a manifest: ${status}`)

@@ -1,4 +1,4 @@
-/** Releases of `acme` with bills of materials, and records of vulnerabilities. */
+/** Releases with bills of materials, and records of vulnerabilities. */
 import { createRelease } from '@seaworthy/api/releases'
 import { craftLayer, craftRelease } from '@seaworthy/oci/crafted-release'
 import { digestOf } from '@seaworthy/oci/digests'
@@ -12,6 +12,7 @@ import type { TestClient } from '../../testing/index.ts'
 import { openDatabaseOf, pushBlob, pushManifest } from '../../testing/index.ts'
 
 interface PushedRelease {
+  readonly product?: string
   readonly version: string
   readonly purls?: readonly string[] | Uint8Array | undefined
   readonly damage?: ((document: Uint8Array) => Promise<void>) | undefined
@@ -34,17 +35,17 @@ export async function countNow(dataDir: string): Promise<void> {
 export async function pushReleaseOf(
   client: TestClient,
   token: string,
-  { version, purls, damage }: PushedRelease,
+  { product = 'acme', version, purls, damage }: PushedRelease,
 ): Promise<string> {
   const target = {
     hasBlob: async () => false,
     async putBlob(_expected: unknown, open: () => AsyncIterable<Uint8Array>) {
       const parts: Uint8Array[] = []
       for await (const part of open()) parts.push(part)
-      await pushBlob(client, token, Buffer.concat(parts))
+      await pushBlob(client, token, Buffer.concat(parts), product)
     },
     putManifest: ({ bytes, mediaType }: { bytes: Uint8Array; mediaType: string }) =>
-      pushManifest(client, token, bytes, mediaType),
+      pushManifest(client, token, bytes, mediaType, product),
   }
   const { layer, files } = craftLayer([{ path: 'version', content: version }])
   const platform = 'linux/amd64'
@@ -65,15 +66,16 @@ export async function pushReleaseOf(
     bytes: document,
   })
   if (purls !== undefined) {
-    for (const { bytes } of parts) await pushBlob(client, token, bytes)
-    await pushManifest(client, token, manifest.bytes, manifest.descriptor.mediaType)
+    for (const { bytes } of parts) await pushBlob(client, token, bytes, product)
+    const { mediaType } = manifest.descriptor
+    await pushManifest(client, token, manifest.bytes, mediaType, product)
   }
   const descriptor = {
     ...manifest.descriptor,
     annotations: { 'dev.seaworthy.platform': platform },
   }
   const release = await craftRelease(target, {
-    ...{ product: 'acme', version, bundles },
+    ...{ product, version, bundles },
     alter: (index) =>
       purls === undefined
         ? index
@@ -81,7 +83,7 @@ export async function pushReleaseOf(
   })
   await damage?.(document)
   const { digest } = release.descriptor
-  const params = { product: 'acme' }
+  const params = { product }
   await client.api.call(createRelease, { params, body: { version, digest } })
   return digest.slice('sha256:'.length)
 }
