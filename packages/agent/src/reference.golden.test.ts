@@ -8,5 +8,7 @@ test('V1 every code of a device, and every member of its files, is explained in 
   const folder = new URL('../../../docs/reference/', import.meta.url)
   const pages = renderReference()
   for (const [name, text] of pages) expectGolden(new URL(name, folder), text)
-  assert.deepEqual(readdirSync(folder).toSorted(), [...pages.keys()].toSorted())
+  // The page about the server's settings is made from their own table.
+  const others = readdirSync(folder).filter((name) => name !== 'server-json.md')
+  assert.deepEqual(others.toSorted(), [...pages.keys()].toSorted())
 })

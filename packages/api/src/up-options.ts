@@ -8,23 +8,42 @@ export interface UpOption {
   /** The value that the option takes, as help shows it; absent for a switch. */
   readonly value?: string
   readonly text: string
+  /** What holds where nobody says anything, in words. */
+  readonly standard?: string
   /** The environment variable that means the same; a list in it is separated by commas. */
   readonly variable?: string
   readonly isRepeatable?: true
+  /** Whether a settings file (`--config`) cannot have it: it is for one start, or read before. */
+  readonly isNotInFile?: true
 }
 
 export const upOptions = [
   {
+    name: 'config',
+    value: 'file',
+    variable: 'SEAWORTHY_CONFIG',
+    text: 'settings as JSON, with the names of these options (docs/reference/server-json.md); an option or a variable stands above them',
+    standard: 'none',
+    isNotInFile: true,
+  },
+  {
+    name: 'print-config',
+    text: 'print each setting and where it comes from, and start nothing',
+    isNotInFile: true,
+  },
+  {
     name: 'data-dir',
     value: 'dir',
     variable: 'SEAWORTHY_DATA_DIR',
-    text: 'where everything is kept (default: ./seaworthy-data)',
+    text: 'where everything is kept',
+    standard: './seaworthy-data',
   },
   {
     name: 'listen',
     value: 'host:port',
     variable: 'SEAWORTHY_LISTEN',
-    text: 'address to listen on; port 0 takes a free one (default: 127.0.0.1:8443)',
+    text: 'address to listen on; port 0 takes a free one',
+    standard: '127.0.0.1:8443',
   },
   {
     name: 'database-url',
@@ -36,7 +55,8 @@ export const upOptions = [
     name: 'blobs',
     value: 'location',
     variable: 'SEAWORTHY_BLOBS',
-    text: 'where releases are stored: a folder (default: below the data folder), or s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME',
+    text: 'where releases are stored: a folder, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME',
+    standard: 'below the data folder',
   },
   {
     name: 'name',
@@ -48,6 +68,7 @@ export const upOptions = [
   {
     name: 'renew-certificate',
     text: 'when a --name is not in the certificate, make a new one under the same key',
+    isNotInFile: true,
   },
   {
     name: 'tls-certificate',
@@ -59,7 +80,8 @@ export const upOptions = [
     name: 'tls-key',
     value: 'file',
     variable: 'SEAWORTHY_TLS_KEY',
-    text: 'the private key of --tls-certificate (default: the server’s own key, see `seaworthy server certificate request`)',
+    text: 'the private key of --tls-certificate',
+    standard: 'the server’s own key, see `seaworthy server certificate request`',
   },
   {
     name: 'acme-directory',
@@ -71,7 +93,8 @@ export const upOptions = [
     name: 'acme-email',
     value: 'address',
     variable: 'SEAWORTHY_ACME_EMAIL',
-    text: 'where the authority may write to (default: nowhere)',
+    text: 'where the authority may write to',
+    standard: 'nowhere',
   },
   {
     name: 'acme-agree-terms',
@@ -105,33 +128,39 @@ export const upOptions = [
     name: 'http-listen',
     value: 'host:port',
     variable: 'SEAWORTHY_HTTP_LISTEN',
-    text: 'address without TLS, where requests are sent on to https and an ACME authority finds its answers (default: none, and port 80 with --acme-directory, unless the challenge is tls-alpn-01)',
+    text: 'address without TLS, where requests are sent on to https and an ACME authority finds its answers',
+    standard: 'none, and port 80 with --acme-directory, unless the challenge is tls-alpn-01',
   },
   {
     name: 'replace-pin',
     text: 'serve a key that is not the one pinned so far: command lines and devices that pinned that must be paired again',
+    isNotInFile: true,
   },
   {
     name: 'end-credentials',
     text: 'after a backup was restored: end all sessions, invitations, tokens and provisioning keys before the start',
+    isNotInFile: true,
   },
   {
     name: 'workers',
     value: 'count',
     variable: 'SEAWORTHY_WORKERS',
-    text: 'processes that answer requests (default: one per core)',
+    text: 'processes that answer requests',
+    standard: 'one per core',
   },
   {
     name: 'master-key-file',
     value: 'file',
     variable: 'SEAWORTHY_MASTER_KEY_FILE',
-    text: 'the key that seals online secrets (default: in the data folder)',
+    text: 'the key that seals online secrets',
+    standard: 'in the data folder',
   },
   {
     name: 'credential-key-file',
     value: 'file',
     variable: 'SEAWORTHY_CREDENTIAL_KEY_FILE',
-    text: 'the key of stored credentials, which must not be in the data folder (default: none are stored)',
+    text: 'the key of stored credentials, which must not be in the data folder',
+    standard: 'none are stored',
   },
   {
     name: 'credential-key-command',
@@ -143,30 +172,36 @@ export const upOptions = [
     name: 'ready-file',
     value: 'file',
     text: 'write url, pin, pid, tokenFile and ownerLinkFile as JSON here once the server answers',
+    isNotInFile: true,
   },
   {
     name: 'web-folder',
     value: 'dir',
     variable: 'SEAWORTHY_WEB_FOLDER',
-    text: 'the built pages that browsers get (default: those of the package @seaworthy/web)',
+    text: 'the built pages that browsers get',
+    standard: 'those of the package @seaworthy/web',
+    isNotInFile: true,
   },
   {
     name: 'log-level',
     value: 'level',
     variable: 'SEAWORTHY_LOG_LEVEL',
-    text: 'debug, info, warn or error (default: info, or warn at a terminal)',
+    text: 'debug, info, warn or error',
+    standard: 'info, or warn at a terminal',
   },
   {
     name: 'otlp-endpoint',
     value: 'url',
     variable: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    text: 'send traces to this OpenTelemetry collector, by OTLP over HTTP (default: no traces)',
+    text: 'send traces to this OpenTelemetry collector, by OTLP over HTTP',
+    standard: 'no traces',
   },
   {
     name: 'trace-ratio',
     value: 'ratio',
     variable: 'SEAWORTHY_TRACE_RATIO',
-    text: 'share of the requests that are traced, 0 to 1 (default: 1)',
+    text: 'share of the requests that are traced, 0 to 1',
+    standard: '1',
   },
   {
     name: 'report-form',
@@ -180,6 +215,7 @@ export const upOptions = [
 
 /** Those of them that `seaworthy export` and `import` take too: where everything is. */
 export const placeOptionNames = [
+  'config',
   'data-dir',
   'database-url',
   'blobs',
@@ -187,6 +223,11 @@ export const placeOptionNames = [
 ] as const satisfies readonly UpOptionName[]
 
 export type UpOptionName = (typeof upOptions)[number]['name']
+
+/** What the option is, with what holds without it: a line of help. */
+export function describeUpOption({ text, standard }: UpOption): string {
+  return standard === undefined ? text : `${text} (default: ${standard})`
+}
 
 /** `HOST:PORT`, an IPv6 address in brackets; `undefined` where it is something else. */
 export function parseListenAddress(text: string): { host: string; port: number } | undefined {

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { fileURLToPath } from 'node:url'
 import type { UpOption } from '@seaworthy/api/up-options'
+import { describeUpOption } from '@seaworthy/api/up-options'
 import { CliError } from './failure.ts'
 import { collect } from './options.ts'
 
@@ -25,7 +26,9 @@ export function findProgram(find: () => string): string {
 
 /** Gives the command the options of a program, as its table has them. */
 export function addProgramOptions(command: Command, options: readonly UpOption[]): Command {
-  for (const { name, value, text, isRepeatable } of options) {
+  for (const option of options) {
+    const { name, value, isRepeatable } = option
+    const text = describeUpOption(option)
     const flags = value === undefined ? `--${name}` : `--${name} <${value}>`
     if (isRepeatable === true) command.option(flags, text, collect)
     else command.option(flags, text)

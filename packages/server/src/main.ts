@@ -23,7 +23,10 @@ import {
 import type { SpanSender } from './app/traces/index.ts'
 import { checkConfig } from './config/config.ts'
 import type { Config } from './config/config.ts'
-import { readEnv, usage, UsageError } from './config/env.ts'
+import { envOf, usage } from './config/env.ts'
+import type { Setting } from './config/settings.ts'
+import { formatSettings, readSettings, shownValue, UsageError } from './config/settings.ts'
+import { readSettingsFile } from './config/settings-file.ts'
 import { SealError } from './config/master-key.ts'
 import { readBlobCredentials } from './config/blob-credentials.ts'
 import { DatabaseError } from './db/address.ts'
@@ -62,20 +65,40 @@ function fail(failure: Omit<ProgramFailure, 'command'>): void {
   process.stderr.write(failureText({ command: 'up', ...failure }, isJson))
 }
 
+/** The start ends here: what was given is in order. */
+function printSettings(settings: readonly Setting[]): void {
+  const shown = settings.filter(({ name }) => name !== 'print-config')
+  const lines = wantsJson(process.argv.slice(2))
+    ? [
+        JSON.stringify(
+          shown.map((one) => ({ ...one, value: shownValue(one) })),
+          undefined,
+          2,
+        ),
+      ]
+    : formatSettings(shown)
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
 function readConfig(): { config: Config; blobCredentials: S3Credentials | null } | undefined {
   try {
-    const env = readEnv(process.argv.slice(2), process.env)
-    if (env.help) {
-      process.stdout.write(usage)
-      process.exitCode = 0
+    const argv = process.argv.slice(2)
+    if (argv.includes('--help') || argv.includes('-h')) {
+      process.stdout.write(`${usage}\n`)
       return undefined
     }
+    const settings = readSettings({ argv, variables: process.env, readFile: readSettingsFile })
+    const env = envOf(settings, process.env)
     const config = checkConfig(env, {
       cwd: process.cwd(),
       coresCount: availableParallelism(),
       isTerminal: process.stderr.isTTY === true,
     })
-    return { config, blobCredentials: readBlobCredentials(config.blobs, process.env) }
+    const blobCredentials = readBlobCredentials(config.blobs, process.env)
+    const isPrinted = settings.some(({ name, value }) => name === 'print-config' && value === true)
+    if (!isPrinted) return { config, blobCredentials }
+    printSettings(settings)
+    return undefined
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     fail({ exitCode: 2, message: error.message, text: `seaworthy: ${error.message}\n${usage}` })

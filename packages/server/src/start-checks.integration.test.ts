@@ -70,6 +70,30 @@ test('a data folder that cannot be made or used ends the start at once, with the
   assert.deepEqual(await readdir(join(root, 'data')), [], 'no database, no keys')
 })
 
+test('`--print-config` checks the settings of a file, says where each comes from, and makes nothing', async () => {
+  const file = join(root, 'server.json')
+  const dataDir = join(root, 'never-made')
+  await writeFile(file, JSON.stringify({ 'data-dir': dataDir, 'log-level': 'warn' }))
+  const printed = start('--config', file, '--print-config')
+  assert.deepEqual([printed.status, printed.stderr], [0, ''])
+  const rows = printed.stdout.split('\n').map((line) => line.split(/ {2,}/))
+  const rowOf = (name: string) => rows.find(([first]) => first === name)?.slice(1)
+  assert.deepEqual(rowOf('data-dir'), [dataDir, file])
+  assert.deepEqual(rowOf('workers'), ['1', '--workers'])
+  const told = JSON.parse(start('--config', file, '--print-config', '--json').stdout) as {
+    name: string
+  }[]
+  assert.deepEqual(
+    told.find(({ name }) => name === 'log-level'),
+    { name: 'log-level', value: 'warn', origin: file },
+  )
+  await writeFile(file, '{"log-level": "loud"}')
+  const refused = start('--config', file, '--print-config')
+  assert.deepEqual([refused.status, refused.stdout], [2, ''])
+  assert.match(refused.stderr, /--log-level takes debug/)
+  assert.ok(!existsSync(dataDir))
+})
+
 test('under `--json` each program of the host tells its failure as one line for scripts', () => {
   const run = (program: string, ...args: string[]) => {
     const settings = { encoding: 'utf8', timeout: 120_000, killSignal: 'SIGKILL' } as const

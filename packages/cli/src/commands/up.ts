@@ -29,7 +29,8 @@ async function up(
   for (const option of ['listen', 'httpListen'] as const) requireAddress(option, options[option])
   const args = handOn(command, options)
   const server = findProgram(() => import.meta.resolve('@seaworthy/server/main'))
-  if (options['webFolder'] === undefined) {
+  const isServedFrom = options['webFolder'] ?? ports.environment['SEAWORTHY_WEB_FOLDER']
+  if (isServedFrom === undefined && options['printConfig'] !== true) {
     const folder = await preparePages(ports)
     if (folder !== undefined) args.push('--web-folder', folder)
   }

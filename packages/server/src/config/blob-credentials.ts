@@ -1,6 +1,6 @@
 import type { S3Credentials } from '@seaworthy/oci/store/s3'
 import type { BlobLocation } from './config.ts'
-import { UsageError } from './env.ts'
+import { UsageError } from './settings.ts'
 
 /**
  * The credentials of object storage, `null` when none is used. They are only in environment

@@ -7,14 +7,20 @@ import fc from 'fast-check'
 import { upOptions, upVariablesText } from '@seaworthy/api/up-options'
 import { seededRandom } from '@seaworthy/std/random'
 import { checkConfig } from './config.ts'
-import { readEnv, UsageError } from './env.ts'
+import { readEnv } from './env.ts'
+import { UsageError } from './settings.ts'
 import { loadMasterKey, SealError, secretPurposes } from './master-key.ts'
 import { readBlobCredentials } from './blob-credentials.ts'
 import type { SecretName } from './master-key.ts'
 
 const machine = { cwd: '/srv', coresCount: 4, isTerminal: false }
+const noFile = () => {
+  throw new Error('no file was named')
+}
+const env = (argv: string[], variables: Record<string, string> = {}) =>
+  readEnv({ argv, variables, readFile: noFile })
 const read = (argv: string[], variables: Record<string, string> = {}) =>
-  checkConfig(readEnv(argv, variables), machine)
+  checkConfig(env(argv, variables), machine)
 
 test('without options there are sane defaults', () => {
   const config = read([])
@@ -27,8 +33,8 @@ test('without options there are sane defaults', () => {
 
 test('at a terminal the log stays out of the way of what is said to people, unless it is asked for', () => {
   const at = { ...machine, isTerminal: true }
-  assert.equal(checkConfig(readEnv([], {}), at).logLevel, 'warn')
-  assert.equal(checkConfig(readEnv(['--log-level', 'info'], {}), at).logLevel, 'info')
+  assert.equal(checkConfig(env([]), at).logLevel, 'warn')
+  assert.equal(checkConfig(env(['--log-level', 'info']), at).logLevel, 'info')
 })
 
 test('options stand above variables', () => {
@@ -40,12 +46,14 @@ test('options stand above variables', () => {
 })
 
 test('the server reads every option of the table that the command line is built from, and every variable', () => {
+  const none = env([])
   for (const option of upOptions) {
-    const none = readEnv([], {})
-    const byOption = readEnv([`--${option.name}`, ...('value' in option ? ['here'] : [])], {})
+    // These say where settings come from, and that they are shown.
+    if (option.name === 'config' || option.name === 'print-config') continue
+    const byOption = env([`--${option.name}`, ...('value' in option ? ['here'] : [])])
     assert.notDeepEqual(byOption, none, option.name)
     if (!('variable' in option)) continue
-    assert.deepEqual(readEnv([], { [option.variable]: 'here' }), byOption, option.variable)
+    assert.deepEqual(env([], { [option.variable]: 'here' }), byOption, option.variable)
     assert.ok(upVariablesText.includes(option.variable))
   }
 })

@@ -10,7 +10,7 @@ import { quoted } from '@seaworthy/std/printable'
 import type { LogLevel } from '@seaworthy/std/log'
 import { parseDatabaseUrl } from './database-url.ts'
 import type { Env } from './env.ts'
-import { UsageError } from './env.ts'
+import { UsageError } from './settings.ts'
 import { findNameFault } from './name-fault.ts'
 
 const challengeKinds = ['http-01', 'tls-alpn-01'] as const

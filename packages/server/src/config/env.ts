@@ -1,9 +1,9 @@
 /**
  * What the command line and the environment say, as text; nothing is checked here beyond its form.
  */
-import { parseArgs } from 'node:util'
-import type { UpOption, UpOptionName } from '@seaworthy/api/up-options'
-import { upOptions } from '@seaworthy/api/up-options'
+import type { UpOptionName } from '@seaworthy/api/up-options'
+import type { Setting, SettingSources } from './settings.ts'
+import { readSettings } from './settings.ts'
 
 export interface Env {
   readonly dataDir: string | undefined
@@ -38,7 +38,6 @@ export interface Env {
   readonly traceRatio: string | undefined
   readonly hasReportForm: boolean
   readonly hasFastPath: boolean
-  readonly help: boolean
 }
 
 /**
@@ -46,47 +45,21 @@ export interface Env {
  */
 export const usage = 'See `seaworthy up --help`.'
 
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
+/** The settings by their names in the program. Throws `UsageError` as `readSettings` does. */
+export function readEnv(sources: SettingSources): Env {
+  return envOf(readSettings(sources), sources.variables)
 }
 
-/** Options take precedence over variables. Throws `UsageError` on an option that does not exist. */
-export function readEnv(
-  argv: readonly string[],
+export function envOf(
+  settings: readonly Setting[],
   variables: Readonly<Record<string, string | undefined>>,
 ): Env {
-  let values: Record<string, string | boolean | (string | boolean)[] | undefined>
-  try {
-    values = parseArgs({
-      args: [...argv],
-      options: {
-        ...Object.fromEntries(
-          upOptions.map((option) => [
-            option.name,
-            {
-              type: 'value' in option ? ('string' as const) : ('boolean' as const),
-              multiple: 'isRepeatable' in option,
-            },
-          ]),
-        ),
-        // Says only how a failure is told (`report-failure.ts`).
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-      strict: true,
-      allowPositionals: false,
-    }).values
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : 'wrong options', { cause })
+  const valueOf = (name: UpOptionName) => settings.find((one) => one.name === name)?.value
+  const read = (name: Exclude<UpOptionName, 'name'>): string | undefined => {
+    const value = valueOf(name)
+    return typeof value === 'string' ? value : undefined
   }
-  const read = (wanted: Exclude<UpOptionName, 'name'>): string | undefined => {
-    const option: UpOption = upOptions.find(({ name }) => name === wanted)!
-    const given = values[wanted]
-    if (typeof given === 'string') return given
-    return option.variable === undefined ? undefined : variables[option.variable]
-  }
-  const given = [values['name'] ?? []].flat().filter((name) => typeof name === 'string')
-  const listed = (variables['SEAWORTHY_NAMES'] ?? '').split(',').filter(Boolean)
+  const names = valueOf('name')
   return {
     dataDir: read('data-dir'),
     listen: read('listen'),
@@ -94,20 +67,20 @@ export function readEnv(
     blobs: read('blobs'),
     s3Endpoint: variables['SEAWORTHY_S3_ENDPOINT'],
     s3Region: variables['AWS_REGION'] ?? variables['AWS_DEFAULT_REGION'],
-    names: given.length > 0 ? given : listed,
-    renewsCertificate: values['renew-certificate'] === true,
+    names: Array.isArray(names) ? names : [],
+    renewsCertificate: valueOf('renew-certificate') === true,
     tlsCertificate: read('tls-certificate'),
     tlsKey: read('tls-key'),
     acmeDirectory: read('acme-directory'),
     acmeEmail: read('acme-email'),
-    acmeAgreesTerms: values['acme-agree-terms'] === true,
+    acmeAgreesTerms: valueOf('acme-agree-terms') === true,
     acmeCa: read('acme-ca'),
     acmeChallenge: read('acme-challenge'),
     acmeBindingId: read('acme-binding-id'),
     acmeBindingKey: read('acme-binding-key'),
     httpListen: read('http-listen'),
-    replacesPin: values['replace-pin'] === true,
-    endsCredentials: values['end-credentials'] === true,
+    replacesPin: valueOf('replace-pin') === true,
+    endsCredentials: valueOf('end-credentials') === true,
     workers: read('workers'),
     logLevel: read('log-level'),
     masterKeyFile: read('master-key-file'),
@@ -117,8 +90,7 @@ export function readEnv(
     webFolder: read('web-folder'),
     otlpEndpoint: read('otlp-endpoint'),
     traceRatio: read('trace-ratio'),
-    hasReportForm: values['report-form'] === true,
-    hasFastPath: values['no-fast-path'] !== true,
-    help: values['help'] === true,
+    hasReportForm: valueOf('report-form') === true,
+    hasFastPath: valueOf('no-fast-path') !== true,
   }
 }

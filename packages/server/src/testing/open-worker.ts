@@ -17,6 +17,7 @@ import { createExchangeEnd, createMeter, createMetrics } from '../app/metrics/in
 import { createBank, createHealth } from '../app/worker/index.ts'
 import { checkConfig } from '../config/config.ts'
 import { readEnv } from '../config/env.ts'
+import { readSettingsFile } from '../config/settings-file.ts'
 import { watchOwnOrigin } from '../http/device-self.ts'
 import { createAttemptLimiter } from '../http/authenticate.ts'
 import { createDispatcher } from '../http/dispatch.ts'
@@ -39,7 +40,11 @@ export async function openWorker(
   credentials: { readonly token: string; readonly deviceIds: readonly string[] },
 ): Promise<OpenWorker> {
   const config = checkConfig(
-    readEnv(['--data-dir', server.dataDir, '--listen', '127.0.0.1:0', '--workers', '1'], {}),
+    readEnv({
+      argv: ['--data-dir', server.dataDir, '--listen', '127.0.0.1:0', '--workers', '1'],
+      variables: {},
+      readFile: readSettingsFile,
+    }),
     { cwd: server.dataDir, coresCount: 1, isTerminal: false },
   )
   const bank = createBank(systemClock, 1)

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { UsageError } from '../config/env.ts'
+import { UsageError } from '../config/settings.ts'
 import { readTransferLine } from './command-line.ts'
+
+const read = (argv: readonly string[], variables: Readonly<Record<string, string>> = {}) =>
+  readTransferLine({ argv, variables, readFile: () => Buffer.from('{"blobs": "F"}') })
 
 test('O4 an export and an import take the places of `up`, and the variables that mean the same', () => {
   const sha256 = 'a'.repeat(64)
   const args = ['import', 'DIR', '--sha256', sha256, '--master-key-file', 'K', '--json']
-  const line = readTransferLine(args, { SEAWORTHY_DATA_DIR: 'D', DATABASE_URL: 'U' })
+  const line = read(args, { SEAWORTHY_DATA_DIR: 'D', DATABASE_URL: 'U' })
   assert.deepEqual(
     [line.verb, line.folder, line.json, line.sha256],
     ['import', 'DIR', true, sha256],
@@ -15,7 +18,8 @@ test('O4 an export and an import take the places of `up`, and the variables that
     [line.env.dataDir, line.env.databaseUrl, line.env.masterKeyFile],
     ['D', 'U', 'K'],
   )
-  assert.equal(readTransferLine(['export', 'DIR', '--blobs', 'B'], {}).env.blobs, 'B')
+  assert.equal(read(['export', 'DIR', '--blobs', 'B']).env.blobs, 'B')
+  assert.equal(read(['export', 'DIR', '--config', 'C']).env.blobs, 'F')
   for (const wrong of [
     [],
     ['export'],
@@ -25,6 +29,6 @@ test('O4 an export and an import take the places of `up`, and the variables that
     ['import', 'DIR', '--sha256', 'abc'],
     ['import', 'DIR', 'OTHER'],
   ]) {
-    assert.throws(() => readTransferLine(wrong, {}), UsageError, wrong.join(' '))
+    assert.throws(() => read(wrong), UsageError, wrong.join(' '))
   }
 })

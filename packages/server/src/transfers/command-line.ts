@@ -2,7 +2,9 @@
 import { parseArgs } from 'node:util'
 import { placeOptionNames } from '@seaworthy/api/up-options'
 import type { Env } from '../config/env.ts'
-import { readEnv, UsageError } from '../config/env.ts'
+import { readEnv } from '../config/env.ts'
+import type { SettingSources } from '../config/settings.ts'
+import { UsageError } from '../config/settings.ts'
 
 export interface TransferLine {
   readonly verb: 'export' | 'import'
@@ -15,10 +17,7 @@ export interface TransferLine {
 }
 
 /** Throws `UsageError`. */
-export function readTransferLine(
-  argv: readonly string[],
-  variables: Readonly<Record<string, string | undefined>>,
-): TransferLine {
+export function readTransferLine({ argv, variables, readFile }: SettingSources): TransferLine {
   const [verb, folder, ...args] = argv
   if ((verb !== 'export' && verb !== 'import') || folder === undefined) {
     const given = argv.length === 0 ? 'nothing' : argv.join(' ')
@@ -51,6 +50,6 @@ export function readTransferLine(
   return {
     ...{ verb, folder, json: json === true },
     sha256: typeof sha256 === 'string' ? sha256 : null,
-    env: readEnv(forServer, variables),
+    env: readEnv({ argv: forServer, variables, readFile }),
   }
 }

@@ -12,7 +12,8 @@ import { systemClock, systemSleep } from '@seaworthy/std/time'
 import manifest from '../../package.json' with { type: 'json' }
 import { checkExport, exportServer, importServer, refuse } from '../app/transfers/index.ts'
 import { checkConfig } from '../config/config.ts'
-import { UsageError } from '../config/env.ts'
+import { UsageError } from '../config/settings.ts'
+import { readSettingsFile } from '../config/settings-file.ts'
 import { loadMasterKey, SealError } from '../config/master-key.ts'
 import { readBlobCredentials } from '../config/blob-credentials.ts'
 import { DatabaseError } from '../db/address.ts'
@@ -128,7 +129,7 @@ function failureOf(error: unknown): Omit<ProgramFailure, 'command'> {
 
 const argv = process.argv.slice(2)
 try {
-  const line = readTransferLine(argv, process.env)
+  const line = readTransferLine({ argv, variables: process.env, readFile: readSettingsFile })
   await (line.verb === 'export' ? runExport(line) : runImport(line))
   process.exit(0)
 } catch (error) {
