@@ -6,7 +6,7 @@
 import { Refusal, TrustError } from '@seaworthy/std/refusal'
 import type { FetcherReplies } from '../handover/messages.ts'
 import { FetchError, LocalFault, refusalCode } from '../refusals.ts'
-import { createChoice } from './choice.ts'
+import { createChoice } from './release-choice.ts'
 import type { AppSettings } from './app-settings.ts'
 import type { FoundRefusal, InstallerContext } from './context.ts'
 import { publishStatus, recordRefusals } from './context.ts'

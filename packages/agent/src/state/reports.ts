@@ -114,10 +114,10 @@ export async function withSignedReport(
 
 /**
  * The number from which a device continues when its server says that a later one was used: one of
- * the two was restored, or the device has reported without its state (`installer/unreadable.ts`),
- * numbered by seconds since 1970. Each further try leaps a thousand times as far, so that three
- * tries pass any number that was ever used. Beyond `leapMax` steps are small, so that no server
- * drives a device to the end of the numbers.
+ * the two was restored, or the device has reported without its state
+ * (`installer/unreadable-state.ts`), numbered by seconds since 1970. Each further try leaps a
+ * thousand times as far, so that three tries pass any number that was ever used. Beyond `leapMax`
+ * steps are small, so that no server drives a device to the end of the numbers.
  */
 export function sequenceBeyond(sequence: number, triesBefore: number, now: Date): number {
   const seconds = Math.floor(now.getTime() / 1000)

@@ -1,7 +1,7 @@
 /** What programs read to find all advisories: CSAF's metadata, feeds and lists, and Atom. */
 import { dayMs, formatInstant } from '@seaworthy/std/time'
 import { markup } from '../pages/index.ts'
-import type { AdvisoryHead, AdvisorySite } from './heads.ts'
+import type { AdvisoryHead, AdvisorySite } from './site-contents.ts'
 import {
   advisoriesFolder,
   atomPath,

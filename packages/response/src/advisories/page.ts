@@ -5,7 +5,7 @@ import type { Markup } from '../pages/index.ts'
 import { markup, renderPage } from '../pages/index.ts'
 import type { AdvisoryContent, AdvisoryPublisher, PublishedAdvisory } from './advisory.ts'
 import { changedAt, describeReleases, firstPublishedAt } from './advisory.ts'
-import type { AdvisorySite } from './heads.ts'
+import type { AdvisorySite } from './site-contents.ts'
 import {
   advisoriesFolder,
   atomPath,

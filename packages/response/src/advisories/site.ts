@@ -2,7 +2,7 @@
  * Everything that the public finds, by its path. Files about all advisories are made of their
  * heads; those of one advisory are made when somebody asks for them.
  */
-import type { AdvisoryHead, AdvisorySite, SiteFile } from './heads.ts'
+import type { AdvisoryHead, AdvisorySite, SiteFile } from './site-contents.ts'
 import {
   renderAtom,
   renderChanges,

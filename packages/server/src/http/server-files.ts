@@ -3,7 +3,7 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import type { App } from '../app/app.ts'
 import { checkReadiness } from '../app/worker/index.ts'
 import { sendBytes, sendJson } from './request.ts'
-import { describeEndpoints } from './description.ts'
+import { describeEndpoints } from './openapi.ts'
 import type { Endpoint, RawHandler } from './endpoint.ts'
 
 const get = ['GET', 'HEAD'] as const

@@ -26,7 +26,7 @@ import { tellMovedDevice } from '../fleets/index.ts'
 import type { Page, PageQuery } from '../paging.ts'
 import { instantOrNull } from '../views.ts'
 import { listById, readPage, viewPage } from '../paging.ts'
-import { isAsBefore } from './device-metadata.ts'
+import { isAsBefore } from './own-name.ts'
 import { leaveFleet } from './leave-fleet.ts'
 
 /** Throws `device_not_found`, `out_of_scope`. */

@@ -7,7 +7,7 @@
  */
 export { createCheckIns } from './check-in-writes.ts'
 export { checkIn } from './check-ins.ts'
-export { changeOwnMetadata } from './device-metadata.ts'
+export { changeOwnMetadata } from './own-name.ts'
 export {
   findOwnFleet,
   forgetExpiredAssertions,

@@ -7,5 +7,5 @@
  */
 export type { EntityAnswer, AskedEntities } from './questions.ts'
 export { askCount, askEntities, findAgain, keyOf, notFound, requireMayRead } from './questions.ts'
-export type { Turns } from './turns.ts'
-export { createTurns } from './turns.ts'
+export type { Turns } from './limits.ts'
+export { createTurns } from './limits.ts'

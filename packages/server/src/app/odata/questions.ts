@@ -19,7 +19,7 @@ import type { Actor } from '../access/index.ts'
 import { grantOf, requirePermission } from '../access/index.ts'
 import type { App } from '../app.ts'
 import { listPublished } from '../trust/index.ts'
-import type { Turns } from './turns.ts'
+import type { Turns } from './limits.ts'
 
 export type AskedEntities = Extract<Address, { kind: 'entities' }>
 

@@ -15,8 +15,8 @@ import {
   spendChallenge,
   wrongChallenge,
 } from './ceremonies.ts'
-import type { NewCredential } from './proofs.ts'
-import { verifyNewPasskey } from './proofs.ts'
+import type { NewCredential } from './passkey-answers.ts'
+import { verifyNewPasskey } from './passkey-answers.ts'
 import type { Asked } from './sessions.ts'
 
 type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>

@@ -37,7 +37,7 @@ import {
   wrongChallenge,
 } from './ceremonies.ts'
 import { findEnabledPerson, requireCovers, viewPerson } from './people.ts'
-import { verifyProof } from './proofs.ts'
+import { verifyProof } from './passkey-answers.ts'
 import { passkeyRoles } from './sign-in-policy.ts'
 
 /** A person's open sessions; the one that was used longest ago ends before there are more. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { leavingOf } from './leaving.ts'
+import { leavingOf } from './abandoned-calls.ts'
 
 test('T9 a caller that hangs up is noticed, and one that got its answer is not taken for one', async () => {
   const asked = Promise.withResolvers<AbortSignal>()

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { waitUntil } from '@seaworthy/std/testing'
 import { createTestAuthority } from '../testing/authority.ts'
-import { createPlainServer } from './plain.ts'
+import { createPlainServer } from './plain-http.ts'
 
 test('A6 A9 attack: a neighbour keeps connections to port 80 open, and keeps an ACME authority away', async () => {
   const authority = await createTestAuthority()
