@@ -20,7 +20,7 @@ export async function getLastReview({ sql }: ReadTx): Promise<AccessReviewRow | 
   return row
 }
 
-/** What the review saw, by key. At most one for each grant that there was. */
+/** What the review saw, by key. At most one row for each grant that there was. */
 export async function listReviewedGrants(
   { sql }: ReadTx,
   review: string,
@@ -32,7 +32,7 @@ export async function listReviewedGrants(
 
 /** Reviews of the past stay as entries of the log. */
 const reviewsKept = 100
-/** So that no statement has more parameters than the protocol has numbers for. */
+/** How many rows one statement writes: the protocol counts its parameters in 16 bits. */
 const grantsOfStatement = 500
 
 export async function insertReview(

@@ -15,7 +15,7 @@ export interface AccountKeyRow {
   readonly confirmedAt: Date | null
 }
 
-/** Lists those of a person: at most as many as one may have (`app/people/account-keys.ts`). */
+/** Lists the keys of a person, at most as many as one may have (`app/people/account-keys.ts`). */
 export async function listAccountKeys({ sql }: ReadTx, personId: string): Promise<AccountKeyRow[]> {
   return sql<AccountKeyRow[]>`
     select id, person_id as "personId", name, kind, algorithm, fingerprint,
@@ -25,15 +25,15 @@ export async function listAccountKeys({ sql }: ReadTx, personId: string): Promis
 }
 
 /**
- * Lists those of a person, at most as many as one may have; nobody else adds one before the
- * transaction ends.
+ * Lists the keys of a person, at most as many as one may have, and locks them: nobody else adds one
+ * before the transaction ends.
  */
 export async function lockAccountKeys(tx: WriteTx, personId: string): Promise<AccountKeyRow[]> {
   await tx.sql`select from people where id = ${personId} for update`
   return listAccountKeys(tx, personId)
 }
 
-/** Answers false when somebody has the key. */
+/** Answers false when somebody has the key already. */
 export async function insertAccountKey({ sql }: WriteTx, row: AccountKeyRow): Promise<boolean> {
   const rows = await sql`
     insert into account_keys (id, person_id, name, kind, algorithm, fingerprint, public_key,

@@ -198,7 +198,7 @@ function explainRefusal(socket: TLSSocket, host: string, { certFile }: DatabaseT
           `the PostgreSQL at ${host} does not take the certificate in sslcert ${certFile} (${codeOf(error)}): give one of an authority that it knows, with those above it, within its dates`,
           { cause: error },
         )
-  // Node reports an alert without destroying the socket first, so that only here all ways meet.
+  // Node reports an alert without destroying the socket first, so every kind of end comes by here.
   const emit = socket.emit.bind(socket) as (event: string | symbol, ...args: unknown[]) => boolean
   socket.emit = (event: string | symbol, ...args: unknown[]) =>
     event === 'error' ? emit(event, explain(args[0])) : emit(event, ...args)

@@ -42,7 +42,7 @@ const columns = (sql: ReadTx['sql']) => sql`
   a.id, a.case_id as "caseId", a.name, a.sealed, a.revision, a.state, a.edited_by as "editedBy",
   a.reviewed_by as "reviewedBy", a.opened_at as "openedAt"`
 
-/** What one may see: the advisories of the cases that they are read in to. */
+/** The condition on advisories that a reader may see: they are read in to their cases. */
 const isRead = ({ sql }: ReadTx, reader: string) => sql`
   exists (select 1 from case_readers r where r.case_id = a.case_id and r.reader = ${reader})`
 
@@ -63,7 +63,7 @@ export async function updateAdvisory({ sql }: WriteTx, row: AdvisoryRow): Promis
     where id = ${row.id}`
 }
 
-/** `undefined` also for an advisory of a case that the reader is not read in to. */
+/** Finds an advisory; `undefined` also for one of a case that the reader is not read in to. */
 export async function findAdvisory(
   tx: ReadTx,
   id: string,
@@ -75,7 +75,7 @@ export async function findAdvisory(
   return row
 }
 
-/** The same, which stays as it is until the transaction ends. */
+/** Finds an advisory and locks it: it stays as it is until the transaction ends. */
 export async function lockAdvisory(
   tx: WriteTx,
   id: string,
@@ -101,7 +101,7 @@ export async function listAdvisories(
     order by a.id desc limit ${page.limit}`
 }
 
-/** How many advisories have a name, which are those that were published. */
+/** Counts the advisories that have a name, which are those that were published. */
 export async function countNamed({ sql }: ReadTx): Promise<number> {
   const [row] = await sql<[{ count: number }]>`
     select count(*)::int as count from advisories where name is not null`
@@ -146,7 +146,7 @@ export async function listAdvisoryVersions(
     where v.advisory_id = ${advisoryId} order by v.version`
 }
 
-/** The same of the advisory that the public knows by this name: at most as many. */
+/** Lists the versions of the advisory that the public knows by this name, at most as many. */
 export async function listPublicVersions(
   { sql }: ReadTx,
   name: string,
@@ -194,7 +194,7 @@ export async function findPublisher({ sql }: ReadTx): Promise<PublisherRow | und
   return row
 }
 
-/** Whoever publishes waits here for whoever publishes already. */
+/** Allows one publication at a time: waits for another that is under way. */
 export async function lockPublisher({ sql }: WriteTx): Promise<PublisherRow | undefined> {
   const [row] = await sql<PublisherRow[]>`
     select ${publisherColumns(sql)} from advisory_publisher for update`

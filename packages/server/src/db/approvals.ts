@@ -109,8 +109,8 @@ export async function lockApproval(
 }
 
 /**
- * Locks what the person asks for, or what all do who go back to no person, until the transaction
- * ends. It comes before the locks of fleets and devices.
+ * Locks the requests of the person, or those of all callers who go back to no person, until the
+ * transaction ends. It comes before the locks of fleets and devices.
  */
 export async function lockRequestsOf(
   { sql }: WriteTx,
@@ -149,7 +149,7 @@ export async function forgetUnapproved({ sql }: WriteTx, before: Date): Promise<
   await sql`delete from unapproved_releases where at <= ${before}`
 }
 
-/** The request that the same call of the same person has made, and that is not closed. */
+/** Finds the request that the same call of the same person has made and that is not closed. */
 export async function findOpenApproval(
   { sql }: WriteTx,
   principal: string,
@@ -185,7 +185,7 @@ export async function countOpenApprovals(
   return row.count
 }
 
-/** The first requests that these have made, and that are open as of now. */
+/** Lists the first requests that one of `makers` has made and that are open as of now. */
 export async function listOpenApprovalsOf(
   { sql }: ReadTx,
   makers: readonly string[],

@@ -1,7 +1,7 @@
 /**
- * How arrays travel to PostgreSQL and back. The driver would ask each
- * new connection for the array types; a session that ends during that question ends the whole
- * process (porsager/postgres issue 1192), and without its answer a list would be read as one text.
+ * How arrays travel to PostgreSQL and back. The driver would ask each new connection for the array
+ * types; a session that ends during that question ends the whole process (porsager/postgres issue
+ * 1192), and without its answer a list would be read as one text.
  */
 import { invariant } from '@seaworthy/std/refusal'
 

@@ -25,7 +25,7 @@ export interface CaseRow {
   readonly closedAt: Date | null
 }
 
-/** A case as somebody sees it who may be read in. */
+/** A case as it is shown to somebody who may be read in. */
 export interface SeenCase extends CaseRow {
   readonly isReader: boolean
 }
@@ -65,8 +65,8 @@ const columns = (sql: ReadTx['sql']) => sql`
   c.last_answer_at as "lastAnswerAt", c.waiting_since as "waitingSince", c.closed_at as "closedAt"`
 
 /**
- * Whether nobody is read in who can still come in and may read cases: such a case is for every
- * handler to take, so that none is lost with the account of the only person who knew it.
+ * Whether nobody who is read in can still sign in and read cases: every handler may take such a
+ * case, so that it is not lost with the account of the only person who knew it.
  */
 const isUntaken = ({ sql }: ReadTx, { now, readingRoles }: CaseAsker) => {
   const roles = sql.array([...readingRoles], textsOid)
@@ -106,7 +106,10 @@ export async function updateCase({ sql }: WriteTx, row: CaseRow): Promise<void> 
     where id = ${row.id}`
 }
 
-/** What one who asks may see: what they are read in to and, where they may take it, the rest. */
+/**
+ * Who asks, and what they may see: the cases that they are read in to and, where they may take
+ * them, the others.
+ */
 export interface CaseAsker {
   readonly reader: string
   readonly mayTake: boolean
@@ -130,7 +133,7 @@ export async function findCase(
   return row
 }
 
-/** Keeps the case as it is until the transaction ends. */
+/** Locks the case: it stays as it is until the transaction ends. */
 export async function lockCase({ sql }: WriteTx, id: string): Promise<CaseRow | undefined> {
   const [row] = await sql<CaseRow[]>`
     select ${columns(sql)} from cases c where c.id = ${id} for update`
@@ -159,7 +162,7 @@ export async function listCases(
     order by c.id desc limit ${limit}`
 }
 
-/** A page of the open cases, whoever is read in: for the server's own work. */
+/** Lists a page of the open cases, whoever is read in: for the server's own work. */
 export async function listOpenCases(
   { sql }: ReadTx,
   after: string,
@@ -177,7 +180,7 @@ export interface CaseAlarm {
   readonly state: 'soon' | 'broken'
 }
 
-/** Answers false where it was raised before. */
+/** Answers false where the alarm was raised before. */
 export async function insertCaseAlarm(
   { sql }: WriteTx,
   { caseId, clock, dueAt, state }: CaseAlarm,

@@ -38,7 +38,7 @@ export interface SbomRow {
 }
 
 /**
- * Records and components are compared by one at a time, so that neither a new record nor a new
+ * Allows one comparison of records and components at a time, so that neither a new record nor a new
  * component misses the other.
  */
 export async function lockComparison({ sql }: WriteTx): Promise<void> {

@@ -250,8 +250,8 @@ export async function findSbomOn({ sql }: ReadTx, device: string): Promise<SbomR
 }
 
 /**
- * What the releases are that have it, as `sha256`, `platform`, `is_affected`, `is_unknown` and
- * `found_at`: neither is one where statements clear all that was found.
+ * The releases that have it, as `sha256`, `platform`, `is_affected`, `is_unknown` and `found_at`; a
+ * release is neither affected nor unknown where statements clear all that was found.
  */
 function concerned(sql: ReadTx['sql'], vulnerabilities: readonly number[], time: VexTime) {
   const ofThese = sql`f.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})`
@@ -288,7 +288,7 @@ export interface ExposedGroup {
   readonly lastKnownCount: number
   /** It cannot be told of their release whether it is affected. */
   readonly unknownCount: number
-  /** Their release has it, and somebody states that it does not matter there. */
+  /** Their release has it, but somebody states that it does not matter there. */
   readonly clearedCount: number
 }
 
@@ -335,7 +335,7 @@ export interface PatchTimes {
   /** Devices that have run an affected release since the flaw was known here. */
   readonly everCount: number
   readonly leftCount: number
-  /** Half of those that run it no more ran it for at most this long since then; in seconds. */
+  /** The median, in seconds, of how long the devices that no longer run it ran it after that. */
   readonly medianSeconds: number | null
   /** When the last of them stopped; `null` while any is left. */
   readonly zeroSince: Date | null
@@ -367,7 +367,10 @@ export async function measurePatching(
   return row
 }
 
-/** Counts devices anew by what they run; an empty name of a release for those that said nothing. */
+/**
+ * Counts devices anew by what they run; those that said nothing count under an empty name of a
+ * release.
+ */
 export async function countReleases({ sql }: WriteTx, now: Date): Promise<void> {
   await sql`delete from release_counts`
   await sql`

@@ -110,7 +110,7 @@ export interface FleetDependents {
   readonly settingsCount: number
 }
 
-/** Counts what is of the fleet, besides its rollouts. */
+/** Counts what belongs to the fleet, besides its rollouts. */
 export async function countDependents(
   { sql }: ReadTx,
   fleet: string,

@@ -18,7 +18,9 @@ export interface ForeignDeviceRow {
   /** `null` for a device behind a gateway. */
   readonly secretSha256: Uint8Array | null
   readonly gateway: string | null
-  /** Whoever made the token that it has now; `null` where nobody knows, or a gateway speaks. */
+  /**
+   * Whoever made the token that it has now; `null` where nobody knows, or a gateway speaks for it.
+   */
   readonly tokenMadeBy: string | null
   readonly attributes: Readonly<Record<string, string>>
   readonly attributesAt: Date | null
@@ -241,7 +243,7 @@ export async function revokeGatewayToken(
   return true
 }
 
-/** The first devices that have a token which these have made. */
+/** Lists the first devices that have a token which one of `makers` has made. */
 export async function listForeignDevicesOf(
   { sql }: ReadTx,
   makers: readonly string[],
@@ -252,7 +254,7 @@ export async function listForeignDevicesOf(
     where f.token_made_by = any(${[...makers]}) order by d.id limit ${limit}`
 }
 
-/** The first tokens that these have made, and that still work. */
+/** Lists the first tokens that one of `makers` has made and that still work. */
 export async function listGatewayTokensOf(
   { sql }: ReadTx,
   makers: readonly string[],

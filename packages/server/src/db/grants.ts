@@ -1,4 +1,4 @@
-/** All that gives a right, as rows of one form. */
+/** Everything that gives a right, as rows of one form. */
 import type { RoleRules } from '@seaworthy/fleet/access'
 import type { ReadTx } from './connection.ts'
 import { roleColumns } from './held-roles.ts'

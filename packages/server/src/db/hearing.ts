@@ -1,5 +1,6 @@
 /**
- * When any device was heard at all: one row for the whole installation, which every worker writes.
+ * The times at which any device at all was heard: one row for the whole installation, which every
+ * worker writes.
  */
 import type { Hearing } from '@seaworthy/fleet/rollouts'
 import type { ReadTx, WriteTx } from './connection.ts'

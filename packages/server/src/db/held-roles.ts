@@ -2,8 +2,8 @@
 import type { ReadTx } from './connection.ts'
 
 /**
- * The columns of a row's roles, with what those of them say that people have made: so whoever reads
- * a row has read its rights. `table` is the name of the row in the statement.
+ * The columns of a row's roles, with what the custom ones among them say, so that one read of a row
+ * yields its rights. `table` is the name of the row in the statement.
  */
 export function roleColumns({ sql }: Pick<ReadTx, 'sql'>, table: string) {
   const row = sql(table)

@@ -1,6 +1,6 @@
 /**
- * What is known of devices whose reports came from several boots, or went back. Most devices have
- * no row.
+ * What is known of devices whose reports came from several boots, or whose sequence numbers went
+ * back. Most devices have no row.
  */
 import type { IdentityTrace } from '@seaworthy/fleet/devices'
 import { textsOid } from './arrays.ts'

@@ -10,7 +10,7 @@ export interface LeaseRow {
   readonly credentialId: string
   readonly reason: string
   readonly seconds: number
-  /** A person, or the line of a token: refreshed, it is the same one. */
+  /** A person, or the line of a token, which stays the same when the token is refreshed. */
   readonly requestedBy: string
   readonly requestedAt: Date
   /** The version that was handed out; `null` before. */
@@ -83,7 +83,7 @@ export async function listLeases(
     order by id desc limit ${limit}`
 }
 
-/** How many leases the same one has asked for since then. */
+/** Counts the leases that the same holder has asked for since then. */
 export async function countLeasesSince(
   { sql }: ReadTx,
   requestedBy: string,

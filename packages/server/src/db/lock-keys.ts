@@ -8,7 +8,7 @@ export const lockKeys = {
   metadata: 7_403_003,
   people: 7_403_004,
   pairings: 7_403_005,
-  /** With a second number, which stands for the product whose storage is counted. */
+  /** This key comes with a second number, which stands for the product whose storage is counted. */
   storage: 7_403_006,
   /** Held by whoever compares records with components: neither side misses what the other adds. */
   comparison: 7_403_007,

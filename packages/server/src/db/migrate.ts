@@ -59,7 +59,7 @@ export async function compareMigrations(
 }
 
 /**
- * This is idempotent, and safe to run from several processes at once. `count` stops behind the
+ * This is idempotent, and safe to run from several processes at once. `count` limits it to the
  * first so many, for rows of a database that had no more.
  */
 export async function migrate(

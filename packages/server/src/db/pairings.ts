@@ -75,7 +75,9 @@ export async function getPairing({ sql }: ReadTx, id: string): Promise<PairingRo
   return row
 }
 
-/** Locks it until the commit: a decision and a question about it come one after the other. */
+/**
+ * Locks the pairing until the commit: a decision and a question about it come one after the other.
+ */
 export async function lockPairing({ sql }: WriteTx, id: string): Promise<PairingRow | undefined> {
   const [row] = await sql<PairingRow[]>`
     select ${columns(sql)} from pairings where id = ${id} for update`

@@ -32,15 +32,15 @@ export async function findPasskey(
   return row
 }
 
-/** Lists those of a person: at most as many as one may have (`app/people/passkeys.ts`). */
+/** Lists the passkeys of a person, at most as many as one may have (`app/people/passkeys.ts`). */
 export async function listPasskeys({ sql }: ReadTx, personId: string): Promise<PasskeyRow[]> {
   return sql<PasskeyRow[]>`
     select ${columns(sql)} from passkeys where person_id = ${personId} order by id`
 }
 
 /**
- * Lists those of a person, at most as many as one may have; nobody else adds one before the
- * transaction ends.
+ * Lists the passkeys of a person, at most as many as one may have, and locks them: nobody else adds
+ * one before the transaction ends.
  */
 export async function lockPasskeys({ sql }: WriteTx, personId: string): Promise<PasskeyRow[]> {
   await sql`select from people where id = ${personId} for update`

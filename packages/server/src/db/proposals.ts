@@ -81,7 +81,7 @@ export async function listProposalSizes(
     order by id desc limit ${page.limit}`
 }
 
-/** Those of `ids` that there are, newest first. At most one for each id. */
+/** Finds those of `ids` that there are, newest first. At most one for each id. */
 export async function getProposals(
   { sql }: ReadTx,
   ids: readonly string[],

@@ -14,7 +14,7 @@ export interface ProvisioningKeyRow {
   readonly createdAt: Date
   readonly createdBy: string
   readonly revokedAt: Date | null
-  /** The key by which holders enrol its devices; it is of no other provisioning key. */
+  /** The key by which holders enrol its devices; no other provisioning key has it. */
   readonly enrolmentKeyId: string | null
 }
 
@@ -38,7 +38,7 @@ export async function insertProvisioningKey(
 
 /**
  * The enrolment key that was named with the provisioning key by which the device registered, if
- * that is of the fleet in which the device is.
+ * that belongs to the fleet in which the device is.
  */
 export async function findNamedEnrolmentKey(
   { sql }: ReadTx,

@@ -219,7 +219,7 @@ export async function listFleetLockKeys(
     order by id limit ${page.limit}`
 }
 
-/** The first keys that these have made, and that still work. */
+/** Lists the first keys that one of `makers` has made and that still work. */
 export async function listFleetLockKeysOf(
   { sql }: ReadTx,
   makers: readonly string[],

@@ -10,7 +10,7 @@ export interface RecordImport {
   readonly newestAt: Date
 }
 
-/** Real sources speak of some dozens. */
+/** A bound well above the few dozens that real sources have. */
 const kept = 1000
 
 /** Notes them, each ecosystem once; the ecosystems that were imported last stay, at most 1,000. */

@@ -12,7 +12,7 @@ export interface OldReports {
    * may be deleted.
    */
   readonly upToSequence: number
-  /** Those up to this one may be deleted however young they are; -1 for none. */
+  /** Reports up to this sequence number may be deleted however young they are; -1 for none. */
   readonly beyondSequence: number
 }
 

@@ -60,7 +60,7 @@ export async function getRollout(tx: ReadTx, id: string): Promise<Rollout | unde
   return (await withWaves(tx, rows))[0]
 }
 
-/** Those of the given rollouts that exist. At most one for each id. */
+/** Finds those of the given rollouts that exist. At most one for each id. */
 export async function getRollouts(tx: ReadTx, ids: readonly string[]): Promise<Rollout[]> {
   const { sql } = tx
   const rows = await sql<RolloutRow[]>`

@@ -17,7 +17,7 @@ export async function storeKeptPin(
   return rows.count === 1
 }
 
-/** A change of keys is over. */
+/** Forgets who confirmed: a change of keys is over. */
 export async function forgetKeptPins({ sql }: WriteTx): Promise<void> {
   await sql`delete from kept_pins`
 }

@@ -58,7 +58,7 @@ export interface OpenSessions extends Scope {
   /** Sessions that were not used since then have ended. */
   readonly idleSince: Date
   readonly personId: string | null
-  /** Whose sessions are listed in any case. */
+  /** The person whose sessions are listed in any case. */
   readonly self: string
 }
 

@@ -11,7 +11,7 @@ export interface SettingRow {
   readonly value: string | null
   readonly holderKey: Uint8Array | null
   readonly holderCopy: Uint8Array | null
-  /** The secret under the master key, where the server holds it. */
+  /** The secret, encrypted under the master key, where the server holds it. */
   readonly serverCopy: Uint8Array | null
   /** A later version of it was sealed to a device: the row is an earlier one that was put back. */
   readonly isPutBack: boolean
@@ -111,7 +111,7 @@ export async function measureSettings(
   return row
 }
 
-/** Those of the ids that are devices of the fleet now. At most one for each id. */
+/** Finds those of the ids that are devices of the fleet now. At most one for each id. */
 export async function findFleetDevices(
   { sql }: ReadTx,
   fleet: string,
@@ -138,7 +138,7 @@ export async function putSeals(
   }
 }
 
-/** A secret that the server holds, as it lies there. */
+/** A secret that the server holds, as it is stored. */
 export type HeldSetting = Pick<
   SettingRow,
   'id' | 'name' | 'device' | 'version' | 'isPutBack' | 'serverCopy'

@@ -19,11 +19,14 @@ export interface ContentRow {
 export interface UploadRow {
   readonly id: string
   readonly product: string
-  /** Whose budget of unfinished uploads it takes from. */
+  /** The actor whose budget of unfinished uploads it takes from. */
   readonly actor: string
 }
 
-/** Others who set something aside for the product wait until the transaction ends. */
+/**
+ * Locks the product's storage: others who set something aside for it wait until the transaction
+ * ends.
+ */
 export async function lockStorage({ sql }: WriteTx, product: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(${lockKeys.storage}, hashtext(${product}))`
 }
@@ -129,7 +132,7 @@ export async function listCounted({ sql }: ReadTx): Promise<string[]> {
   return rows.map(({ product }) => product)
 }
 
-/** What was added since is newer than the list of what the repository has. */
+/** Content that was added since then is newer than the list of what the repository has. */
 export async function removeContentBefore(
   { sql }: WriteTx,
   product: string,

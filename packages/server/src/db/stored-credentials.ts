@@ -48,7 +48,7 @@ export async function getStoredCredential(
   return row
 }
 
-/** Keeps it as it is until the transaction ends. */
+/** Locks the credential: it stays as it is until the transaction ends. */
 export async function lockStoredCredential(
   { sql }: WriteTx,
   name: string,

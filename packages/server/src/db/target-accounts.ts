@@ -1,6 +1,6 @@
 /**
- * Accounts in a PostgreSQL that is not ours, made for one lease and dropped at its end. Whatever is
- * done there is done again without harm, in one connection that ends soon.
+ * Accounts in a PostgreSQL that is not ours, made for one lease and dropped at its end. Each step
+ * may be repeated without harm, and takes one connection that ends soon.
  */
 import { createHash, createHmac } from 'node:crypto'
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'

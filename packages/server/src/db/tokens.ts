@@ -21,7 +21,7 @@ export interface TokenRow extends Grant {
   readonly refreshedFrom: string | null
   /** The first token of the line of those that replaced each other. */
   readonly line: string
-  /** The person, or other maker that is not a token, to whom it goes back. */
+  /** The person, or another maker that is not a token, to whom it goes back. */
   readonly holder: string
   /** What the line has spent of its allowance of being refreshed. */
   readonly refreshesUsedUntil: Date | null
@@ -129,7 +129,7 @@ export async function listMakers({ sql }: ReadTx, maker: string): Promise<string
   return rows.map(({ id }) => id)
 }
 
-/** Those of the tokens that still work. At most one for each id. */
+/** Finds those of the tokens that still work. At most one for each id. */
 export async function listWorkingTokens(
   { sql }: ReadTx,
   ids: readonly string[],

@@ -53,7 +53,7 @@ export async function listTables({ sql }: ReadTx): Promise<StoredTable[]> {
 }
 
 /**
- * Those of them that an export holds. Throws where nobody has decided about a table or a column:
+ * Picks the tables that an export holds. Throws where nobody has decided about a table or a column:
  * half an export would be worse than none.
  */
 export function chooseTables(tables: readonly StoredTable[]): StoredTable[] {

@@ -25,7 +25,7 @@ export interface VexRow extends VexKey {
   readonly reviewer: string
   /** The author whom an imported document names. */
   readonly author: string | null
-  /** When it was said there. */
+  /** When the document says that it was stated. */
   readonly authoredAt: Date | null
   readonly statedAt: Date
   readonly expiresAt: Date | null
@@ -79,9 +79,11 @@ export interface VexFilter {
   readonly product: string | null
   readonly version: string | null
   readonly purl: string | null
-  /** Which of them; those to look at again have expired, or were ended because a record changed. */
+  /**
+   * Which statements; those to look at again have expired, or were ended because a record changed.
+   */
   readonly state: 'in-force' | 'reopened' | 'all'
-  /** Those of these products; `null` for all. */
+  /** The products whose statements are listed; `null` for all. */
   readonly products: readonly string[] | null
   readonly now: Date
 }

@@ -33,7 +33,7 @@ export interface SetAsideRecord {
   readonly why: string
 }
 
-/** What is stored under these names. At most one for each. */
+/** Finds what is stored under these names. At most one for each. */
 export async function findVersions(
   { sql }: ReadTx,
   names: readonly string[],
@@ -202,7 +202,7 @@ export interface FindingRow extends Candidate {
   readonly reason: string | null
 }
 
-/** Stores them over those that were found before, which keep the time when they were. */
+/** Stores findings; one that was found before keeps its time. */
 export async function writeFindings(
   { sql }: WriteTx,
   rows: readonly FindingRow[],

@@ -16,7 +16,7 @@ import { alias, join, part } from './parts.ts'
 import type { Reach } from './tables.ts'
 import { tableOf } from './tables.ts'
 
-/** Names of rows that are given out, and what may be seen. */
+/** The names of rows that were given out so far, and what may be seen. */
 export interface Frame {
   readonly reach: Reach
   readonly fresh: () => Part
@@ -150,8 +150,8 @@ function compileTest(name: 'contains' | 'startswith' | 'endswith', x: Part, what
 }
 
 /**
- * A test that is false for null, of an operand that may be at the end of links. It is then a
- * question whether there is such an entity, which an index can answer.
+ * A test that is false for null, of an operand that may be at the end of links. It then asks
+ * whether there is such an entity, which an index can answer.
  */
 function within(
   frame: Frame,
@@ -203,7 +203,7 @@ export function column(set: string, name: string, row: Part): Part {
   return tableOf(set).columns[name]!(row)
 }
 
-/** The conditions under which a row of the set is there for whoever asks. */
+/** The conditions under which the asker may see a row of the set. */
 export function reachedParts({ reach }: Frame, set: string, row: Part): Part[] {
   const isReached = tableOf(set).reached(row, reach)
   return isReached === null ? [] : [isReached]

@@ -113,7 +113,10 @@ function tail(frame: Frame, question: Question, row: Part, more: readonly Part[]
     limit ${String(limit + 1)}::text::bigint offset ${String(skip)}::text::bigint`
 }
 
-/** Whether a row has its place behind another one's. Null comes before every value. */
+/**
+ * Whether a row comes after another one in the order that is asked for. Null comes before every
+ * value.
+ */
 function behind({ set, order }: Question, after: readonly (string | null)[], row: Part): Part {
   const { properties } = setsByName.get(set)!
   const isUniform =

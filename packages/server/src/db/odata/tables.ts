@@ -1,4 +1,6 @@
-/** Where each entity set of OData is found in the database, and what of it somebody reaches. */
+/**
+ * Where each entity set of OData is found in the database, and which of its rows somebody may see.
+ */
 import type { SetName, entitySets } from '@seaworthy/api/odata'
 import type { Scope } from '@seaworthy/fleet/access'
 import type { Part } from './parts.ts'
@@ -57,7 +59,7 @@ function ofFleet(name: Part, product: Part, reach: Reach): Part | null {
   return part`(${byName} and ${byProduct})`
 }
 
-/** The same for what has only the name of its fleet. */
+/** Whether a row that has only the name of its fleet is reached. */
 function inFleet(name: Part, reach: Reach): Part | null {
   const isReached = ofFleet(part`f.name`, part`f.product`, reach)
   return isReached && part`${name} in (select f.name from fleets f where ${isReached})`
