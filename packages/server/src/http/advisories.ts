@@ -14,7 +14,7 @@ import * as advisories from '../app/advisories/index.ts'
 import { audited, read } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 
-/** The audit log says which revision it was, and nothing of what it says. */
+/** The audit log says which revision it was, and nothing of the text. */
 const recorded = ({ view, row }: advisories.WrittenAdvisory) => ({
   reply: view,
   detail: { revision: row.revision, sealedSha256: advisories.digestOf(row) },

@@ -30,7 +30,9 @@ import { createTufHandler } from './tuf.ts'
 import type { WebFiles } from './web.ts'
 import { createWebHandlers } from './web.ts'
 
-/** Two ways to the same work: one for every request, and a fast path for idle check-ins (RFD 7). */
+/**
+ * The two ways to the same work: one for every request, and a fast path for idle check-ins (RFD 7).
+ */
 export interface Handlers {
   readonly requests: RequestListener
   /** `undefined` with `--no-fast-path`. */

@@ -1,7 +1,7 @@
 /** The problem codes of the routes for stored credentials and their leases. */
 import type { KnownCode } from './problems.ts'
 
-/** Values of stored credentials. */
+/** Faults of the values of stored credentials. */
 const encryptionFaults = [
   'credential_key_missing',
   'credential_key_wrong',

@@ -9,7 +9,7 @@ import type { Endpoint, RawHandler } from './endpoint.ts'
 const get = ['GET', 'HEAD'] as const
 
 export function createServerFiles(app: App, endpoints: readonly Endpoint[]): readonly RawHandler[] {
-  // Most workers are never asked for it, so none makes it before.
+  // Most workers are never asked for it, so none makes it in advance.
   let openapi: Promise<Uint8Array> | undefined
   const describe = async () =>
     utf8Encode(JSON.stringify(await describeEndpoints(endpoints, app.version), null, 2))

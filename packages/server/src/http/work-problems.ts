@@ -13,7 +13,7 @@ import { settingProblems } from './setting-problems.ts'
 import { vexProblems } from './vex-problems.ts'
 import { vulnerabilityProblems } from './vulnerability-problems.ts'
 
-/** Documents of signed metadata that a proposal brings. */
+/** Faults of signed metadata that a proposal brings. */
 const metadataFaults = [
   'metadata_malformed',
   'profile_violation',
@@ -33,7 +33,7 @@ const metadataFaults = [
   'key_unsupported',
 ] as const satisfies readonly KnownCode[]
 
-/** The second half of a ceremony. */
+/** Faults in the second half of a ceremony. */
 const ceremonyFaults = [
   'challenge_missing',
   'challenge_wrong',
@@ -58,7 +58,7 @@ const providerFaults = [
   'provider_answer_wrong',
 ] as const satisfies readonly KnownCode[]
 
-/** What one person gives another. */
+/** Faults of rights that one person gives another. */
 const givingFaults = [
   'grant_exceeds_own',
   'owner_scoped',

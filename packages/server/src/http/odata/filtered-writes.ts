@@ -315,7 +315,7 @@ interface Shown {
   readonly outcomes: readonly Outcome[]
 }
 
-/** The same for the same call of the same caller with the same outcome. */
+/** A token that is the same for the same call of the same caller with the same outcome. */
 function digestShown({ method, set, actor, body, outcomes }: Shown): string {
   return hexEncode(digestOf({ method, set, actor, body, outcomes }))
 }

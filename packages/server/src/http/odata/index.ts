@@ -42,7 +42,7 @@ interface Ports {
   readonly limiter: AttemptLimiter
   readonly endpoints: readonly Endpoint[]
   readonly turns: Turns
-  /** Turns of changes of what a filter finds. */
+  /** The limit on changes of what a filter finds. */
   readonly changes: Turns
 }
 
