@@ -43,10 +43,15 @@ const options = {
   stateDir: stateDir === undefined ? undefined : resolve(stateDir),
 }
 
-/** Gives up root once all of a process's code is loaded, and before it reads anything. */
-async function giveUpRoot(): Promise<void> {
-  const accounts = await import('./device/accounts.ts')
-  accounts.giveUpRoot(text(values['account']))
+/**
+ * Gives up root, and what no flag takes away, once all of a process's code is loaded, and before it
+ * reads anything.
+ */
+async function giveUpRights(): Promise<void> {
+  const { giveUpRoot } = await import('./device/accounts.ts')
+  const { giveUpLastReports } = await import('./device/last-reports.ts')
+  giveUpLastReports()
+  giveUpRoot(text(values['account']))
 }
 
 /** What is wrong with a command line of a person; a misspelt option must not count as absent. */
@@ -94,12 +99,12 @@ async function main(command: string): Promise<number> {
     }
     case 'fetcher': {
       const { runFetcher } = await import('./fetcher/fetcher-main.ts')
-      await giveUpRoot()
+      await giveUpRights()
       return runFetcher()
     }
     case 'probe': {
       const { serveProbe } = await import('./device/http-probe.ts')
-      await giveUpRoot()
+      await giveUpRights()
       await serveProbe(positionals[1]!, process.stdin, (line) => process.stdout.write(line))
       return 0
     }

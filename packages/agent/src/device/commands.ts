@@ -17,8 +17,9 @@ const memoryFlags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--v
 const packagedFlags = ['--lite-mode']
 /**
  * Every process goes without what the permission model lets through: databases that open any path,
- * foreign functions, native code, storage in a file, a debugger that a signal opens. Each process
- * adds the few rights that it needs.
+ * foreign functions, native code, storage in a file, a debugger that a signal opens, flags of the
+ * engine, some of which write files or open its memory. Each process adds the few rights that it
+ * needs.
  */
 const wallFlags = [
   '--permission',
@@ -26,6 +27,7 @@ const wallFlags = [
   '--no-experimental-webstorage',
   '--no-addons',
   '--disable-sigusr1',
+  '--freeze-flags-after-init',
   // The oldest Node that we accept has neither the functions nor the option.
   ...['--no-experimental-ffi'].filter((flag) => process.allowedNodeEnvironmentFlags.has(flag)),
 ]

@@ -52,6 +52,8 @@ import dgram from 'node:dgram'
 import dns from 'node:dns'
 import v8 from 'node:v8'
 import { giveUpRoot } from ${JSON.stringify(new URL('accounts.ts', import.meta.url).pathname)}
+import { giveUpLastReports } from ${JSON.stringify(new URL('last-reports.ts', import.meta.url).pathname)}
+giveUpLastReports()
 if (process.env.ACCOUNT) giveUpRoot(process.env.ACCOUNT)
 const only = process.env.ONLY?.split(',')
 const require = createRequire(import.meta.url)
@@ -82,6 +84,7 @@ attempt('owner', () => fs.chownSync(FETCH, 0, 0))
 attempt('setUidFile', () => fs.chmodSync(TRUST, 0o4777))
 attempt('heapSnapshot', () => v8.writeHeapSnapshot(TRUST + '/heap'))
 attempt('report', () => process.report.writeReport(TRUST + '/report.json'))
+attempt('lastReport', () => { Object.assign(process.report, { directory: TRUST, filename: 'last.json', reportOnFatalError: true }) })
 attempt('trace', () => require('node:trace_events').createTracing({ categories: ['v8'] }).enable())
 // what opens files by itself
 attempt('sqlite', () => { const { DatabaseSync } = require('node:sqlite'); new DatabaseSync(TRUST + '/evil.db').exec('create table t(x)') })
@@ -163,7 +166,7 @@ const byTheModel = [
   ...code,
   ...['readKey', 'writeTrust', 'removeTrust', 'moveTrust', 'readPasswd', 'environmentFile'],
   ...['procParent', 'procOwn', 'procMemory', 'chdir', 'hardLink', 'symbolicLink'],
-  ...['setUidFile', 'heapSnapshot', 'report', 'trace', 'child', 'cluster', 'execve'],
+  ...['setUidFile', 'heapSnapshot', 'report', 'lastReport', 'trace', 'child', 'cluster', 'execve'],
 ]
 
 /**
@@ -209,6 +212,19 @@ test(
 
 test('V3 T7 a probe that is taken over finds no way out either, and no folder', { skip }, () => {
   assertAllowed(tryWith(probeCommand(accounts!.probe), 'probe'), network)
+})
+
+test('V3 T7 attack: flags of the engine, which write any file and open any memory, end a process that changes them', () => {
+  const rights = fetcherCommand(fetchFolder, runDir, undefined)
+  const flags = rights.slice(1, rights.indexOf('fetcher') - 1)
+  for (const flag of [`--redirect-code-traces-to=${trust}/tuf.a`, '--allow-natives-syntax']) {
+    const change = `require('node:v8').setFlagsFromString(${JSON.stringify(flag)}); console.log('changed')`
+    const told = (given: readonly string[]) =>
+      spawnSync(process.execPath, [...given, '-e', change], { encoding: 'utf8' }).stdout
+    assert.equal(told(flags), '', flag)
+    const without = flags.filter((one) => one !== '--freeze-flags-after-init')
+    assert.equal(told(without), 'changed\n', 'without our flag they can be changed')
+  }
 })
 
 test('V3 every module that this Node brings was looked at for ways out', () => {
