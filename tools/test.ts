@@ -3,7 +3,7 @@
  * …]`. Words narrow the files down by their path. Finding no file is a failure, and so is a skipped
  * test when SEAWORTHY_TEST_STRICT=1 (a build machine has everything installed).
  */
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -77,7 +77,7 @@ function isSuite(name: string | undefined): name is Suite {
   return name !== undefined && Object.hasOwn(plans, name)
 }
 
-function main(args: readonly string[]): void {
+async function main(args: readonly string[]): Promise<void> {
   const [suite, ...words] = args
   if (!isSuite(suite)) {
     process.stderr.write('usage: node tools/test.ts unit|integration|long|golden [WORD …]\n')
@@ -96,6 +96,12 @@ function main(args: readonly string[]): void {
   chmodSync(shared, 0o711)
   process.once('exit', () => rmSync(shared, { recursive: true, force: true }))
   const notesFile = join(shared, 'notes')
+  // The repositories in which this runner is tested have none of our programs.
+  const programs = new URL('./test-programs.ts', import.meta.url)
+  if (suite === 'integration' && existsSync(programs)) {
+    const { buildPrograms } = (await import(programs.href)) as typeof import('./test-programs.ts')
+    await buildPrograms(join(shared, 'programs'))
+  }
   const report = createTestReport({
     strict: process.env['SEAWORTHY_TEST_STRICT'] === '1',
     root: repositoryRoot,
@@ -139,4 +145,6 @@ function main(args: readonly string[]): void {
     })
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main(process.argv.slice(2))
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await main(process.argv.slice(2))
+}

@@ -84,7 +84,7 @@ test('the packed command line runs, serves and logs in with nothing but its tarb
     })
   const version = run('--version')
   assert.deepEqual([version.status, version.stdout, version.stderr], [0, '0.1.0\n', ''])
-  const { url, pin, token } = await startServer(t, { launcher, env })
+  const { url, pin, token } = await startServer(t, { launcher: [launcher], env })
   const login = run('login', url, '--pin', pin, '--token', token)
   assert.equal(login.status, 0, login.stderr)
   assert.match(run('fleet', 'list').stdout, /^no fleets/i)

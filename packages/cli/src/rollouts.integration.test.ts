@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
 import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { RolloutView, WhyView } from '@seaworthy/api/rollouts'
 import { httpsTransport } from '@seaworthy/oci/transport'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import type { Transport } from '@seaworthy/std/http'
 import { readBody } from '@seaworthy/std/http'
 import { waitUntil } from '@seaworthy/std/testing'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { CliUser } from './testing/cli-user.ts'
 import { createCliUser } from './testing/cli-user.ts'
@@ -130,7 +130,7 @@ function watchAtTerminal(t: TestContext, user: CliUser, id: string) {
     t.diagnostic(missing)
     return undefined
   }
-  const main = fileURLToPath(new URL('main.ts', import.meta.url))
+  const main = programAt(new URL('main.ts', import.meta.url))
   const parts = [
     process.execPath,
     main,

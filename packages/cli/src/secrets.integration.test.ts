@@ -19,6 +19,7 @@ import { generateReceivingKey } from '@seaworthy/trust/hpke'
 import { createSecretEnvelope } from '@seaworthy/trust/secrets'
 import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import type { Signer } from '@seaworthy/trust/keys'
 import { generateSigner } from '@seaworthy/trust/keys'
@@ -478,7 +479,7 @@ process.on('SIGTERM', () => process.exit(0))
   const agent = spawn(
     process.execPath,
     [
-      fileURLToPath(import.meta.resolve('@seaworthy/agent/main')),
+      programAt(import.meta.resolve('@seaworthy/agent/main')),
       ...['run', '--config', `${device}/agent.json`, '--state-dir', `${device}/state`],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },

@@ -11,7 +11,6 @@ import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { openDeviceKey } from '@seaworthy/agent/testing'
 import type { Disk, TestAgent } from '@seaworthy/agent/testing'
 import type { ApprovalView } from '@seaworthy/api/approvals'
@@ -42,6 +41,7 @@ import {
 } from '@seaworthy/server/testing'
 import { base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { waitUntil } from '@seaworthy/std/testing'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 import { systemSleep } from '@seaworthy/std/time'
 import { generateSigner } from '@seaworthy/trust/keys'
 import { addRelease, parseProposal, signMetadata } from '@seaworthy/trust/tuf'
@@ -278,7 +278,7 @@ async function startThief(installation: Installation): Promise<{
   child: ChildProcess
   order: (line: string, answer: string) => Promise<void>
 }> {
-  const main = fileURLToPath(import.meta.resolve('@seaworthy/sim/stolen'))
+  const main = programAt(import.meta.resolve('@seaworthy/sim/stolen'))
   const options = ['--data-dir', installation.dataDir, '--product', product, '--channel', 'stable']
   const child = spawn(process.execPath, [main, ...options], { stdio: ['pipe', 'pipe', 'inherit'] })
   const said: string[] = []

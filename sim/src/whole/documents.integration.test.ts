@@ -17,14 +17,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { makeTestFolder } from '@seaworthy/agent/testing'
 import { waitUntil } from '@seaworthy/std/testing'
 import { formatInstant, systemClock } from '@seaworthy/std/time'
+import { programAt } from '@seaworthy/std/testing/own-programs'
+import { claimPort } from '@seaworthy/std/testing/ports'
 import { lacks } from '@seaworthy/std/testing/programs'
 import type { DocumentCommand } from './testing/document-commands.ts'
 import { readCommandBlocks } from './testing/document-commands.ts'
@@ -115,15 +115,18 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
       blocks.set(path, found)
       for (const command of found.flat()) left.set(command.place, command)
     }
-    // The programs are those of the checkout after `npm ci`; a person is there who says yes.
-    const programs = join(root, 'node_modules/.bin')
+    // A person is there who says yes.
+    const seaworthy = programAt(new URL('../../../packages/cli/src/main.ts', import.meta.url))
     mkdirSync(file('node_modules', '.bin'), { recursive: true })
     writeFileSync(
       file('node_modules', '.bin', 'seaworthy'),
-      `#!/bin/sh\nexec ${programs}/seaworthy --config-dir ${file('config')} --yes "$@"\n`,
+      `#!/bin/sh\nexec ${process.execPath} ${seaworthy} --config-dir ${file('config')} --yes "$@"\n`,
       { mode: 0o755 },
     )
-    symlinkSync(`${programs}/seaworthy-node`, file('node_modules', '.bin', 'seaworthy-node'))
+    symlinkSync(
+      join(root, 'node_modules/.bin/seaworthy-node'),
+      file('node_modules', '.bin', 'seaworthy-node'),
+    )
     environment = {
       // Only README brings `seaworthy` into the path.
       PATH: process.env['PATH']!.split(':')
@@ -135,10 +138,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     }
     symlinkSync(join(root, 'packages'), file('packages'))
     mkdirSync(file('etc'))
-    const probe = createServer().listen(0, '127.0.0.1')
-    await once(probe, 'listening')
-    const { port } = probe.address() as AddressInfo
-    probe.close()
+    const port = await claimPort()
     for (const [text, own] of [
       ['0.0.0.0:8443', `127.0.0.1:${port}`],
       ['updates.example.org:8443', `localhost:${port}`],

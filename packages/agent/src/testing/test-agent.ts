@@ -16,12 +16,13 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { base64Encode } from '@seaworthy/std/bytes'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import { askSocket } from '../device/status-socket.ts'
 import type { TestOrigin } from './test-origin.ts'
 import { testProvisioningKey } from './test-origin.ts'
 
-const mainFile = new URL('../main.ts', import.meta.url).pathname
+const mainFile = programAt(new URL('../main.ts', import.meta.url))
 
 export function makeTestFolder(): { path: string; remove: () => void } {
   const path = mkdtempSync(`${tmpdir()}/seaworthy-agent-`)

@@ -6,8 +6,8 @@ import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import type { Scope } from './scope.ts'
 
@@ -27,12 +27,12 @@ export interface TestedServer {
 const startMsMax = 120_000
 
 interface Launch {
-  readonly launcher: string
+  readonly launcher: readonly [file: string, ...args: string[]]
   readonly env: NodeJS.ProcessEnv
 }
 
 const ownLaunch: Launch = {
-  launcher: fileURLToPath(new URL('../../bin/seaworthy', import.meta.url)),
+  launcher: [process.execPath, programAt(new URL('../main.ts', import.meta.url))],
   env: process.env,
 }
 
@@ -78,15 +78,16 @@ export async function startServer(t: Scope, given: Partial<Launch> = {}): Promis
   }
 }
 
-function runServer({ launcher, env }: Launch, folder: string, listen: string) {
+function runServer(launch: Launch, folder: string, listen: string) {
+  const [file, ...args] = launch.launcher
   const readyFile = join(folder, `ready-${randomUUID()}.json`)
   const child = spawn(
-    launcher,
+    file,
     [
-      ...['up', '--data-dir', join(folder, 'data'), '--listen', listen],
+      ...[...args, 'up', '--data-dir', join(folder, 'data'), '--listen', listen],
       ...['--workers', '1', '--ready-file', readyFile],
     ],
-    { stdio: ['ignore', 'ignore', 'pipe'], env },
+    { stdio: ['ignore', 'ignore', 'pipe'], env: launch.env },
   )
   let log = ''
   child.stderr.on('data', (piece: Buffer) => (log = `${log}${piece.toString()}`.slice(-20_000)))

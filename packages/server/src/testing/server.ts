@@ -8,8 +8,8 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { silentLog } from '@seaworthy/std/log'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import { systemSleep } from '@seaworthy/std/time'
 import type { Db } from '../db/connection.ts'
@@ -83,7 +83,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const child = spawn(
     process.execPath,
     [
-      fileURLToPath(new URL('../main.ts', import.meta.url)),
+      programAt(new URL('../main.ts', import.meta.url)),
       ...['--data-dir', base, '--listen', `127.0.0.1:${port}`],
       ...['--workers', String(options.workers ?? 1), '--ready-file', readyFile],
       ...(options.args ?? []),

@@ -20,7 +20,6 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { createDeviceToken } from '@seaworthy/api/device-self'
 import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
@@ -33,6 +32,7 @@ import { parseAnyJsonText } from '@seaworthy/std/json'
 import type { SecretSearch } from '@seaworthy/std/testing/leaks'
 import { searchArguments, searchFolder, searchFor } from '@seaworthy/std/testing/leaks'
 import { waitUntil } from '@seaworthy/std/testing'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 import { claimPort } from '@seaworthy/std/testing/ports'
 import { parseNoteKey, verifyCheckpoint, verifyLog } from '@seaworthy/trust/tlog'
 import { nodeSha256 } from '../app/access/index.ts'
@@ -60,7 +60,7 @@ import {
 } from '../testing/index.ts'
 import { plantSecrets, redirectUriOf } from './planted-secrets.fixture.ts'
 
-const program = fileURLToPath(new URL('./main.ts', import.meta.url))
+const program = programAt(new URL('./main.ts', import.meta.url))
 
 interface Ended {
   readonly exitCode: number

@@ -94,7 +94,7 @@ function findProcesses(dataDir: string): number[] {
   const isOurs = (pid: string) => {
     try {
       const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-      return words.includes(dataDir) && words.some((word) => word.endsWith('main.ts'))
+      return words.includes(dataDir) && words.some((word) => word.includes('/main.ts'))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'ENOENT' || code === 'ESRCH') return false

@@ -6,11 +6,11 @@ import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { hexEncode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { waitUntil } from '@seaworthy/std/testing'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 import { claimPort } from '@seaworthy/std/testing/ports'
 
 export interface WebServer {
@@ -39,8 +39,8 @@ interface PairedMachine {
   readonly ended: () => Promise<string>
 }
 
-const beside = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
-const launcher = beside('cli/bin/seaworthy')
+const beside = (path: string) => programAt(new URL(`../../../${path}`, import.meta.url))
+const seaworthy = beside('cli/src/main.ts')
 
 export async function startWebServer(): Promise<WebServer> {
   const folder = await mkdtemp(join(tmpdir(), 'seaworthy-web-'))
@@ -51,9 +51,9 @@ export async function startWebServer(): Promise<WebServer> {
   const credentialKey = join(folder, 'credential.key')
   await writeFile(credentialKey, hexEncode(systemRandom.bytes(32)), { mode: 0o600 })
   const child = spawn(
-    launcher,
+    process.execPath,
     [
-      ...['up', '--data-dir', join(folder, 'data'), '--listen', `127.0.0.1:${port}`],
+      ...[seaworthy, 'up', '--data-dir', join(folder, 'data'), '--listen', `127.0.0.1:${port}`],
       ...['--name', 'localhost', '--workers', '1', '--ready-file', readyFile],
       ...['--credential-key-file', credentialKey],
     ],
@@ -101,7 +101,7 @@ export async function startWebServer(): Promise<WebServer> {
       const url = `https://localhost:${port}`
       const how = token === undefined ? ['--pair', '--role', 'viewer'] : ['--token', token]
       const asked = ['login', url, '--pin', pin, ...how]
-      const login = spawn(launcher, ['--config-dir', config, ...asked], {
+      const login = spawn(process.execPath, [seaworthy, '--config-dir', config, ...asked], {
         stdio: ['ignore', 'pipe', 'pipe'],
       })
       logins.push(login)

@@ -1,6 +1,6 @@
 /** Programs of others and our own command line, run to their end as processes. */
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { programAt } from '@seaworthy/std/testing/own-programs'
 
 export interface Ended {
   readonly exitCode: number | null
@@ -28,7 +28,7 @@ export function runProgram(
   })
 }
 
-const launcher = fileURLToPath(new URL('../../../../node_modules/.bin/seaworthy', import.meta.url))
+const seaworthy = programAt(new URL('../../../../packages/cli/src/main.ts', import.meta.url))
 
 export interface CommandLine {
   run(...args: string[]): Promise<Ended>
@@ -45,7 +45,7 @@ export function createCommandLine(
   environment: Readonly<Record<string, string>> = {},
 ): CommandLine {
   const run = (...args: string[]) =>
-    runProgram(launcher, ['--config-dir', configFolder, '--yes', ...args], {
+    runProgram(process.execPath, [seaworthy, '--config-dir', configFolder, '--yes', ...args], {
       environment: { NO_COLOR: '1', SEAWORTHY_PASSPHRASE: 'of these tests', ...environment },
     })
   const ok = async (...args: string[]) => {
