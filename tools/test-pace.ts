@@ -21,6 +21,8 @@ export const longFiles: Readonly<Record<string, number>> = {
   'packages/server/src/app/vex/vex.integration.test.ts': 45,
   'packages/server/src/db/durability.integration.test.ts': 42,
   'packages/cli/src/story.integration.test.ts': 41,
+  'packages/server/src/http/authz.integration.test.ts': 40,
+  'packages/cli/src/secrets.integration.test.ts': 36,
   'sim/src/whole/coordinated-restarts.integration.test.ts': 40,
   'sim/src/power-cuts.integration.test.ts': 38,
   'sim/src/whole/stop.integration.test.ts': 35,

@@ -38,11 +38,11 @@ const plans: Record<Suite, Plan> = {
     concurrency: Math.max(1, Math.min(cores, 8)),
     timeoutMs: 3 * minuteMs,
   },
-  // Each file may start a database and several processes of its own, which often wait: one file
-  // more than there are cores.
+  // Each file may start a database and several processes of its own, which wait for each other, for
+  // disks and for intervals a third of the time: two files for each core keep all cores at work.
   integration: {
     selects: isIntegration,
-    concurrency: Math.max(1, Math.min(cores + 1, Math.floor(memoryBytes() / fileBytes), 8)),
+    concurrency: Math.max(1, Math.min(cores * 2, Math.floor(memoryBytes() / fileBytes), 8)),
     timeoutMs: 20 * minuteMs,
   },
   long: { selects: isLong, concurrency: 1, timeoutMs: 180 * minuteMs },
