@@ -89,8 +89,11 @@ for (const [behaviour, code, reason] of [
     const failure = lastSigned()?.failure
     assert.deepEqual([failure?.sha256, failure?.code], [bad.sha256, code])
     assert.match(failure?.reason ?? '', reason)
-    const lines = Array.from({ length: 3 }, () => 'lost its valve')
-    assert.deepEqual(failure?.output, behaviour === 'crashing' ? lines : undefined)
+    if (behaviour === 'crashing') {
+      // A busy machine may start it a fourth time before the third end is acted on.
+      assert.ok((failure?.output?.length ?? 0) >= 3, JSON.stringify(failure))
+      assert.deepEqual([...new Set(failure?.output)], ['lost its valve'])
+    } else assert.equal(failure?.output, undefined)
     await version('2.0.0')
     assert.equal(lastSigned()?.running?.version, '2.0.0')
     assert.equal(lastSigned()?.committedCounter, 2)
