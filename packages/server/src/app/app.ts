@@ -226,7 +226,7 @@ export interface Budgets {
   giveBack(tries: readonly Try[]): void
 }
 
-/** Lines of the log file that a caller can cause, within an allowance of each caller and event. */
+/** Lines of the log file that a caller can cause, within an allowance for each caller and event. */
 export interface CallerLog {
   /** `caller` is whose allowance the line is of; `anyone` where no caller is known. */
   warn(caller: string, event: string, fields?: LogFields): void

@@ -1,7 +1,7 @@
 /**
  * Reviews of access. A person marks what they have looked at as reviewed, and later reports say
  * what is different since. What they have not seen is not marked: a review names the state that was
- * shown, and is refused when there is another one meanwhile.
+ * shown, and is refused when that has changed meanwhile.
  */
 import type { AccessReviewView, GrantChangeView } from '@seaworthy/api/access-reviews'
 import type { ReviewedGrant } from '@seaworthy/fleet/access'

@@ -78,7 +78,9 @@ export function grantOf(actor: Actor): Grant {
   throw new Refusal<AccessRefusal>('permission_denied', 'this needs a token or a session')
 }
 
-/** What a person does with their own account. Throws `permission_denied` for anybody else. */
+/**
+ * Guards what a person does with their own account. Throws `permission_denied` for anybody else.
+ */
 export function requirePerson<A extends Actor>(actor: A): Extract<A, PersonActor>
 export function requirePerson(actor: Actor): PersonActor {
   if (actor.kind === 'person') return actor
@@ -127,8 +129,8 @@ export function requireFleet(actor: Actor, fleet: { name: string; product: strin
 }
 
 /**
- * Guards a fleet that may not exist. Whoever has a scope gets one answer of fleets that are outside
- * of it and of those that are not there. Throws `fleet_not_found`, `out_of_scope`.
+ * Guards a fleet that may not exist. Whoever has a scope gets the same answer for fleets outside of
+ * it as for those that do not exist. Throws `fleet_not_found`, `out_of_scope`.
  */
 export function checkFleet<F extends { readonly name: string; readonly product: string }>(
   fleet: F | undefined,

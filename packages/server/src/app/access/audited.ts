@@ -51,7 +51,10 @@ export interface Change {
   readonly isUnchanged?: boolean
   /** Whether it is undone: the work was done to learn what it does, and nothing is recorded. */
   readonly isTrial?: boolean
-  /** What becomes an entry each, where the change is several changes that the log records alone. */
+  /**
+   * The entries to write instead, where the change is several changes that the log records one by
+   * one.
+   */
   readonly entries?: readonly Pick<AuditEntry, 'subject' | 'detail'>[]
   /** Runs after the commit, before the reply. */
   readonly afterCommit?: () => void | Promise<void>

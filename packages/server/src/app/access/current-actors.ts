@@ -1,6 +1,6 @@
 /**
- * An actor again, as of now. Between the head of a request and its last byte lies as much time as
- * its sender likes, in which the right that the head was judged by may end.
+ * Reads an actor again, as of now. A sender may take as long as they like between the head of a
+ * request and its last byte, and the right by which the head was judged may end in that time.
  */
 import type { Grant } from '@seaworthy/fleet/access'
 import { coversGrant } from '@seaworthy/fleet/access'

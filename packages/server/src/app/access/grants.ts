@@ -17,7 +17,7 @@ import { listById } from '../paging.ts'
 import type { Actor } from './actors.ts'
 import { requireUnscoped } from './actors.ts'
 
-/** Lists by id. Throws `out_of_scope`: what is left out of a review is what it is for. */
+/** Lists by id. Throws `out_of_scope`: a review that leaves something out misses its purpose. */
 export async function listGrants(
   tx: ReadTx,
   actor: Actor,

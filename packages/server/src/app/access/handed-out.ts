@@ -29,9 +29,8 @@ export interface EndedWithMaker {
 }
 
 /**
- * The most that work at once: of tokens and invitations of one person or other maker, of keys of
- * one fleet. Whoever reviews access reads these lists. Calls at the same moment may end a few
- * beyond.
+ * The most that work at once: tokens and invitations of one person or other maker, keys of one
+ * fleet. Whoever reviews access reads these lists. Calls at the same moment may exceed it by a few.
  */
 const workingMax = {
   tokens: 1000,
@@ -82,7 +81,7 @@ type Stays = RightsOutcome['stays']
 
 const listMax = 100
 
-/** What whoever changes the rights is told; lists are cut off. */
+/** What is shown to whoever changes the rights; lists are cut off. */
 export function viewEnded(
   { endedTokens, endedInvitations, endedProvisioningKeys }: EndedWithMaker,
   ways: { readonly endedSessions: number; readonly endedPasskeys: number },
@@ -120,7 +119,7 @@ interface Maker {
   readonly hasEnded: boolean
 }
 
-/** The person or token. A token that was replaced is its successor. */
+/** The person or token; for a token that was replaced, its successor. */
 export async function findMaker(tx: ReadTx, id: string): Promise<Maker | undefined> {
   if (id === 'server') {
     return { grant: { ...heldBuiltIn('owner'), products: null, fleets: null }, hasEnded: false }
@@ -131,7 +130,7 @@ export async function findMaker(tx: ReadTx, id: string): Promise<Maker | undefin
   return token && { grant: token, hasEnded: token.revokedAt !== null }
 }
 
-/** The same for an entry of the log. */
+/** The same facts for an entry of the log. */
 export function detailOf(ended: EndedWithMaker): Record<string, string[]> {
   const lists = Object.entries(ended) as [string, readonly string[]][]
   return Object.fromEntries(lists.map(([name, ids]) => [name, [...ids]]))

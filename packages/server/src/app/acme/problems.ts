@@ -1,4 +1,4 @@
-/** What an ACME authority says no with, as sentences that name the cause and the way out. */
+/** The refusals of an ACME authority, as sentences that name the cause and the way out. */
 import { quoted } from '@seaworthy/std/printable'
 import { secondMs } from '@seaworthy/std/time'
 import type { ChallengeKind } from '../../config/config.ts'

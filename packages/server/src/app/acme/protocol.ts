@@ -1,7 +1,7 @@
 /**
  * The client's side of ACME (RFC 8555): signed requests to one authority, and the way from an order
- * to its certificate. What the authority answers is bounded, parsed once, and believed in nothing
- * but its own certificate, which is judged elsewhere.
+ * to its certificate. What the authority answers is bounded and parsed once; the certificate that
+ * it makes is judged elsewhere.
  */
 import type { KeyObject } from 'node:crypto'
 import { createHash, createHmac, createPublicKey, sign } from 'node:crypto'

@@ -7,12 +7,12 @@ import { hourMs, minuteMs, parseInstant } from '@seaworthy/std/time'
 import type { AcmeTrouble } from '../trust/index.ts'
 import { namesOf, pinOf } from '../trust/index.ts'
 
-/** Those names for which an authority of the public makes certificates. */
+/** The names for which a public authority makes certificates. */
 export function orderableNames(names: readonly string[]): string[] {
   return names.filter((name) => isIP(name) === 0 && name.includes('.') && !name.startsWith('*'))
 }
 
-/** Whether what went wrong went wrong with these names and this key. */
+/** Whether the last failure was about these names and this key. */
 export function isAbout(
   trouble: AcmeTrouble | undefined,
   names: readonly string[],

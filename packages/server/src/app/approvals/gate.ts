@@ -20,15 +20,18 @@ import type { Ports } from '../app.ts'
 export const approvalMs = 24 * hourMs
 const openMax = 20
 const closedKept = 200
-/** Requests of one person within the time of one, however soon they withdraw them. */
+/** The most requests of one person within the lifetime of one, however soon they withdraw them. */
 const askedMax = 100
-/** What one person brings another release in this time, without an approval, counts together. */
+/**
+ * Devices to which one person brings another release within this time, without an approval, are
+ * counted together.
+ */
 export const togetherMs = 24 * hourMs
 
 /** What a call would do, as it is read in the transaction that would do it. */
 export interface GuardedEffect<Kind extends Guarded['kind'] = Guarded['kind']> extends Guarded {
   readonly kind: Kind
-  /** What whoever decides is shown, without the number of devices: one statement per line. */
+  /** What is shown to whoever decides, without the number of devices: one statement per line. */
   readonly words: readonly string[]
   /** Everything that the outcome depends on, beyond the words and the call itself. */
   readonly inputs: Readonly<Record<string, JsonValue>>
@@ -155,8 +158,9 @@ function describeRequest(
 }
 
 /**
- * The same for the same values, whatever the order of members. Policies have fractions, which
- * canonical JSON does not take: they are written as texts that no text of a request is.
+ * A digest that is the same for the same values, whatever the order of members. Policies have
+ * fractions, which canonical JSON does not take: they are written in a form that no value of a
+ * request has.
  */
 export function digestOf(value: unknown): Uint8Array {
   const plain = (of: unknown): JsonValue => {

@@ -31,8 +31,8 @@ const rulesOf = (of: ApprovalRules): ApprovalRules => {
 }
 
 /**
- * Sets the rules. All people there are count as persons of their own from then on, which is part of
- * what another owner agrees to. Throws `approvers_too_few`.
+ * Sets the rules. Everybody counts as a person of their own from then on, which is part of what
+ * another owner agrees to. Throws `approvers_too_few`.
  */
 export async function setPolicy(
   tx: RightsTx,

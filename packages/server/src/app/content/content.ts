@@ -160,7 +160,7 @@ function isFaultOfStore({ code }: Refusal): boolean {
   return code === 'content_missing' || code === 'content_damaged'
 }
 
-/** The same source, which stops in the middle when nobody waits for its result any more. */
+/** Wraps a source, which then stops in the middle when nobody waits for its result any more. */
 function untilLeft(source: ContentSource, signal: AbortSignal): ContentSource {
   return {
     async readManifest(digest) {

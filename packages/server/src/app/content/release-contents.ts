@@ -209,7 +209,7 @@ function tooLong(what: string, bytes: number): string {
   return `${what} has ${formatBytes(bytes)}, more than this server reads for a page: the command line reads it`
 }
 
-/** What the content itself is to blame for becomes the reason. */
+/** Turns a refusal that the content itself is to blame for into the reason. */
 async function orReason<T>(work: () => Promise<T | string>): Promise<T | string> {
   try {
     return await work()

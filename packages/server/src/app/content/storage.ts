@@ -1,8 +1,8 @@
 /**
  * Quotas of bytes: what a product may hold in the registry. What it holds is counted in the
  * database: each content once, and what is set aside for uploads that have not ended. Bytes are set
- * aside before they are read, under a lock of the product, so that uploads at once never hold more
- * together than is allowed.
+ * aside before they are read, under a lock of the product, so that uploads at the same time never
+ * hold more together than is allowed.
  */
 import type { Digest } from '@seaworthy/oci/digests'
 import type { StoredBlob } from '@seaworthy/oci/store'
@@ -16,7 +16,10 @@ export type StorageRefusal = 'quota_exceeded' | 'uploads_too_many'
 
 type Deps = Pick<App, 'db'>
 
-/** More than any client has under way; each takes a folder, or a record, for a day. */
+/**
+ * The most uploads under way, more than any client has; each takes a folder, or a record, for a
+ * day.
+ */
 const uploadsMax = 1000
 const retryAfterSeconds = 60
 

@@ -99,7 +99,7 @@ async function requireOpenable(
   return { lease, credential: credential! }
 }
 
-/** Whoever may replace a credential could have put it in, and ends what others hold of it. */
+/** Whoever may replace a credential could have stored it, and may end the leases of others. */
 const mayReplace = (actor: Actor) => permissionsOf(grantOf(actor)).includes('credential:write')
 
 /** What is handed out, for whoever must approve it. Throws what `openLease` throws. */

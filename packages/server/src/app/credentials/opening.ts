@@ -24,7 +24,7 @@ import { finishLease, requestMs } from './leases.ts'
 
 type Deps = Pick<App, 'callerLog' | 'credentialKey' | 'db' | 'random'>
 
-/** An account that was not made by then never is: every step of making one is shorter. */
+/** By then an account has been made or never will be: every step of making one is shorter. */
 const makingMs = 2 * minuteMs
 const batchMax = 20
 const keptMs = 366 * dayMs
@@ -103,8 +103,8 @@ export async function sweepLeases(app: Deps): Promise<void> {
 }
 
 /**
- * Leases, at most a batch of each holder, of those who may not borrow any more: by another role or
- * scope, by a role that denies it, or because such a role was changed, whoever did it.
+ * Lists leases, at most a batch of each holder, of those who may not borrow any more: they have
+ * another role or scope, a role denies it, or their role was changed, by whomever.
  */
 async function listBarred(tx: ReadTx, now: Date): Promise<string[]> {
   const barred: string[][] = []

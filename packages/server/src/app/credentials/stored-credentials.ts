@@ -33,8 +33,8 @@ interface Wanted {
 }
 
 /**
- * What a value says of itself, to whoever may not read it. Throws `stored_credential_malformed`,
- * which never quotes the value.
+ * Reads what may be shown of a value to people who may not read it. Throws
+ * `stored_credential_malformed`, which never quotes the value.
  */
 function judge(
   kind: StoredCredentialRow['kind'],
@@ -51,8 +51,8 @@ function judge(
 }
 
 /**
- * Where the PostgreSQL is, without the account and its password. Whoever puts a credential in gets
- * nothing that this server can open by itself: its own database by a socket, the password in its
+ * Where the PostgreSQL is, without the account and its password. Whoever stores a credential must
+ * not reach by it what only this server can open: its own database by a socket, the password in its
  * environment, files on its disk.
  */
 function targetOf(bytes: Uint8Array): string {
@@ -150,7 +150,7 @@ export async function replaceCredential(
       `${name} was replaced by somebody else at the same moment: look at it, and try again`,
     )
   }
-  // The accounts there could not be dropped any more.
+  // Otherwise the accounts there could not be dropped any more.
   if (target !== before.target) await requireUnheld(tx, before)
   const row = { ...before, ...encrypted, setAt: await tx.now(), setBy: actor.id }
   await db.updateStoredCredential(tx, row)

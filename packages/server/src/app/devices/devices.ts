@@ -146,7 +146,7 @@ export async function deviceEffect(
   }
 }
 
-/** What a device gets again whose fleet stops it as long as two machines use its identity. */
+/** What a device gets again that its fleet has stopped because two machines use its identity. */
 async function identityEffect(
   tx: ReadTx,
   device: DeviceWithState,

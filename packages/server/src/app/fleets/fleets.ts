@@ -39,7 +39,7 @@ export interface FleetChange {
 
 /**
  * The most fleets of one product: workers hold all fleets in memory, and read them again after each
- * change. Calls at the same moment may make a few beyond.
+ * change. Calls at the same moment may exceed it by a few.
  */
 const fleetsMax = 5000
 

@@ -158,7 +158,7 @@ async function answer<T>(
 
 const nothingPublished: Published = { products: [], channels: [] }
 
-/** Nothing behind an entity that is not there is not the same as nothing behind one that is. */
+/** An entity that does not exist gets another answer than one with nothing behind it. */
 async function requireParent(
   app: Ports,
   parent: Parent | null,

@@ -1,6 +1,6 @@
 /**
- * A person's SSH and OpenPGP public keys. Nothing here is opened by them: they will say whose
- * signature one is, so a key gets into an account only with a confirmation in the browser. What a
+ * A person's SSH and OpenPGP public keys. They open nothing here. They tell whose signature
+ * something has, so a key gets into an account only with a confirmation in the browser. What a
  * token brings waits for that, because a token can be copied.
  */
 import type { AccountKeyView } from '@seaworthy/api/account-keys'
@@ -20,7 +20,7 @@ import type { PersonRefusal } from '../refusals.ts'
 import { instantOrNull } from '../views.ts'
 import { findPerson, requireCovers, showPerson } from './people.ts'
 
-/** More than anybody has machines. */
+/** More keys than anybody has machines. */
 const keysMax = 20
 
 /** Throws `permission_denied` for a token that no person has made. */

@@ -1,7 +1,7 @@
 /**
- * Asks GitHub, which speaks OAuth 2.0 (RFC 6749, 7636) and not OpenID Connect: who somebody is, its
- * API says, and no signed token. An account is the number that GitHub gave it, as are organisations
- * and teams: their names can be given up there, and taken by somebody else.
+ * Asks GitHub, which speaks OAuth 2.0 (RFC 6749, 7636) and not OpenID Connect: its API says who
+ * somebody is, and no signed token does. Accounts, organisations and teams are known by the numbers
+ * that GitHub gave them: their names can be given up there, and taken by somebody else.
  */
 import { createHash } from 'node:crypto'
 import { base64Encode, base64UrlEncode, utf8Encode } from '@seaworthy/std/bytes'

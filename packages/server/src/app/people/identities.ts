@@ -47,7 +47,7 @@ type Deps = Pick<
 
 type ProviderPurpose = Extract<Purpose, `provider-${string}`>
 
-/** What a browser brings back, and where it stands. */
+/** What a browser brings back from a provider, and at which site. */
 export interface GivenAnswer {
   readonly provider: string
   readonly code: string

@@ -28,7 +28,7 @@ interface Asked {
   readonly intervalSeconds: number
 }
 
-/** More than ever wait for a person at the same time. */
+/** More pairings than ever wait for a person at the same time. */
 const pairingsMax = 1000
 
 /** Counts in memory; every worker counts for itself. */

@@ -20,7 +20,10 @@ import type { Asked } from './sessions.ts'
 
 type Deps = Pick<App, 'db' | 'secrets' | 'clock' | 'random'>
 
-/** More than anybody has devices; each is tried and shown at every sign-in and confirmation. */
+/**
+ * More passkeys than anybody has devices; each is tried and shown at every sign-in and
+ * confirmation.
+ */
 const passkeysMax = 20
 
 const doorOf = ({ session }: PersonActor) => ({ purpose: 'passkey', about: session.id }) as const

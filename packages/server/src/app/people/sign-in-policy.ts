@@ -25,7 +25,7 @@ import type { Actor, Current } from '../access/index.ts'
 import { grantOf, KnownPersonRefusal, requireUnscoped } from '../access/index.ts'
 import type { PersonRefusal } from '../refusals.ts'
 
-/** What is not enough where a passkey is needed. */
+/** The factors that are not enough where a passkey is needed. */
 export const otherFactors: readonly SessionRow['factor'][] = ['password', 'provider']
 
 /**
@@ -64,7 +64,7 @@ export async function setSignInPolicy(
   tx: RightsTx,
   actor: Current,
   wanted: readonly BuiltInRole[],
-  /** Where owners change it. */
+  /** The page on which owners change the policy. */
   page: string,
 ): Promise<PolicyChange> {
   requireUnscoped(actor, 'the sign-in policy concerns')

@@ -27,7 +27,7 @@ export async function takeTries(
   return { giveBack: () => budgets.giveBack(tries) }
 }
 
-/** Judges a try that was taken; one that finds the server too busy to judge it does not count. */
+/** Judges a try that was spent; one that finds the server too busy to judge it does not count. */
 export async function judgeTry<T>(tries: Taken, judge: () => Promise<T>): Promise<T> {
   try {
     return await judge()

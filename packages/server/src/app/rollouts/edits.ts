@@ -36,8 +36,8 @@ export async function editRollout(
 }
 
 /**
- * What the change would bring to devices, in front of the rules; `null` where it only makes the
- * rollout slower or stricter. Throws what `editRollout` throws.
+ * What the change would bring to devices, as the rules for approvals judge it; `null` where it only
+ * makes the rollout slower or stricter. Throws what `editRollout` throws.
  */
 export async function editEffect(
   app: Pick<App, 'zones'>,

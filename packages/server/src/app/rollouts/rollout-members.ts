@@ -115,7 +115,7 @@ async function countMembers(
     for (const before of await lockRollouts(tx, [...counters.keys()])) {
       const counts = counters.get(before.id)!.counts()
       const known = rollouts.find(({ id }) => id === before.id)!
-      // Its waves may be others than were counted.
+      // Its waves may no longer be those that were counted.
       if (known.policyVersion !== before.policyVersion) continue
       const after = setMembers(before, known, counts)
       await writeRollout(tx, before, after)

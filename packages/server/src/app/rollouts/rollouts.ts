@@ -291,8 +291,9 @@ export function resumeEffect(
 }
 
 /**
- * What it would bring if the rollout went on: its release to devices that have joined the fleet
- * since somebody last let it begin or go on, in front of the rules; `null` when there are none.
+ * What the rollout would bring if it went on, as the rules for approvals judge it: its release to
+ * devices that have joined the fleet since somebody last let it begin or go on; `null` when there
+ * are none.
  */
 async function growthEffect(
   tx: WriteTx,

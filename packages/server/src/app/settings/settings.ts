@@ -52,7 +52,7 @@ async function scopeOf(tx: ReadTx, actor: Actor, asked: Asked): Promise<SettingS
   return { ...at, device: device.id }
 }
 
-/** The next version, taken: devices fetch what has changed. The fleet stays locked. */
+/** Takes the next version, so that devices fetch what has changed. The fleet stays locked. */
 async function raiseVersion(tx: WriteTx, fleet: string, wanted?: number): Promise<number> {
   const before = await db.lockConfigVersion(tx, fleet)
   invariant(before !== undefined, 'the fleet was found')
@@ -116,7 +116,7 @@ async function putSetting(
 }
 
 /**
- * Sets it, unless it has that value already and nobody wants it tried again. Throws also
+ * Sets the variable, unless it has that value already and nobody wants it tried again. Throws also
  * `setting_of_other_kind`, `configuration_too_large`.
  */
 export async function setVariable(
@@ -309,7 +309,7 @@ function viewSecret(keeper: Keeper, at: HeldScope, row: SettingRow): SecretView 
   }
 }
 
-/** Whether what the server holds does not open as what it is stored as. */
+/** Whether what the server holds cannot be opened as the setting that it is stored as. */
 function isDamaged({ masterKey }: Keeper, at: HeldScope, row: SettingRow): boolean {
   try {
     openHeld(masterKey, at, row).fill(0)

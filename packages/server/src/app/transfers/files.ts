@@ -12,9 +12,9 @@ import { refuse } from './refusals.ts'
 
 export const manifestName = 'export.json'
 const sumsName = 'SHA256SUMS'
-/** A line of a table: longer ones than any that the server writes. */
+/** The most bytes of a line of a table: more than the server ever writes. */
 const lineBytesMax = 256 * 1024 * 1024
-/** The list of a million files has less. */
+/** The most bytes of a line of the list, which has a digest and a path. */
 const sumLineBytesMax = 4096
 
 export interface Sums {
@@ -73,7 +73,7 @@ export async function verifySums(folder: string, expected: Sums): Promise<void> 
   const path = join(folder, sumsName)
   const whole = createHash('sha256')
   const list = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    // Whatever else keeps it from being looked at is no missing file.
+    // Only this error says that the file is missing.
     if (error.code !== 'ENOENT') throw error
   })
   if (list?.isFile() !== true) refuse('export_incomplete', `${path} is missing`)

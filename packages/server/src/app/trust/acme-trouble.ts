@@ -4,7 +4,7 @@ import type { ReadTx, WriteTx } from '../../db/connection.ts'
 import { deleteFact, notifyCertificate, readFact, setFact } from '../../db/server-facts.ts'
 
 export interface AcmeTrouble {
-  /** The names and the pin that were ordered: others are ordered at once. */
+  /** The names and the pin that were ordered; a certificate for others is ordered at once. */
   readonly names: readonly string[]
   readonly pin: string
   readonly failures: number
@@ -21,7 +21,7 @@ export async function readAcmeTrouble(tx: ReadTx): Promise<AcmeTrouble | undefin
   return text === undefined ? undefined : (parseAnyJsonText(text) as AcmeTrouble)
 }
 
-/** Every worker shows it, or shows none any more. */
+/** Tells every worker, which then shows it, or shows none any more. */
 export async function setAcmeTrouble(tx: WriteTx, trouble: AcmeTrouble | undefined): Promise<void> {
   if (trouble === undefined) await deleteFact(tx, fact)
   else await setFact(tx, fact, JSON.stringify(trouble))

@@ -13,7 +13,7 @@ import { nameOf } from './own-certificate.ts'
 import type { ServerTls } from './server-tls.ts'
 import { loadServerTls, namesOf, renewCertificate } from './server-tls.ts'
 
-/** More names than any installation has: every handshake carries the certificate. */
+/** The most names, more than any installation has: every handshake carries the certificate. */
 const namesMax = 100
 const alwaysNamed: readonly string[] = ['localhost', '127.0.0.1', '0:0:0:0:0:0:0:1']
 
@@ -24,7 +24,7 @@ interface Changed {
 
 type Deps = Pick<App, 'certificate' | 'db' | 'masterKey' | 'random'>
 
-/** An authority may call itself what it likes. */
+/** The most characters that are shown of an issuer: an authority may call itself what it likes. */
 const issuerLengthMax = 500
 
 export function viewCertificate(
@@ -45,7 +45,7 @@ export function viewCertificate(
   }
 }
 
-/** For the key that the server has made, whatever it shows now. */
+/** Makes a request for the key that the server has made, whatever certificate it shows now. */
 export async function makeCertificateRequest(app: Deps) {
   const made = await app.db.readSnapshot((tx) => loadServerTls(tx, app.masterKey))
   const names = namesOf(made.certificatePem).filter((name) => !alwaysNamed.includes(name))

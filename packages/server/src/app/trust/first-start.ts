@@ -155,8 +155,8 @@ async function ensureNamed(
 }
 
 /**
- * The certificate to serve, under the key that clients have pinned. Another key would be refused by
- * each of them, so that only an explicit option brings it.
+ * The certificate to serve, under the key that clients have pinned. Each of them would refuse
+ * another key, so only an explicit option brings one.
  */
 async function chooseTls(
   tx: WriteTx,

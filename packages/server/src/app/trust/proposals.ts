@@ -272,7 +272,7 @@ export interface ReadAhead {
   readonly content: ReadonlySet<string>
 }
 
-/** The same for a proposal that is to be published. */
+/** What was found in the same way for a proposal that is to be published. */
 export interface PreparedAhead extends ReadAhead {
   /** The document that was verified, with its signatures. */
   readonly document: Uint8Array

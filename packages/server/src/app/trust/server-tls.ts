@@ -65,9 +65,9 @@ export async function loadServerTls(tx: ReadTx, masterKey: MasterKey): Promise<S
 }
 
 /**
- * The same under the certificate that an ACME authority has made for this key, if there is one. The
- * server still goes by all of its names: those for which no authority makes certificates count for
- * clients that pin the key.
+ * Reads the same with the certificate that an ACME authority has made for this key, if there is
+ * one. The server still goes by all of its names: those for which no authority makes certificates
+ * count for clients that pin the key.
  */
 export async function loadAcmeTls(tx: ReadTx, made: ServerTls): Promise<ServerTls> {
   const certificatePem = await readFact(tx, 'acme-certificate')

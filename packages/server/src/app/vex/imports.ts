@@ -32,7 +32,7 @@ export async function importVexStatements(
       authoredAt: parseInstant(authoredAt),
       expiresAt: expiresAt === null ? null : parseInstant(expiresAt),
     }
-    // Whoever does not reach the product does not learn either what is stated of it.
+    // Whoever does not reach the product does not learn what is stated of it either.
     const outOfScope = await orReason(async () => requireWholeProduct(actor, stated.product))
     const before = await findVexStatement(tx, stated)
     const why =

@@ -9,7 +9,7 @@ import { budgetNames, sharesOf } from './budgets.ts'
 import type { Spendings } from './spendings.ts'
 import { createSpendings } from './spendings.ts'
 
-/** One time that somebody wants to spend of a budget. */
+/** One call that somebody wants to spend from a budget. */
 export interface Try {
   readonly budget: BudgetName
   /** Whose budget it is: an actor, an account, a network or a device. */

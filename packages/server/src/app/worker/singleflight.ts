@@ -1,4 +1,4 @@
-/** What is in memory is read anew by one of these: a run that began earlier never ends later. */
+/** How workers read anew what they keep in memory: a run that began earlier never ends later. */
 export interface Singleflight<T> {
   (): Promise<T>
   readonly isShared: true

@@ -36,7 +36,10 @@ export function createBudgets(deps: {
     const { worker } = sharesOf(name, workersCount)
     if (worker !== undefined) own.set(name, createSpendings(clock, worker))
   }
-  /** Until when whom the bank has refused may spend nothing, and until when it is not asked. */
+  /**
+   * For each caller that the bank has refused: until when they may spend nothing, and until when
+   * the bank is not asked.
+   */
   const refused = new Map<string, { readonly waitUntilMs: number; readonly askFromMs: number }>()
   const loggedAtMs = new Map<BudgetName, number>()
 
