@@ -387,7 +387,7 @@ export function requireClaims(outline: ReleaseOutline, claims: ReleaseClaims): v
   requireSameClaims(claimsOf(outline), claims)
 }
 
-/** The same, for content that was read before. */
+/** Does the same for content that was read before. */
 export function requireSameClaims(content: ReleaseClaims, claims: ReleaseClaims): void {
   const [found, claimed] = [textOf(content), textOf(claims)]
   for (const name of Object.keys(found) as (keyof typeof found)[]) {

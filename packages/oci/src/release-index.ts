@@ -25,9 +25,12 @@ export const releaseAnnotations = {
   unpackedSize: 'dev.seaworthy.bundle.unpacked-size',
 } as const
 
-/** More platforms than anybody builds for; each is read, listed and signed. */
+/** The most platforms, more than anybody builds for: each is read, listed and signed. */
 export const platformsMax = 64
-/** A bundle, its file list and its documents for each platform, and as many others. */
+/**
+ * The most entries of an index: a bundle, its file list and its documents for each platform, and as
+ * many others.
+ */
 const entriesMax = 8 * platformsMax
 
 export type ReleaseIndexRefusal = 'release_malformed'

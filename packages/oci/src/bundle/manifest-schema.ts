@@ -6,7 +6,7 @@
 export const commandItemsMax = 256
 export const commandItemLengthMax = 8192
 export const secondsMax = 86_400
-/** A fleet may set as many variables. */
+/** The most variables of a bundle: a fleet may set as many. */
 export const defaultsMax = 50
 export const defaultLengthMax = 4096
 export const variableNameForm = '^[A-Z][A-Z0-9_]{0,63}$'
