@@ -24,7 +24,7 @@ import { finishLease, requestMs } from './leases.ts'
 
 type Deps = Pick<App, 'callerLog' | 'credentialKey' | 'db' | 'random'>
 
-/** By then an account has been made or never will be: every step of making one is shorter. */
+/** An account has been made by then or never will be: every step of making one is shorter. */
 const makingMs = 2 * minuteMs
 const batchMax = 20
 const keptMs = 366 * dayMs

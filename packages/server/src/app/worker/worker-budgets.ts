@@ -37,8 +37,8 @@ export function createBudgets(deps: {
     if (worker !== undefined) own.set(name, createSpendings(clock, worker))
   }
   /**
-   * For each caller that the bank has refused: until when they may spend nothing, and until when
-   * the bank is not asked.
+   * The callers that the bank has refused, with the time until which each may spend nothing and the
+   * time until which the bank is not asked.
    */
   const refused = new Map<string, { readonly waitUntilMs: number; readonly askFromMs: number }>()
   const loggedAtMs = new Map<BudgetName, number>()
