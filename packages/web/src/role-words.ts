@@ -9,6 +9,7 @@ const roleTexts: Readonly<Record<BuiltInRole, string>> = {
   builder: 'uploads releases',
   operator: 'devices, fleets and rollouts',
   responder: 'reports of flaws, and cases they are read in to',
+  support: 'devices and their variables, to help with them',
   auditor: 'reads everything, the audit log too',
   viewer: 'reads products, fleets and devices',
   monitor: 'reads health and metrics',

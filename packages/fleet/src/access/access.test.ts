@@ -57,7 +57,7 @@ test('B10 only builders, releasers and admins write to the registry', () => {
 test('A4 operators and releasers steer rollouts, everybody with an overview reads them', () => {
   const may = (permission: Permission) =>
     tokenRoles.filter((role) => permissionsOf(role).includes(permission))
-  const readers = ['admin', 'releaser', 'operator', 'responder', 'auditor', 'viewer']
+  const readers = ['admin', 'releaser', 'operator', 'responder', 'support', 'auditor', 'viewer']
   for (const permission of ['rollout:read', 'update:read', 'reboot-lock:read'] as const) {
     assert.deepEqual(may(permission), readers)
   }
@@ -70,11 +70,18 @@ test('A2 owners, admins and releasers publish or grant, and nobody else does', (
   assert.deepEqual(weightyRoles(), ['owner', 'admin', 'releaser'])
 })
 
-test('A4 an auditor changes nothing', () => {
-  const changing = permissionsOf('auditor').filter((p) =>
-    /:(write|apply|approve|decide|push|delete)$/.test(p),
-  )
-  assert.deepEqual(changing, [])
+test('A4 auditors and support change nothing', () => {
+  for (const role of ['auditor', 'support'] as const) {
+    const changing = permissionsOf(role).filter((p) =>
+      /:(write|apply|approve|decide|push|delete|handle|publish|lease)$/.test(p),
+    )
+    assert.deepEqual(changing, [])
+  }
+})
+
+test('A4 support sees devices and what applications are given, and neither secrets nor people', () => {
+  const more = permissionsOf('support').filter((one) => !permissionsOf('viewer').includes(one))
+  assert.deepEqual(more, ['variable:read'])
 })
 
 test('A3 nobody gives more than they have: role, products, fleets', () => {

@@ -9,6 +9,7 @@ export const tokenRoles = [
   'builder',
   'operator',
   'responder',
+  'support',
   'auditor',
   'viewer',
   'monitor',
@@ -88,6 +89,8 @@ const table: Record<BuiltInRole, readonly Permission[]> = {
     'advisory:publish',
     'vex:write',
   ],
+  // They help with one device at a time: they see what its application was given, and no secret.
+  support: [...watches, 'variable:read'],
   auditor: [
     ...watches,
     'person:read',

@@ -38,6 +38,7 @@ const builtInPurposes: Readonly<Record<BuiltInRole, string>> = {
   builder: 'push what is to be released',
   operator: 'run fleets: devices, rollouts, variables and secrets',
   responder: 'handle reports of flaws and the cases they are read in to',
+  support: 'help with devices: look at them and at what their applications are given',
   auditor: 'look at everything, change nothing',
   viewer: 'look at products, fleets and devices',
   monitor: 'read metrics',
