@@ -75,6 +75,30 @@ export const showProduct = defineRoute({
   reply: productView,
 })
 
+const count = z.number().int().min(0)
+
+export const showProductDependents = defineRoute({
+  name: 'product.dependents',
+  method: 'GET',
+  path: '/v1/products/:product/dependents',
+  auth: 'actor',
+  summary: 'Count what depends on a product, or on one of its channels, and would end with it.',
+  params: z.strictObject({ product: productName }),
+  query: z.strictObject({ channel: nameField.optional() }),
+  reply: z.object({
+    /** Nothing is retired while there are any. */
+    fleetsCount: count,
+    /** The first of these fleets, at most 20. */
+    fleets: z.array(nameField),
+    devicesCount: count,
+    rolloutsCount: count,
+    /** Channels that end. */
+    channels: z.array(nameField),
+    /** Releases that these channels list: no device may take them any more. */
+    releasesCount: count,
+  }),
+})
+
 export const setProductQuota = defineRoute({
   name: 'product.set-quota',
   method: 'PUT',

@@ -238,6 +238,10 @@ const server: Readonly<Record<string, WithWayOut>> = {
     'unreachable',
     'Try again; whoever runs the server finds the reason in its log.',
   ],
+  fleets_remain: [
+    'refused',
+    'Move their devices (`seaworthy device move --fleet NAME --to OTHER`), then `seaworthy fleet remove NAME`; `--dry-run` counts what is left.',
+  ],
   product_not_found: [
     'notFound',
     'See `seaworthy product list`, or make it with `seaworthy product create NAME --kind KIND`; it counts once its proposal is signed.',

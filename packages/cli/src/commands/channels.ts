@@ -15,6 +15,7 @@ import { requireSigning, signingKeys } from '../trust/signing.ts'
 import { requireRole } from '../trust/open-proposals.ts'
 import { channelTable } from './products.ts'
 import { addSigningOptions } from './proposal-options.ts'
+import { retireChannel } from './retire.ts'
 import { authority } from './trust.ts'
 
 export function addChannelCommands(program: Command, ports: CliPorts): void {
@@ -32,6 +33,14 @@ export function addChannelCommands(program: Command, ports: CliPorts): void {
       )
       .requiredOption('--threshold <count>', 'how many of them must sign', wholeNumber(1, 100)),
   ).action(withContext(ports, create))
+  addSigningOptions(
+    channel
+      .command('retire <product> <channel>')
+      .description(
+        "end a channel for good: signed by the product's keys, its name never comes back",
+      )
+      .option('--dry-run', 'count what depends on it, and change nothing'),
+  ).action(withContext(ports, retireChannel))
   channel
     .command('list <product>')
     .description('list the channels of a product')

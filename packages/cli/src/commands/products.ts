@@ -19,6 +19,7 @@ import { propose } from '../trust/proposing.ts'
 import { requireRepository } from '../trust/repository-view.ts'
 import { requireSigning, signingKeys } from '../trust/signing.ts'
 import { addSigningOptions } from './proposal-options.ts'
+import { retireProduct } from './retire.ts'
 import { authority, neverMet } from './trust.ts'
 
 export function addProductCommands(program: Command, ports: CliPorts): void {
@@ -35,6 +36,12 @@ export function addProductCommands(program: Command, ports: CliPorts): void {
       )
       .option('--threshold <count>', 'how many of them must sign', wholeNumber(1, 100)),
   ).action(withContext(ports, create))
+  addSigningOptions(
+    product
+      .command('retire <name>')
+      .description('end a product with its channels for good: signed by the keys of targets')
+      .option('--dry-run', 'count what depends on it, and change nothing'),
+  ).action(withContext(ports, retireProduct))
   product
     .command('list')
     .description('list products with their channels')

@@ -62,6 +62,8 @@ function listSiblings(current: CurrentMetadata, role: string): string {
 const onlyOnce: readonly ProposalIntent['kind'][] = [
   'product-create',
   'channel-create',
+  'product-retire',
+  'channel-retire',
   'publish',
   'withdraw',
 ]

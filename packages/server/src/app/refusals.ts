@@ -6,6 +6,7 @@ export type ServerRefusal =
   | 'not_initialized'
   | 'trust_unavailable'
   | 'product_not_found'
+  | 'fleets_remain'
   | 'proposal_not_found'
   | 'proposal_exists'
   | 'proposal_closed'

@@ -203,6 +203,7 @@ const serverTable = {
   not_initialized: no(409, 'The trust plane is not initialized'),
   trust_unavailable: no(503, 'The stored metadata does not verify'),
   product_not_found: no(404, 'No such product'),
+  fleets_remain: no(409, 'Fleets follow it'),
   proposal_not_found: no(404, 'No such proposal'),
   proposal_exists: no(409, 'The proposal was submitted before'),
   proposal_closed: no(409, 'The proposal is closed'),

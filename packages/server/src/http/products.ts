@@ -1,4 +1,9 @@
-import { listProducts, setProductQuota, showProduct } from '@seaworthy/api/products'
+import {
+  listProducts,
+  setProductQuota,
+  showProduct,
+  showProductDependents,
+} from '@seaworthy/api/products'
 import { requireUnscoped } from '../app/access/index.ts'
 import { setQuota } from '../app/content/index.ts'
 import * as trust from '../app/trust/index.ts'
@@ -11,6 +16,9 @@ export const productEndpoints: readonly Endpoint[] = [
   ),
   read(showProduct, 'product:read', (app, { actor, params }) =>
     trust.findProduct(app, actor, params.product),
+  ),
+  read(showProductDependents, 'product:read', (app, { actor, params, query }) =>
+    trust.showProductDependents(app, actor, params.product, query.channel),
   ),
   audited(
     setProductQuota,

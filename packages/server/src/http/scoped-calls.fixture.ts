@@ -263,6 +263,7 @@ export async function makeScopedCalls(
     ['proposal.reject', ofProposals({ reason: 'a test' })],
     ['product.list', [() => ({})]],
     ['product.show', [() => ({ params: { product: 'acme' } })]],
+    ['product.dependents', [() => ({ params: { product: 'acme' } })]],
     ['release.create', [() => ({ params: { product: 'acme' }, body: registered })]],
     ['release.list', [() => ({ params: { product: 'acme' } })]],
     ['release.show', [() => ({ params: ofRelease })]],

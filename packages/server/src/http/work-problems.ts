@@ -8,6 +8,7 @@ import { caseProblems } from './case-problems.ts'
 import { leaseProblems } from './lease-problems.ts'
 import type { KnownCode } from './problems.ts'
 import { contentFaults } from './problems.ts'
+import { productProblems } from './product-problems.ts'
 import { releaseContentProblems } from './release-content-problems.ts'
 import { settingProblems } from './setting-problems.ts'
 import { vexProblems } from './vex-problems.ts'
@@ -312,6 +313,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'proposal.apply': [
     ...proposalFaults,
     ...contentFaults,
+    'fleets_remain',
     'intent_impossible',
     'online_keys_not_named',
     'proposal_closed',
@@ -322,6 +324,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'proposal.create': [
     ...proposalFaults,
     ...contentFaults,
+    'fleets_remain',
     'intent_impossible',
     'online_keys_not_named',
     'proposal_exists',
@@ -332,9 +335,6 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'proposal.list': ['out_of_scope'],
   'proposal.reject': ['out_of_scope', 'proposal_closed', 'proposal_not_found'],
   'proposal.show': ['out_of_scope', 'proposal_not_found'],
-  'product.list': ['not_initialized'],
-  'product.set-quota': ['not_initialized', 'out_of_scope', 'product_not_found'],
-  'product.show': ['not_initialized', 'out_of_scope', 'product_not_found'],
   'release.create': [...contentFaults, 'out_of_scope', 'product_not_found', 'release_exists'],
   'release.list': ['out_of_scope', 'product_not_found'],
   'release.show': ['out_of_scope', 'product_not_found', 'release_not_found'],
@@ -375,6 +375,7 @@ export const workProblems: Readonly<Record<string, readonly KnownCode[]>> = {
   'devices.set': ['device_not_found', 'fleet_not_found', 'out_of_scope', 'tags_too_many'],
   'devices.show': ['device_not_found', 'out_of_scope'],
   ...accountKeyProblems,
+  ...productProblems,
   ...advisoryProblems,
   ...caseProblems,
   ...releaseContentProblems,

@@ -384,7 +384,13 @@ export async function openTufClient(
           const ring = current.delegatedRing(delegator!, role!)
           if (!ring) {
             const code = role === product ? 'wrong_product' : 'wrong_channel'
-            throw trustError(code, `${delegator} does not delegate to ${role}`)
+            const isRetired = metadata.signed.seaworthy?.retired?.includes(role!) === true
+            throw trustError(
+              code,
+              isRetired
+                ? `${role} is retired: ${delegator} has ended it for good`
+                : `${delegator} does not delegate to ${role}`,
+            )
           }
           metadata = await loadRole(current, cyclePorts, role!, ring)
         }

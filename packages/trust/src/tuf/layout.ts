@@ -16,6 +16,7 @@ export interface LayoutFinding {
     | 'release'
     | 'counter_twice'
     | 'high_water'
+    | 'retired'
   readonly message: string
 }
 
@@ -33,13 +34,17 @@ export function lintDelegator(role: string, signed: TargetsSigned): LayoutFindin
   if (Object.keys(signed.targets).length > 0) {
     findings.push({ name: 'target_place', message: `${role} lists targets itself` })
   }
+  const retired = signed.seaworthy?.retired ?? []
+  for (const name of retired) {
+    if (isBelow(role, name)) continue
+    findings.push({ name: 'retired', message: `${role} says of ${name} that it is retired` })
+  }
   for (const child of signed.delegations?.roles ?? []) {
-    const kind = roleKindOf(child.name)
-    const isPlaced =
-      role === 'targets'
-        ? kind?.kind === 'product'
-        : kind?.kind === 'channel' && kind.product === role
-    if (!isPlaced) {
+    if (retired.includes(child.name)) {
+      const message = `${role} delegates to ${child.name}, which is retired for good`
+      findings.push({ name: 'retired', message })
+    }
+    if (!isBelow(role, child.name)) {
       findings.push({ name: 'role_place', message: `${role} delegates to ${child.name}` })
     } else if (
       !child.terminating ||
@@ -58,11 +63,22 @@ export function lintDelegator(role: string, signed: TargetsSigned): LayoutFindin
   return findings
 }
 
+/** Whether `role` is the place in our tree from which `name` is delegated. */
+function isBelow(role: string, name: string): boolean {
+  const kind = roleKindOf(name)
+  return role === 'targets'
+    ? kind?.kind === 'product'
+    : kind?.kind === 'channel' && kind.product === role
+}
+
 /** Deviations of a channel's role. */
 function lintChannel(role: string, signed: TargetsSigned): LayoutFinding[] {
   const findings: LayoutFinding[] = []
   if (signed.delegations) {
     findings.push({ name: 'delegation_place', message: `${role} delegates` })
+  }
+  if (signed.seaworthy?.retired !== undefined) {
+    findings.push({ name: 'retired', message: `${role} delegates nothing that could be retired` })
   }
   const counters = new Map<number, string>()
   for (const [path, target] of Object.entries(signed.targets)) {

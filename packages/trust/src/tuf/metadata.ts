@@ -84,15 +84,23 @@ export interface TargetsSigned extends Signed {
   readonly targets: Readonly<Record<string, TargetFile>>
   readonly delegations?: Delegations
   /**
-   * Our extension, in channel roles: the highest counter and floor ever listed, withdrawn releases
-   * included.
+   * Our extension. In channel roles: the highest counter and floor ever listed, withdrawn releases
+   * included. In roles that delegate: which roles have ended under them, and their highest counter.
    */
-  readonly seaworthy?: ChannelMarks
+  readonly seaworthy?: RoleMarks
 }
 
 export interface ChannelMarks {
   readonly counterHighest: number
   readonly floorHighest: number
+}
+
+export interface RoleMarks extends ChannelMarks {
+  /**
+   * Roles that were delegated here once and have ended, in order. Their names never come back,
+   * because a device that has seen the old role could take the new one for it (RFD 53).
+   */
+  readonly retired?: readonly string[]
 }
 
 export interface SignedByType {

@@ -146,6 +146,9 @@ const checkers: Record<RoleType, (signed: JsonObject) => void> = {
       const marks = object(signed['seaworthy'], 'seaworthy')
       integer(marks['counterHighest'], 0, 'counterHighest', integerMax)
       integer(marks['floorHighest'], 0, 'floorHighest', integerMax)
+      if (marks['retired'] !== undefined) {
+        noneTwice(texts(marks['retired'], 'retired'), 'a role is retired twice')
+      }
     }
     if (signed['delegations'] !== undefined) {
       checkDelegations(object(signed['delegations'], 'delegations'))

@@ -27,6 +27,7 @@ import {
   delegateRole,
   renewRole,
   restartMarks,
+  retireRole,
   withdrawRelease,
 } from './repository.ts'
 import type { RoleAuthority } from './repository.ts'
@@ -91,6 +92,10 @@ function titleOf(intent: ProposalIntent): string {
       return `Create product ${intent.product}`
     case 'channel-create':
       return `Create channel ${intent.channel} of ${intent.product}`
+    case 'product-retire':
+      return `Retire product ${intent.product}`
+    case 'channel-retire':
+      return `Retire channel ${intent.channel} of ${intent.product}`
     case 'publish':
       return publicationTitle(intent.content)
     case 'withdraw':
@@ -119,6 +124,11 @@ async function carryOut(
   const requireNew = (role: string) => {
     const isDelegated = ringAfter(role, [], current) !== undefined
     if (isDelegated || current.roles.has(role)) throw impossible(`${role} exists already`)
+    if (isRetired(role, current)) {
+      throw impossible(
+        `${role} was retired, and its name never comes back: a device could take the new for the old; choose another name`,
+      )
+    }
   }
   switch (intent.kind) {
     case 'trust-init': {
@@ -144,6 +154,12 @@ async function carryOut(
         unsigned(product, await delegateRole(roleNow(product), { role, authority, expiresAt })),
         unsigned(role, buildTargets(expiryOf(role, now))),
       ]
+    }
+    case 'product-retire':
+      return [await retire(intent.product, 'targets', current, now)]
+    case 'channel-retire': {
+      const { product, channel } = intent
+      return [await retire(channelRole(product, channel), product, current, now)]
     }
     case 'publish': {
       const { product, channel, version, floor } = intent.content
@@ -194,12 +210,39 @@ function unsigned(role: string, signed: ProposalDocument['signed']): ProposalDoc
   return { role, signed, signatures: [] }
 }
 
-/** The highest counter ever listed on any channel of the product; 0 for none. */
+/** Whether its delegator has signed that the role has ended for good. */
+function isRetired(role: string, current: CurrentMetadata): boolean {
+  const delegator = current.roles.get(delegatorOf(role) ?? '')?.signed
+  return delegator?.seaworthy?.retired?.includes(role) === true
+}
+
+async function retire(
+  role: string,
+  delegator: string,
+  current: CurrentMetadata,
+  now: Date,
+): Promise<ProposalDocument> {
+  const before = current.roles.get(delegator)?.signed
+  if (isRetired(role, current)) throw impossible(`${role} was retired already`)
+  if (!before || !ringAfter(role, [], current)) throw impossible(`there is no role ${role}`)
+  const channel = roleKindOf(role)?.kind === 'channel' ? current.roles.get(role)?.signed : undefined
+  const { counterHighest } = channel ? channelMarks(channel) : { counterHighest: 0 }
+  if (counterHighest > counterStepMax) {
+    throw impossible(
+      `${role} has the counter ${counterHighest}, which no product reaches, and it would bind every other channel: look for stolen keys, and restart the marks of ${role} first`,
+    )
+  }
+  const expiresAt = expiryOf(delegator, now)
+  return unsigned(delegator, await retireRole(before, { role, counterHighest }, expiresAt))
+}
+
+/** The highest counter ever listed on any channel of the product, retired ones included; or 0. */
 export function highestCounter(product: string, current: CurrentMetadata): number {
   let highest = 0
   for (const [role, { signed }] of current.roles) {
     const kind = roleKindOf(role)
-    if (kind?.kind !== 'channel' || kind.product !== product) continue
+    const isOurs = kind?.kind === 'channel' || kind?.kind === 'product'
+    if (!isOurs || kind.product !== product) continue
     highest = Math.max(highest, channelMarks(signed).counterHighest)
   }
   return highest

@@ -28,6 +28,7 @@ export function withChain(
   const { intent } = proposal
   const touched = proposal.documents.map(({ role }) => role)
   if (intent.kind === 'rotate') touched.push(intent.role)
+  if (intent.kind === 'product-retire') touched.push(intent.product)
   const products = new Set(
     touched.flatMap((role) => {
       const kind = roleKindOf(role)

@@ -125,6 +125,8 @@ const documentKinds: Record<ProposalIntent['kind'], readonly RoleKind['kind'][]>
   'trust-init': ['root', 'targets'],
   'product-create': ['targets', 'product'],
   'channel-create': ['product', 'channel'],
+  'product-retire': ['targets'],
+  'channel-retire': ['product'],
   publish: ['channel'],
   withdraw: ['channel'],
   rotate: ['root', 'targets', 'product', 'channel'],

@@ -6,6 +6,7 @@ import { canonicalJson } from './json.ts'
 import { counterStepMax } from './lint.ts'
 import type { KeyMap, RoleKeys, TargetFile, TargetsSigned } from './metadata.ts'
 import { topLevelRoles } from './metadata.ts'
+import { delegatorOf, roleKindOf } from './names.ts'
 import { proposalProgress } from './proposal-sign.ts'
 import type { CurrentMetadata, Proposal, ProposalDocument } from './proposal.ts'
 import { channelMarks, listReleases, parseRelease } from './release.ts'
@@ -56,7 +57,12 @@ function describeDocument({ role, signed }: ProposalDocument, current: CurrentMe
     return lines
   }
   const old = before?._type === 'targets' ? before : undefined
-  return [...lines, ...describeDelegations(old, signed), ...describeReleases(old, signed)]
+  return [
+    ...lines,
+    ...describeDelegations(old, signed),
+    ...describeRetired(old, signed, current),
+    ...describeReleases(old, signed),
+  ]
 }
 
 interface Ring {
@@ -107,6 +113,31 @@ function describeDelegations(before: TargetsSigned | undefined, after: TargetsSi
   }
   if (after.delegations?.succinct_roles) lines.push('  ! delegates to bins')
   return lines
+}
+
+function describeRetired(
+  before: TargetsSigned | undefined,
+  after: TargetsSigned,
+  current: CurrentMetadata,
+): string[] {
+  const was = before?.seaworthy?.retired ?? []
+  return (after.seaworthy?.retired ?? []).flatMap((role) => {
+    if (was.includes(role)) return []
+    const channels = [...current.roles].filter(
+      ([name]) =>
+        roleKindOf(name)?.kind === 'channel' && (name === role || delegatorOf(name) === role),
+    )
+    const counts = channels
+      .map(
+        ([name, { signed }]) =>
+          `      releases of ${name}: ${listReleases(signed).releases.length}`,
+      )
+      .toSorted()
+    return [
+      `  ! retires ${role} for good: no device takes a release of it any more, and its name never comes back`,
+      ...counts,
+    ]
+  })
 }
 
 function describeReleases(before: TargetsSigned | undefined, after: TargetsSigned): string[] {

@@ -182,6 +182,10 @@ export function parseIntent(value: JsonValue | undefined): ProposalIntent {
         channel: name('channel', isName),
         authority: parseAuthority(value['authority']),
       }
+    case 'product-retire':
+      return { kind, product: name('product', isName) }
+    case 'channel-retire':
+      return { kind, product: name('product', isName), channel: name('channel', isName) }
     case 'publish':
       return { kind, content: parseContent(value['content']) }
     case 'withdraw':

@@ -64,6 +64,9 @@ export type ProposalIntent =
       readonly channel: string
       readonly authority: RoleAuthority
     }
+  /** The end of a product with its channels, or of one channel, for good. */
+  | { readonly kind: 'product-retire'; readonly product: string }
+  | { readonly kind: 'channel-retire'; readonly product: string; readonly channel: string }
   | { readonly kind: 'publish'; readonly content: PublishedContent }
   | {
       readonly kind: 'withdraw'

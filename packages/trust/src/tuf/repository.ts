@@ -136,6 +136,26 @@ export async function removeDelegation(
   )
 }
 
+/**
+ * The next version of the delegator in which `role` has ended for good. The counter that it reached
+ * is kept, so that whatever follows it in the product goes on from there.
+ */
+export async function retireRole(
+  delegator: TargetsSigned,
+  { role, counterHighest }: { readonly role: string; readonly counterHighest: number },
+  expiresAt: Date,
+): Promise<TargetsSigned> {
+  const before = delegator.seaworthy
+  return {
+    ...(await removeDelegation(delegator, role, expiresAt)),
+    seaworthy: {
+      counterHighest: Math.max(before?.counterHighest ?? 0, counterHighest),
+      floorHighest: before?.floorHighest ?? 0,
+      retired: [...(before?.retired ?? []), role].toSorted(),
+    },
+  }
+}
+
 async function withDelegations(
   delegator: TargetsSigned,
   expiresAt: Date,

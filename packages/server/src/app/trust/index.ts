@@ -48,6 +48,7 @@ export {
   verifySubmitted,
 } from './proposals.ts'
 export { describeProposalChanges } from './proposal-changes.ts'
+export { showProductDependents } from './retirement.ts'
 export { renewMetadata } from './publication.ts'
 export { listReleaseTags } from './release-tags.ts'
 export {

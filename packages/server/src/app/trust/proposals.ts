@@ -47,6 +47,7 @@ import type { App, TrustState } from '../app.ts'
 import { verifyClaims } from '../content/index.ts'
 import { onlineRoles, requireOnlineSigner } from './online-keys.ts'
 import { publish } from './publication.ts'
+import { listEndedRoles, requireNoFollowers } from './retirement.ts'
 import type { ServerRefusal } from '../refusals.ts'
 import { loadTrustState, sha256 } from './trust-plane.ts'
 
@@ -82,6 +83,7 @@ export async function submitProposal(
   if (!isSameMetadata(current, ahead.current)) await refuseProblems(proposal, current, now)
   await checkOnlineKeys(app, tx, proposal)
   await checkContent(app, proposal, current, { known: ahead.content })
+  await requireNoFollowers(tx, proposal.intent)
   await requireRoom(tx, actor, proposal)
   const row: ProposalRow = {
     id: proposal.id,
@@ -192,7 +194,8 @@ export interface AppliedProposal extends StoredProposal {
 
 /**
  * Publishes a complete proposal. Throws `proposal_incomplete`, `proposal_outdated`,
- * `proposal_refused`, `release_content_missing`, `online_keys_not_named`; nothing has changed then.
+ * `proposal_refused`, `release_content_missing`, `online_keys_not_named`, `fleets_remain`; nothing
+ * has changed then.
  */
 export async function applyProposal(
   app: Deps,
@@ -212,12 +215,14 @@ export async function applyProposal(
   const files = isAsPrepared ? ahead.files : await prepareProposal(stored.proposal, current, now)
   await checkOnlineKeys(app, tx, stored.proposal)
   await checkContent(app, stored.proposal, current, { known: ahead.content })
+  await requireNoFollowers(tx, stored.proposal.intent)
   if (state === undefined) await sealAnchor(app, tx, files, now)
   await publish(tx, app, state, { documents: files, actor: actor.id, now })
   await closeProposal(tx, id, { state: 'applied', at: now, reason: null })
   // From now on, open proposals for the same roles could only be refused.
   const published = files.map(({ role }) => role)
-  await closeOvertaken(tx, published, now)
+  const ended = listEndedRoles(stored.proposal.intent, state)
+  await closeOvertaken(tx, [...published, ...ended], now)
   return { row: { ...stored.row, state: 'applied' }, proposal: stored.proposal, files }
 }
 
