@@ -37,7 +37,8 @@ async function makeFolder(t: TestContext): Promise<string> {
 }
 
 function run(args: readonly string[], environment: Record<string, string> = {}) {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment }
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
+  const env = { PATH, NODE_COMPILE_CACHE, HOME: '/nonexistent', ...environment }
   return spawnSync(launcher, args, { encoding: 'utf8', env, timeout: 120_000, input: '' })
 }
 
