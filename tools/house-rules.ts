@@ -17,6 +17,7 @@ import { programRules } from './program-rules.ts'
 import { proseRules } from './prose-rules.ts'
 import { refusalRules } from './refusal-rules.ts'
 import type { Rule } from './rule.ts'
+import { sampleRule } from './sample-rules.ts'
 import { serverRules } from './server-rules.ts'
 import { spreadRule } from './spread-rules.ts'
 import { textRule } from './text-rules.ts'
@@ -36,6 +37,7 @@ export const houseRules: readonly Rule[] = [
   ...programRules,
   ...proseRules,
   ...refusalRules,
+  sampleRule,
   ...serverRules,
   spreadRule,
   textRule,

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { anyCodePoint } from './testing/any-code-point.ts'
 import { jsonLog } from './log.ts'
 import { cutText, printable, printableJson, quoted } from './printable.ts'
 import { ManualClock } from './time.ts'
 
 const anyText = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 300 }),
+  fc.string({ unit: anyCodePoint, maxLength: 300 }),
   fc.constantFrom('\u{9b}31m', 'a\u{202e}b', '\u{2063}', '\u{e0041}', '\u{2800}', 'a\r\nb', '  '),
 )
 

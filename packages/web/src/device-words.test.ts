@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { anyCodePoint } from '@seaworthy/std/testing/any-code-point'
 import { activeFilters, deviceListCommand, deviceQuery, filterFields } from './device-filters.ts'
 import { formatTags, parseTags } from './device-words.ts'
 import { formatRowsCsv } from './downloads.ts'
@@ -51,7 +52,7 @@ test('D5 a filter that means nothing is left out and named, and the others hold'
 
 test('attack: what stands in a command to copy is one word, whatever it holds (property)', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (word) => {
+    fc.property(fc.string({ unit: anyCodePoint, maxLength: 40 }), (word) => {
       const quoted = formatCommand(word)
       if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(quoted)) return assert.equal(quoted, word)
       assert.ok(quoted.startsWith("'") && quoted.endsWith("'"))

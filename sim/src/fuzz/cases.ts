@@ -3,13 +3,14 @@
  * those before it.
  */
 import fc from 'fast-check'
+import { anyCodePoint } from '@seaworthy/std/testing/any-code-point'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import { randomBelow, seededRandom } from '@seaworthy/std/random'
 import { mutateBytes, mutateJson } from './mutate.ts'
 import type { FuzzTarget } from './target.ts'
 
-const anyJson = fc.jsonValue({ maxDepth: 4, noUnicodeString: false, stringUnit: 'binary' })
-const anyText = fc.string({ unit: 'binary', maxLength: 200 })
+const anyJson = fc.jsonValue({ maxDepth: 4, noUnicodeString: false, stringUnit: anyCodePoint })
+const anyText = fc.string({ unit: anyCodePoint, maxLength: 200 })
 const anyBytes = fc.uint8Array({ maxLength: 600 })
 
 /** A number of its own for each case, so that neighbouring ones have nothing in common. */

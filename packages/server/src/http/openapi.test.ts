@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { anyCodePoint } from '@seaworthy/std/testing/any-code-point'
 import { nothing } from '@seaworthy/api/route'
 import type { Route } from '@seaworthy/api/route'
 import { routes } from '@seaworthy/api/routes'
@@ -173,7 +174,7 @@ function isObject(schema: Schema, value: Record<string, unknown>): boolean {
 
 function valueOf(given: Schema): fc.Arbitrary<unknown> {
   const schema = resolve(given)
-  if (given.$ref?.endsWith('/Json')) return fc.jsonValue({ stringUnit: 'binary', maxDepth: 3 })
+  if (given.$ref?.endsWith('/Json')) return fc.jsonValue({ stringUnit: anyCodePoint, maxDepth: 3 })
   if (schema.const !== undefined) return fc.constant(schema.const)
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
   const choices = schema.anyOf ?? schema.oneOf
@@ -227,7 +228,7 @@ function textOf(schema: Schema): fc.Arbitrary<string> {
   if (pattern.includes('\\p{')) {
     const max = Math.min(maxLength, Number(/\{1,(\d+)\}/.exec(pattern)?.[1] ?? maxLength))
     const madeMax = Math.min(max, textMadeMax)
-    const anyText = fc.string({ unit: 'binary', minLength, maxLength: madeMax })
+    const anyText = fc.string({ unit: anyCodePoint, minLength, maxLength: madeMax })
     // The longest text there is, of characters that take two units in JavaScript.
     return fc.oneof(anyText.filter(isRight), fc.constant('𝒳'.repeat(madeMax)))
   }

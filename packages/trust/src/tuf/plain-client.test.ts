@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { anyCodePoint } from '@seaworthy/std/testing/any-code-point'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { dayMs, formatInstant } from '@seaworthy/std/time'
 import { generateSigner } from '../keys/signer.ts'
@@ -212,7 +213,7 @@ const awkwardPath = fc
           ' ',
         ],
       ),
-      fc.string({ unit: 'binary', maxLength: 4 }),
+      fc.string({ unit: anyCodePoint, maxLength: 4 }),
     ),
     { minLength: 1, maxLength: 8 },
   )

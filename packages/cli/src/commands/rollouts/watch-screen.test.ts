@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { anyCodePoint } from '@seaworthy/std/testing/any-code-point'
 import type { RolloutView } from '@seaworthy/api/rollouts'
 import { expectGolden } from '../../../../../tools/golden.ts'
 import { drawBar, drawCurve } from '../../output/bars.ts'
@@ -108,7 +109,7 @@ test('no picture is wider or higher than its terminal, whatever the server says 
         columns: fc.integer({ min: 41, max: 200 }),
         rows: fc.integer({ min: 5, max: 60 }),
       }),
-      fc.string({ unit: 'binary', maxLength: 500 }),
+      fc.string({ unit: anyCodePoint, maxLength: 500 }),
       (waves, size, text) => {
         const view = makeRollout({
           next: text,
