@@ -227,6 +227,21 @@ test('A4 what groups give follows the groups, ends what exceeds it, and yields t
   assert.deepEqual({ role, fleets }, { role: 'viewer', fleets: ['vans'] })
 })
 
+test('A1 A4 a group that no longer exists at the provider lets nobody in, says whom to ask, and an owner names the new one', async () => {
+  harbour.accounts.set('gus', ['crew'])
+  const { person } = await enter(browse(), 'gus')
+  // The provider calls the group otherwise now.
+  harbour.accounts.set('gus', ['sailors'])
+  await assert.rejects(enter(browse(), 'gus'), refused('group_missing', /ask an owner/))
+  harbour.accounts.set('hal', ['sailors'])
+  await assert.rejects(enter(browse(), 'hal'), refused('identity_unknown'))
+  await owner.stepUp()
+  await set({ grants: [{ group: 'sailors', role: 'viewer' }] })
+  const back = await enter(browse(), 'gus')
+  assert.deepEqual([back.person.id, back.person.role], [person.id, 'viewer'])
+  await set({})
+})
+
 test('A4 attack: a second group at the provider adds rights, or one that denies is passed over', async () => {
   const rules = { purpose: 'a test', allows: ['device:write'], denies: ['rollout:read'] }
   await owner.stepUp()

@@ -14,7 +14,9 @@ import {
 } from '@seaworthy/api/account-keys'
 import type { NewPasskey } from '@seaworthy/api/ceremonies'
 import {
+  acceptInvitation,
   askFirstOwner,
+  askInvitation,
   becomeFirstOwner,
   createInvitation,
   listInvitations,
@@ -132,7 +134,7 @@ async function auditEntries(): Promise<Record<string, unknown>[]> {
 
 /** Changes the database as time would. */
 async function age(
-  statement: 'invitation' | 'pairing' | 'step-up' | 'idle',
+  statement: 'invitation' | 'pairing' | 'step-up' | 'idle' | 'a month',
   id: string,
 ): Promise<void> {
   const db = server.openDatabase()
@@ -144,6 +146,10 @@ async function age(
         await sql`update pairings set expires_at = now() - interval '1 s' where id = ${id}`
       } else if (statement === 'step-up') {
         await sql`update sessions set stepped_up_at = now() - interval '301 s' where id = ${id}`
+      } else if (statement === 'a month') {
+        await sql`
+          update sessions set created_at = created_at - interval '30 days',
+            expires_at = expires_at - interval '30 days' where id = ${id}`
       } else {
         await sql`update sessions set last_used_at = now() - interval '12 h' where id = ${id}`
       }
@@ -414,6 +420,22 @@ test('A1 a session ends when it is not used for twelve hours', async () => {
   const { session } = await browser.api.call(showSession, {})
   await age('idle', session.id)
   await assert.rejects(browser.api.call(showSession, {}), refused('unauthenticated'))
+})
+
+test('A1 a session ends thirty days after the sign-in, however much it is used and confirmed', async () => {
+  const { browser } = await join('viewer')
+  const { session } = await browser.api.call(showSession, {})
+  const days = Date.parse(session.expiresAt) - Date.parse(session.createdAt)
+  assert.equal(days, 30 * 86_400_000)
+  // A confirmation gives the session another secret, and no more time.
+  const confirmed = await browser.stepUp()
+  assert.equal(confirmed.session.expiresAt, session.expiresAt)
+  assert.equal((await browser.api.call(showSession, {})).session.expiresAt, session.expiresAt)
+  await age('a month', session.id)
+  await assert.rejects(browser.api.call(showSession, {}), refused('unauthenticated'))
+  await assert.rejects(browser.stepUp(), refused('unauthenticated'))
+  await browser.signIn()
+  assert.equal((await browser.api.call(showSession, {})).person.role, 'viewer')
 })
 
 test('A1 a person lists and ends their own sessions, an owner everybody’s, a viewer no one else’s', async () => {
@@ -699,6 +721,37 @@ test('A1 attack: a registration is answered with what another purpose, page or p
     }),
     refused('challenge_missing'),
   )
+})
+
+test('A1 a registration that was begun and never ended makes nobody, and the same link is good for the second try, once', async () => {
+  const { link, view } = await owner.api.call(createInvitation, { body: { role: 'viewer' } })
+  const code = codeOf(link)
+  const everybody = async () =>
+    (await owner.api.call(listPeople, { query: { limit: 1000 } })).items.map(({ id }) => id)
+  const before = await everybody()
+  // The passkey was made, and the page closed before it was sent.
+  const first = browse()
+  const asked = await first.api.call(askInvitation, { body: { code, name: 'Iris' } })
+  const unsent = first.authenticator.create(asked)
+  assert.deepEqual(await everybody(), before)
+  const { items } = await owner.api.call(listInvitations, { query: {} })
+  assert.ok(items.some(({ id }) => id === view.id))
+  // The same browser again: only the answer to the newer challenge counts.
+  const again = await first.api.call(askInvitation, { body: { code, name: 'Iris' } })
+  const late = { code, name: 'Iris', passkey: unsent }
+  await assert.rejects(first.api.call(acceptInvitation, { body: late }), refused('challenge_wrong'))
+  assert.deepEqual(await everybody(), before)
+  // Another browser comes to the end, and what the first one holds is worth nothing then.
+  const second = browse()
+  const { person } = await acceptLink(second, link, 'Iris')
+  const held = { code, name: 'Iris', passkey: first.authenticator.create(again) }
+  await assert.rejects(first.api.call(acceptInvitation, { body: held }), refused('invitation_used'))
+  assert.deepEqual((await everybody()).toSorted(), [...before, person.id].toSorted())
+  // The same for a passkey of somebody who is signed in: nothing is kept of the first try.
+  await second.api.call(askPasskey, {})
+  const passkey = second.authenticator.create(await second.api.call(askPasskey, {}))
+  await second.api.call(addPasskey, { body: { name: 'Another', passkey } })
+  assert.equal((await second.api.call(listPasskeys, {})).items.length, 2)
 })
 
 const machine = 'laptop-of-ann'
