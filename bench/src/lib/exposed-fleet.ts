@@ -87,7 +87,11 @@ async function inParts(
   work: (tx: WriteTx, first: number, last: number) => Promise<unknown>,
 ): Promise<void> {
   for (let first = 0; first < count; first += ofPart) {
-    await db.write((tx) => work(tx, first, Math.min(count, first + ofPart) - 1))
+    await db.write(async (tx) => {
+      // What refers to other rows is right by how it is made.
+      await tx.sql`set local session_replication_role = replica`
+      await work(tx, first, Math.min(count, first + ofPart) - 1)
+    })
   }
 }
 

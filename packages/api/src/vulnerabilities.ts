@@ -177,20 +177,39 @@ export const showVulnerability = defineRoute({
       /** The counts by fleet, or by value of the tag (null without it); the first 1,000. */
       groups: z.array(exposedCounts.extend({ name: z.string().nullable() })),
       untold: untoldField,
-    }),
-    patching: z.object({
-      /** Devices that have run an affected release since the server knows of it. */
-      everCount: count,
-      leftCount: count,
-      /** Half of those that run it no more were rid of it within this time. */
-      medianSeconds: z.number().min(0).nullable(),
-      /** When the last device was rid of it; null while any has it. */
-      zeroSince: instant.nullable(),
+      /**
+       * When many devices were counted, at most a minute and a half ago; null where they were
+       * counted at the question.
+       */
+      countedAt: instant.nullable(),
     }),
     pending: pendingField,
   }),
 })
 export type VulnerabilityDetail = z.output<(typeof showVulnerability)['reply']>
+
+export const showPatching = defineRoute({
+  name: 'vulnerability.patching',
+  method: 'GET',
+  path: '/v1/vulnerabilities/:vulnerability/patching',
+  auth: 'actor',
+  summary: 'Show how long devices took to get rid of a vulnerability, until none has it.',
+  params: z.strictObject({ vulnerability: vulnerabilityName }),
+  reply: z.object({
+    /** Devices that have run an affected release since the server knows of it. */
+    everCount: count,
+    leftCount: count,
+    /** When it was found in a release that devices have run since; null without any. */
+    foundAt: instant.nullable(),
+    /** Half of those that run it no more were rid of it within this time. */
+    medianSeconds: z.number().min(0).nullable(),
+    /** Nine in ten of them were. */
+    mostSeconds: z.number().min(0).nullable(),
+    /** When the last device was rid of it; null while any has it. */
+    zeroSince: instant.nullable(),
+  }),
+})
+export type PatchingView = z.output<(typeof showPatching)['reply']>
 
 export const listExposures = defineRoute({
   name: 'vulnerability.exposures',

@@ -259,7 +259,7 @@ export const tableChoices: Readonly<Record<string, TableChoice>> = {
   },
   release_counts: {
     about: 'How many devices run each release, as they were counted last.',
-    plain: 'sha256 platform fleet heard_count silent_count',
+    plain: 'sha256 platform fleet heard_count silent_count counted_at',
   },
   release_files: {
     about: 'Digests of release files by older algorithms, for other protocols.',

@@ -3,7 +3,7 @@ import type { PendingQuery, Row } from 'postgres'
 import { bigintsOid, textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 import type { VexRow, VexTime } from './vex.ts'
-import { outcome, stated } from './vex.ts'
+import { isStatedIn, isStatedOf, outcome, stated } from './vex.ts'
 import { isNotSilent } from './presence.ts'
 
 /** The scope of whoever asks; `null` for all. */
@@ -68,7 +68,7 @@ export async function listVulnerabilities(
   page: { after: string; limit: number; now: Date },
 ): Promise<ListedVulnerability[]> {
   const within = products && sql.array([...products], textsOid)
-  const time = { at: null, now: page.now }
+  const time = { at: null, now: page.now, isNone: false }
   return sql<ListedVulnerability[]>`
     with stated as materialized (${stated(sql, time, sql`(${within}::text[] is null or s.product = any(${within}))`)})
     select ${vulnerabilityColumns(sql)}, r.affected as "affectedCount", r.unknown as "unknownCount",
@@ -133,13 +133,13 @@ interface FoundPart {
 async function listFound(
   { sql }: ReadTx,
   where: PendingQuery<Row[]>,
-  { limit, now }: FoundPart,
+  { limit, now, isNone }: FoundPart & Pick<VexTime, 'isNone'>,
 ): Promise<{ rows: FoundRow[]; count: number }> {
   const from = sql`
     from findings f join vulnerabilities v on v.id = f.vulnerability join components p on p.id = f.component
       join release_components c on c.component = f.component join sboms s on s.id = c.sbom`
   const stored = await sql<StoredFound[]>`
-    with stated as materialized (${stated(sql, { at: null, now }, where)})
+    with stated as materialized (${stated(sql, { at: null, now, isNone }, where)})
     select v.name as vulnerability, ${aliasesOf(sql)} as aliases, v.summary, s.product, s.version, s.platform,
       p.purl, p.name as "componentName", p.version as "componentVersion", f.verdict, f.fixed, f.confidence,
       f.reason, f.found_at as "foundAt", ${outcome(sql)} as outcome, case when y.id is not null then
@@ -181,7 +181,7 @@ export async function listFoundOf(
     tx,
     sql`f.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})
       and (${within}::text[] is null or s.product = any(${within}))`,
-    part,
+    { ...part, isNone: !(await isStatedOf(tx, vulnerabilities)) },
   )
 }
 
@@ -191,23 +191,26 @@ export async function listFoundIn(
   part: FoundPart,
 ): Promise<{ rows: FoundRow[]; count: number }> {
   const { product, version } = release
-  return listFound(tx, tx.sql`s.product = ${product} and s.version = ${version}`, part)
+  const isNone = !(await isStatedIn(tx, product))
+  return listFound(tx, tx.sql`s.product = ${product} and s.version = ${version}`, {
+    ...part,
+    isNone,
+  })
 }
 
-/** What was found in the release that a device runs; at most as much as `part` says. */
-export async function listFoundOn(
+/** What was found in what a bill of materials lists; at most as much as `part` says. */
+export async function listFoundBy(
   tx: ReadTx,
-  device: string,
+  { id, product }: Pick<SbomRead, 'id' | 'product'>,
   part: FoundPart,
 ): Promise<{ rows: FoundRow[]; count: number }> {
-  const running = tx.sql`
-    select s.id from running_releases r join devices d on d.id = r.device
-      join sboms s on s.sha256 = r.sha256 and s.platform = d.platform
-    where r.device = ${device}`
-  return listFound(tx, tx.sql`s.id in (${running})`, part)
+  const isNone = !(await isStatedIn(tx, product))
+  return listFound(tx, tx.sql`s.id = ${id}`, { ...part, isNone })
 }
 
 export interface SbomRead {
+  readonly id: number
+  readonly product: string
   readonly platform: string
   readonly state: 'read' | 'missing' | 'unusable'
   readonly why: string | null
@@ -221,7 +224,7 @@ export interface SbomRead {
 }
 
 const sbomColumns = (sql: ReadTx['sql']) => sql`
-  s.platform, s.state, s.why, s.components_count as "componentsCount", s.others_count as "othersCount",
+  s.id, s.product, s.platform, s.state, s.why, s.components_count as "componentsCount", s.others_count as "othersCount",
   s.is_incomplete as "isIncomplete", ${uncompared(sql)} as "uncomparedCount",
   s.ecosystems`
 
@@ -249,122 +252,10 @@ export async function findSbomOn({ sql }: ReadTx, device: string): Promise<SbomR
   return row
 }
 
-/**
- * The releases that have it, as `sha256`, `platform`, `is_affected`, `is_unknown` and `found_at`; a
- * release is neither affected nor unknown where statements clear all that was found.
- */
-function concerned(sql: ReadTx['sql'], vulnerabilities: readonly number[], time: VexTime) {
-  const ofThese = sql`f.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})`
-  return sql`
-    select s.sha256, s.platform, bool_or(${outcome(sql)} = 'affected') as is_affected,
-      bool_or(${outcome(sql)} = 'unknown') as is_unknown,
-      min(f.found_at) filter (where ${outcome(sql)} = 'affected') as found_at
-    from findings f join release_components c on c.component = f.component join sboms s on s.id = c.sbom
-      left join (${stated(sql, time, ofThese)}) x
-        on x.vulnerability = f.vulnerability and x.component = f.component and x.sbom = s.id
-    where ${ofThese} group by s.sha256, s.platform`
-}
-
-/** What devices ran at an instant, or run now. */
-const runningAt = (sql: ReadTx['sql'], at: Date | null) =>
-  at === null
-    ? sql`select device, sha256 from running_releases`
-    : sql`
-      select device, sha256 from running_releases where since <= ${at}
-      union all select device, sha256 from past_releases where since <= ${at} and until > ${at}`
-
-const isInScope = (sql: ReadTx['sql'], { fleets, products }: ExposureScope) => {
+export const isInScope = (sql: ReadTx['sql'], { fleets, products }: ExposureScope) => {
   const [names, within] = [fleets, products].map((list) => list && sql.array([...list], textsOid))
   return sql`(${names!}::text[] is null or f.name = any(${names!}))
     and (${within!}::text[] is null or f.product = any(${within!}))`
-}
-
-export interface ExposedGroup {
-  /** The fleet, or the value of the tag; `null` for devices without the tag. */
-  readonly name: string | null
-  /** They run an affected release, and were heard since the given instant. */
-  readonly confirmedCount: number
-  /** An affected release is the last that they reported. */
-  readonly lastKnownCount: number
-  /** It cannot be told of their release whether it is affected. */
-  readonly unknownCount: number
-  /** Their release has it, but somebody states that it does not matter there. */
-  readonly clearedCount: number
-}
-
-/**
- * Counts devices, all together and by fleet or by the values of a tag: most affected first, at most
- * `limit` groups.
- */
-export async function countExposed(
-  { sql }: ReadTx,
-  vulnerabilities: readonly number[],
-  scope: ExposureScope,
-  how: {
-    readonly at: Date | null
-    readonly now: Date
-    readonly tag: string | null
-    readonly limit: number
-  },
-): Promise<{ total: Omit<ExposedGroup, 'name'>; groups: ExposedGroup[] }> {
-  const name = how.tag === null ? sql`d.fleet` : sql`d.tags ->> ${how.tag}::text`
-  const rows = await sql<(ExposedGroup & { isTotal: boolean })[]>`
-    with concerned as materialized (${concerned(sql, vulnerabilities, how)}), device as (
-      select ${name} as name, c.is_affected, c.is_unknown, ${isNotSilent(sql, how.now)} as is_heard
-      from concerned c join (${runningAt(sql, how.at)}) r on r.sha256 = c.sha256
-        join devices d on d.id = r.device and d.platform = c.platform join fleets f on f.name = d.fleet
-        left join device_states s on s.device = d.id
-      where ${isInScope(sql, scope)}
-    )
-    select grouping(name) = 1 as "isTotal", name,
-      count(*) filter (where is_affected and is_heard) as "confirmedCount",
-      count(*) filter (where is_affected and not is_heard) as "lastKnownCount",
-      count(*) filter (where not is_affected and is_unknown) as "unknownCount",
-      count(*) filter (where not is_affected and not is_unknown) as "clearedCount"
-    from device group by grouping sets ((name), ())
-    order by 1 desc, 3 desc, 4 desc, 5 desc, 6 desc, 2 limit ${how.limit + 1}`
-  const [total, ...groups] = rows.map((row) => ({
-    ...{ name: row.name, confirmedCount: row.confirmedCount },
-    ...{ lastKnownCount: row.lastKnownCount, unknownCount: row.unknownCount },
-    clearedCount: row.clearedCount,
-  }))
-  return { total: total!, groups }
-}
-
-export interface PatchTimes {
-  /** Devices that have run an affected release since the flaw was known here. */
-  readonly everCount: number
-  readonly leftCount: number
-  /** The median, in seconds, of how long the devices that no longer run it ran it after that. */
-  readonly medianSeconds: number | null
-  /** When the last of them stopped; `null` while any is left. */
-  readonly zeroSince: Date | null
-}
-
-export async function measurePatching(
-  { sql }: ReadTx,
-  vulnerabilities: readonly number[],
-  scope: ExposureScope,
-  now: Date,
-): Promise<PatchTimes> {
-  const [row] = await sql<[PatchTimes]>`
-    with concerned as materialized (${concerned(sql, vulnerabilities, { at: null, now })}), spans as (
-      select x.device, min(greatest(x.since, c.found_at)) as begun, bool_or(x.until is null) as is_left,
-        max(x.until) as ended
-      from concerned c join (
-          select device, sha256, since, null::timestamptz as until from running_releases
-          union all select device, sha256, since, until from past_releases
-        ) x on x.sha256 = c.sha256 and (x.until is null or x.until > c.found_at)
-        join devices d on d.id = x.device and d.platform = c.platform join fleets f on f.name = d.fleet
-      where c.is_affected and ${isInScope(sql, scope)}
-      group by x.device
-    )
-    select count(*) as "everCount", count(*) filter (where is_left) as "leftCount",
-      (percentile_cont(0.5) within group (order by extract(epoch from ended - begun)::float8)
-        filter (where not is_left)) as "medianSeconds",
-      case when not bool_or(is_left) then max(ended) end as "zeroSince"
-    from spans`
-  return row
 }
 
 /**
@@ -374,9 +265,9 @@ export async function measurePatching(
 export async function countReleases({ sql }: WriteTx, now: Date): Promise<void> {
   await sql`delete from release_counts`
   await sql`
-    insert into release_counts (sha256, platform, fleet, heard_count, silent_count)
+    insert into release_counts (sha256, platform, fleet, heard_count, silent_count, counted_at)
     select coalesce(r.sha256, ''), d.platform, d.fleet, count(*) filter (where ${isNotSilent(sql, now)}),
-      count(*) filter (where not ${isNotSilent(sql, now)})
+      count(*) filter (where not ${isNotSilent(sql, now)}), ${now}
     from devices d join fleets f on f.name = d.fleet left join running_releases r on r.device = d.id
       left join device_states s on s.device = d.id
     group by 1, 2, 3`
@@ -449,7 +340,7 @@ export async function listOpenExposures(
         join sboms s on s.sha256 = n.sha256 and s.platform = n.platform
       where ${isInScope(sql, scope)} group by s.id
     ), stated as materialized (
-      ${stated(sql, { at: null, now }, sql`s.id in (select id from told)`)}
+      ${stated(sql, { at: null, now, isNone: false }, sql`s.id in (select id from told)`)}
     ), hit as (
       select f.vulnerability, c.sbom, bool_or(${outcome(sql)} = 'affected') as is_affected,
         bool_or(${outcome(sql)} = 'unknown') as is_unknown, min(f.found_at) as found_at

@@ -407,6 +407,7 @@ release_counts.platform text not null
 release_counts.fleet text not null
 release_counts.heard_count bigint not null
 release_counts.silent_count bigint not null
+release_counts.counted_at timestamp with time zone
 release_files.digest text not null
 release_files.size bigint not null
 release_files.sha1 bytea not null

@@ -1,7 +1,7 @@
 /** Statements on vulnerabilities in releases, and which findings they are about. */
 import type { VexJustification, VexStatus } from '@seaworthy/response/vex'
 import type { PendingQuery, Row } from 'postgres'
-import { textsOid } from './arrays.ts'
+import { bigintsOid, textsOid } from './arrays.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
 
 type Part = PendingQuery<Row[]>
@@ -192,6 +192,27 @@ export async function endOutdatedVexStatements(
 export interface VexTime {
   readonly at: Date | null
   readonly now: Date
+  /** Nobody ever stated anything of what is asked: then most of the question is not planned. */
+  readonly isNone: boolean
+}
+
+/** Whether anybody ever stated something of one of the records' flaws, under any of their names. */
+export async function isStatedOf(
+  { sql }: ReadTx,
+  vulnerabilities: readonly number[],
+): Promise<boolean> {
+  const [row] = await sql<[{ isStated: boolean }]>`
+    select exists (
+      select from vulnerability_names n join vex_statements x on x.vulnerability = n.name
+      where n.vulnerability = any(${sql.array([...vulnerabilities], bigintsOid)})) as "isStated"`
+  return row.isStated
+}
+
+/** Whether anybody ever stated something of a release of the product. */
+export async function isStatedIn({ sql }: ReadTx, product: string): Promise<boolean> {
+  const [row] = await sql<[{ isStated: boolean }]>`
+    select exists (select from vex_statements where product = ${product}) as "isStated"`
+  return row.isStated
 }
 
 /**
@@ -201,7 +222,12 @@ export interface VexTime {
  * several for one release, under several names of a flaw, counts. `within` narrows down the
  * findings `f` and bills `s`.
  */
-export const stated = (sql: ReadTx['sql'], { at, now }: VexTime, within: Part) => sql`
+export const stated = (sql: ReadTx['sql'], { at, now, isNone }: VexTime, within: Part) =>
+  isNone
+    ? sql`
+  select null::bigint as vulnerability, null::bigint as component, null::bigint as sbom, null::text as statement,
+    null::text as status where false`
+    : sql`
   select vulnerability, component, sbom, statement, status from (
     select distinct on (f.vulnerability, f.component, s.id) f.vulnerability, f.component, s.id as sbom,
       x.id as statement, x.status, x.version = s.version or x.is_inherited as holds
@@ -238,7 +264,7 @@ export async function listVexStatementsHolding(
       select o.id from vex_statements o
       where o.product = ${product} and o.version = ${version} and o.ended_at is null
         and (o.expires_at is null or o.expires_at > ${now})
-      union select h.statement from (${stated(sql, { at: null, now }, ofRelease)}) h)
+      union select h.statement from (${stated(sql, { at: null, now, isNone: false }, ofRelease)}) h)
     order by x.vulnerability, x.purl, x.id limit ${limit}`
 }
 

@@ -4,6 +4,7 @@ import {
   listSetAsideRecords,
   listVulnerabilities,
   showDeviceExposure,
+  showPatching,
   showReleaseExposure,
   showVulnerability,
 } from '@seaworthy/api/vulnerabilities'
@@ -42,6 +43,9 @@ export const vulnerabilityEndpoints: readonly Endpoint[] = [
     const name = params.vulnerability
     return vulnerabilities.showVulnerability(app.db.reader, actor, { name, ...wanted }, now)
   }),
+  read(showPatching, 'vulnerability:read', (app, { actor, params, now }) =>
+    vulnerabilities.showPatching(app.db.reader, actor, params.vulnerability, now),
+  ),
   read(listExposures, 'vulnerability:read', (app, { actor, now }) =>
     vulnerabilities.listExposures(app.db.reader, actor, now),
   ),

@@ -1,7 +1,7 @@
 /** `seaworthy vulnerability show`: releases and devices that have it. */
 import { instant, tagName } from '@seaworthy/api/fields'
-import type { VulnerabilityDetail } from '@seaworthy/api/vulnerabilities'
-import { showVulnerability } from '@seaworthy/api/vulnerabilities'
+import type { PatchingView, VulnerabilityDetail } from '@seaworthy/api/vulnerabilities'
+import { showPatching, showVulnerability } from '@seaworthy/api/vulnerabilities'
 import { vulnerabilityName } from '@seaworthy/api/vex'
 import { quoted } from '@seaworthy/std/printable'
 import type { Context } from '../../context.ts'
@@ -40,7 +40,8 @@ export async function showOne(
       params: { vulnerability: name },
       query: { ...(at === undefined ? {} : { at }), ...(tag === undefined ? {} : { tag }) },
     })
-    context.show(detail, () => describe(context, detail, tag))
+    const patching = await client.call(showPatching, { params: { vulnerability: name } })
+    context.show({ ...detail, patching }, () => describe(context, { ...detail, patching }, tag))
   })
 }
 
@@ -48,7 +49,12 @@ type Group = VulnerabilityDetail['devices']['groups'][number]
 
 function describe(
   context: Context,
-  { records, devices, patching, ...rest }: VulnerabilityDetail,
+  {
+    records,
+    devices,
+    patching,
+    ...rest
+  }: VulnerabilityDetail & { readonly patching: PatchingView },
   tag: string | undefined,
 ): string[] {
   const { total, groups } = devices
@@ -72,7 +78,7 @@ function describe(
       groups,
       'No device runs any of these releases.',
     ),
-    `${devices.at === null ? 'Now' : `As of ${devices.at}`}: ${formatCount(total.confirmedCount, 'device')} confirmed, ${total.lastKnownCount} last known, ${total.unknownCount} unknown${total.clearedCount === 0 ? '' : `, ${total.clearedCount} cleared by statements`}.`,
+    `${devices.at === null ? 'Now' : `As of ${devices.at}`}: ${formatCount(total.confirmedCount, 'device')} confirmed, ${total.lastKnownCount} last known, ${total.unknownCount} unknown${total.clearedCount === 0 ? '' : `, ${total.clearedCount} cleared by statements`}${devices.countedAt === null ? '' : ` (counted at ${devices.countedAt})`}.`,
     ...describeUntold(devices.untold),
     ...describePending(rest.pending),
     ...describePatching(patching),
@@ -82,15 +88,26 @@ function describe(
 function describePatching({
   everCount,
   leftCount,
+  foundAt,
   medianSeconds,
+  mostSeconds,
   zeroSince,
-}: VulnerabilityDetail['patching']): string[] {
+}: PatchingView): string[] {
   if (everCount === 0) return []
   const gone = everCount - leftCount
+  const within = (seconds: number) => formatMs(seconds * 1000)
   const half =
-    medianSeconds === null ? '' : `, half of them within ${formatMs(medianSeconds * 1000)}`
+    medianSeconds === null || mostSeconds === null
+      ? ''
+      : `, half of them within ${within(medianSeconds)}, nine in ten within ${within(mostSeconds)}`
+  const patchedMs =
+    zeroSince === null || foundAt === null ? null : Date.parse(zeroSince) - Date.parse(foundAt)
   return [
     `${gone} of ${formatCount(everCount, 'device')} that had it are rid of it${half}.`,
-    ...(zeroSince === null ? [] : [`No device has it since ${zeroSince}.`]),
+    ...(patchedMs === null
+      ? []
+      : [
+          `No device has it since ${zeroSince}: that took ${formatMs(Math.max(0, patchedMs))} from when it was found.`,
+        ]),
   ]
 }

@@ -18,6 +18,7 @@ import {
   listVulnerabilities,
   showDeviceExposure,
   showReleaseExposure,
+  showPatching,
   showVulnerability,
 } from '@seaworthy/api/vulnerabilities'
 import { waitUntil } from '@seaworthy/std/testing'
@@ -118,11 +119,10 @@ const forever = { isInherited: true, expiresAt: inDays(90) }
 
 test('R13 what somebody states is not affected counts apart from what is exposed, with who said so', async () => {
   const counted = async () => {
-    const { devices, patching } = await client.api.call(showVulnerability, {
-      params: { vulnerability: 'CVE-2026-1' },
-      query: {},
-    })
-    return { total: devices.total, everCount: patching.everCount }
+    const params = { vulnerability: 'CVE-2026-1' }
+    const { devices } = await client.api.call(showVulnerability, { params, query: {} })
+    const { everCount } = await client.api.call(showPatching, { params })
+    return { total: devices.total, everCount }
   }
   const none = { confirmedCount: 0, lastKnownCount: 0, unknownCount: 0, clearedCount: 0 }
   assert.deepEqual(await counted(), { total: { ...none, confirmedCount: 1 }, everCount: 1 })

@@ -2,18 +2,27 @@
 import type {
   ExposuresView,
   FoundView,
+  PatchingView,
   RecordImportView,
   SbomStateView,
   VulnerabilityDetail,
 } from '@seaworthy/api/vulnerabilities'
 import { Refusal } from '@seaworthy/std/refusal'
-import { formatInstant } from '@seaworthy/std/time'
+import { formatInstant, secondMs } from '@seaworthy/std/time'
 import { countUnread } from '../../db/components.ts'
 import type { ReadTx } from '../../db/connection.ts'
 import type { ExposureScope, FoundRow, SbomRead, VulnerabilityRow } from '../../db/exposure.ts'
+import type { ExposedDevices } from '../../db/exposed-devices.ts'
+import {
+  countExposed,
+  countExposedLately,
+  listConcerned,
+  measurePatching,
+} from '../../db/exposed-devices.ts'
 import * as db from '../../db/exposure.ts'
 import type { RecordImport } from '../../db/record-imports.ts'
 import { listRecordImports } from '../../db/record-imports.ts'
+import { isStatedOf } from '../../db/vex.ts'
 import { listSetAside } from '../../db/vulnerabilities.ts'
 import type { Actor } from '../access/index.ts'
 import { grantOf } from '../access/index.ts'
@@ -85,6 +94,16 @@ export async function listVulnerabilities(
   return { items, next: page.next }
 }
 
+/** The records about a flaw. Throws `vulnerability_not_found`. */
+async function findRecords(tx: ReadTx, name: string): Promise<VulnerabilityRow[]> {
+  const records = await db.findVulnerabilities(tx, [name, name.toUpperCase()], limits.records)
+  if (records.length > 0) return records
+  throw new Refusal<VulnerabilityRefusal>(
+    'vulnerability_not_found',
+    `no record of ${name} was imported: bring it in with \`seaworthy vulnerability import\``,
+  )
+}
+
 /** Throws `vulnerability_not_found`. */
 export async function showVulnerability(
   tx: ReadTx,
@@ -93,29 +112,78 @@ export async function showVulnerability(
   now: Date,
 ): Promise<VulnerabilityDetail> {
   const { name, at = null, tag = null } = wanted
-  const records = await db.findVulnerabilities(tx, [name, name.toUpperCase()], limits.records)
-  if (records.length === 0) {
-    throw new Refusal<VulnerabilityRefusal>(
-      'vulnerability_not_found',
-      `no record of ${name} was imported: bring it in with \`seaworthy vulnerability import\``,
-    )
-  }
+  const records = await findRecords(tx, name)
   const ids = records.map(({ id }) => id)
   const scope = scopeOf(actor)
-  const [found, devices, untold, patching, pending] = await Promise.all([
+  const [found, devices, untold, pending] = await Promise.all([
     db.listFoundOf(tx, ids, scope, { limit: limits.found, now }),
-    db.countExposed(tx, ids, scope, { at, now, tag, limit: limits.groups }),
+    countDevices(tx, ids, scope, { at, now, tag }),
     db.countUntold(tx, scope),
-    db.measurePatching(tx, ids, scope, now),
     countUnread(tx, scope),
   ])
   return {
     records: records.map(viewVulnerability),
     ...viewFound(found),
     devices: { at: instantOrNull(at), ...devices, untold },
-    patching: { ...patching, zeroSince: instantOrNull(patching.zeroSince) },
     pending,
   }
+}
+
+/**
+ * More devices than this are taken from what was counted within the last half minute, as long as
+ * that is what is asked for.
+ */
+const countedMax = 5000
+/** Two counts that failed. */
+const countedAgeMs = 90 * secondMs
+
+async function countDevices(
+  tx: ReadTx,
+  ids: readonly number[],
+  scope: ExposureScope,
+  { at, now, tag }: { readonly at: Date | null; readonly now: Date; readonly tag: string | null },
+): Promise<Omit<VulnerabilityDetail['devices'], 'at' | 'untold'>> {
+  const isNone = !(await isStatedOf(tx, ids))
+  const list = await listConcerned(tx, ids, { at, now, isNone })
+  if (at === null && tag === null) {
+    const lately = await countExposedLately(tx, list, scope, limits.groups)
+    if (
+      lately !== undefined &&
+      isLarge(lately.total) &&
+      now.getTime() - lately.countedAt.getTime() < countedAgeMs
+    ) {
+      return { ...viewDevices(lately), countedAt: formatInstant(lately.countedAt) }
+    }
+  }
+  const exact = await countExposed(tx, list, scope, { at, now, tag, limit: limits.groups })
+  return { ...viewDevices(exact), countedAt: null }
+}
+
+function isLarge({
+  confirmedCount,
+  lastKnownCount,
+  unknownCount,
+  clearedCount,
+}: ExposedDevices['total']): boolean {
+  return confirmedCount + lastKnownCount + unknownCount + clearedCount > countedMax
+}
+
+function viewDevices({ total, groups }: ExposedDevices) {
+  return { total: { ...total }, groups: groups.map((group) => ({ ...group })) }
+}
+
+/** Throws `vulnerability_not_found`. */
+export async function showPatching(
+  tx: ReadTx,
+  actor: Actor,
+  name: string,
+  now: Date,
+): Promise<PatchingView> {
+  const ids = (await findRecords(tx, name)).map(({ id }) => id)
+  const isNone = !(await isStatedOf(tx, ids))
+  const list = await listConcerned(tx, ids, { at: null, now, isNone })
+  const { foundAt, zeroSince, ...times } = await measurePatching(tx, list, scopeOf(actor))
+  return { ...times, foundAt: instantOrNull(foundAt), zeroSince: instantOrNull(zeroSince) }
 }
 
 export async function listExposures(tx: ReadTx, actor: Actor, now: Date): Promise<ExposuresView> {
@@ -144,7 +212,7 @@ function viewImport({ ecosystem, importedAt, newestAt }: RecordImport) {
 
 /** A bill of materials that was read is clean only of what it was compared with. */
 function viewSbom(row: SbomRead, imports: readonly RecordImport[]): SbomStateView {
-  const { state: _, ecosystems, ...rest } = row
+  const { state: _, id: _id, product: _product, ecosystems, ...rest } = row
   const records = ecosystems.map((ecosystem): RecordImportView => {
     const known = imports.find((one) => one.ecosystem === ecosystem)
     return known === undefined ? { ecosystem, importedAt: null, newestAt: null } : viewImport(known)
@@ -184,8 +252,9 @@ export async function showDeviceExposure(
 ): Promise<{ sbom: SbomStateView | null; found: FoundView[]; foundCount: number }> {
   const { id } = await findDevice(tx, actor, deviceId)
   const [sbom, imports] = await Promise.all([db.findSbomOn(tx, id), listRecordImports(tx)])
-  const found = await db.listFoundOn(tx, id, { limit: limits.found, now })
-  return { sbom: sbom === undefined ? null : viewSbom(sbom, imports), ...viewFound(found) }
+  if (sbom === undefined) return { sbom: null, found: [], foundCount: 0 }
+  const found = await db.listFoundBy(tx, sbom, { limit: limits.found, now })
+  return { sbom: viewSbom(sbom, imports), ...viewFound(found) }
 }
 
 /** Counts what devices run, and stores the figures for whoever asks before the next count. */

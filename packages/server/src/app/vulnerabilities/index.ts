@@ -12,6 +12,7 @@ export {
   listSetAsideRecords,
   listVulnerabilities,
   showDeviceExposure,
+  showPatching,
   showReleaseExposure,
   showVulnerability,
 } from './exposure.ts'
