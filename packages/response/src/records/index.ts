@@ -22,6 +22,8 @@ export interface VulnerabilityRecord {
   /** Records that it is derived from: of a distribution's record the one of the flaw itself. */
   readonly upstream: readonly string[]
   readonly summary: string
+  /** CVSS vectors of any version, as its source wrote them: the first 100. */
+  readonly vectors: readonly string[]
   readonly affected: readonly Affected[]
   /** Parts of it that could not be used, with the reasons. */
   readonly faults: readonly string[]
@@ -67,6 +69,7 @@ export function readRecord(bytes: Uint8Array): VulnerabilityRecord | { readonly 
     aliases: textsOf(aliases),
     upstream: textsOf(upstream),
     summary: typeof summary === 'string' ? summary : '',
+    vectors: vectorsOf(root, Array.isArray(affected) ? affected : []),
     affected: (Array.isArray(affected) ? affected : []).flatMap((one, i) => {
       const read = readAffected(one)
       if (typeof read !== 'string') {
@@ -119,6 +122,23 @@ function readRange(value: Json): Range | string {
   }
   if (!read.some(({ kind }) => kind === 'introduced')) return 'no version introduced it'
   return { type, events: read }
+}
+
+const vectorsMax = 100
+
+/** They stand in the record or beside each package. */
+function vectorsOf(root: Json, affected: readonly Json[]): string[] {
+  const vectors = new Set<string>()
+  for (const holder of [root, ...affected]) {
+    const listed = isObject(holder) ? holder['severity'] : undefined
+    for (const one of Array.isArray(listed) ? listed : []) {
+      if (vectors.size === vectorsMax) return [...vectors]
+      const score = isObject(one) ? one['score'] : undefined
+      if (typeof score === 'string' && score.startsWith('CVSS:') && score.length <= 500)
+        vectors.add(score)
+    }
+  }
+  return [...vectors]
 }
 
 function textsOf(value: Json | undefined): string[] {

@@ -5,6 +5,6 @@
 export type { Cvss3Scores } from './cvss3.ts'
 export { cvss3Metrics, scoreCvss3 } from './cvss3.ts'
 export { cvss4Metrics, scoreCvss4 } from './cvss4.ts'
-export { ratingOf, severityRatings } from './rating.ts'
+export { rateVectors, ratingOf, severityRatings } from './rating.ts'
 export type { SeverityRating } from './rating.ts'
 export type { SeverityFault, VectorMetrics } from './vector.ts'

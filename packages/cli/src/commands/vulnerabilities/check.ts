@@ -1,11 +1,19 @@
-/** `seaworthy vulnerability check`: the components of a release against records in files. */
+/**
+ * `seaworthy vulnerability check`: the components of a release, or of a bill of materials in a
+ * file, against records in files.
+ */
 import type { SbomComponent } from '@seaworthy/response/components'
-import { readCycloneDx } from '@seaworthy/response/components'
+import { readSbom } from '@seaworthy/response/components'
 import type { ComponentVerdict } from '@seaworthy/response/matching'
 import { judgeComponent, subjectKey } from '@seaworthy/response/matching'
 import type { VulnerabilityRecord } from '@seaworthy/response/records'
 import { readRecord } from '@seaworthy/response/records'
+import type { SeverityRating } from '@seaworthy/response/severity'
+import { rateVectors, severityRatings } from '@seaworthy/response/severity'
+import { Refusal } from '@seaworthy/std/refusal'
 import type { Context } from '../../context.ts'
+import { exitCodes } from '../../exit-codes.ts'
+import { CliError, ExitCodeError } from '../../failure.ts'
 import { formatCount } from '../../output/format.ts'
 import { withConnection } from '../../connection.ts'
 import { readBounded } from '../../state/files.ts'
@@ -13,8 +21,12 @@ import { fetchSbom } from '../releases/sbom.ts'
 import { listRecords, recordBytesMax } from './record-files.ts'
 import { describeVerdict } from './view.ts'
 
+/** From when on a finding makes the command fail. */
+export const failLevels = ['low', 'medium', 'high', 'critical'] as const
+
 export interface CheckOptions {
   records: string[]
+  failOn?: (typeof failLevels)[number]
   platform?: string
   channel?: string
 }
@@ -23,40 +35,86 @@ interface Finding {
   readonly record: VulnerabilityRecord
   readonly component: SbomComponent
   readonly verdict: ComponentVerdict
+  /** `undefined` where the record has no score that can be read. */
+  readonly severity: SeverityRating | undefined
 }
 
-export async function checkRelease(
+interface Checked {
+  readonly title: string
+  readonly view: Readonly<Record<string, string>>
+  readonly sbom: Uint8Array
+}
+
+const sbomBytesMax = 64 * 1024 * 1024
+
+/** Compares a release or, where no version is named, the bill of materials in a file. */
+export async function checkNamed(
+  context: Context,
+  named: string,
+  version: string | undefined,
+  options: CheckOptions,
+): Promise<void> {
+  if (version === undefined) await checkFile(context, named, options)
+  else await checkRelease(context, named, version, options)
+}
+
+async function checkFile(context: Context, file: string, options: CheckOptions): Promise<void> {
+  if (options.platform !== undefined || options.channel !== undefined) {
+    throw new CliError('usage', '--platform and --channel choose a release of the server', {
+      wayOut: `Leave them out, or name a product and a version instead of the file ${file}.`,
+    })
+  }
+  const sbom = await readBounded(file, sbomBytesMax)
+  await check(context, { title: file, view: { file }, sbom }, options)
+}
+
+async function checkRelease(
   context: Context,
   product: string,
   version: string,
-  { records: paths, ...options }: CheckOptions,
+  options: CheckOptions,
 ): Promise<void> {
-  const files = await listRecords(paths)
-  const { platform, bytes } = await withConnection(context, (connection) =>
-    fetchSbom(context, connection, { product, version, ...options, format: 'cyclonedx' }),
+  const { platform, channel } = options
+  const { platform: named, bytes } = await withConnection(context, (connection) =>
+    fetchSbom(context, connection, {
+      ...{ product, version, format: 'cyclonedx' },
+      ...(platform === undefined ? {} : { platform }),
+      ...(channel === undefined ? {} : { channel }),
+    }),
   )
-  const { components, others, isIncomplete } = readCycloneDx(bytes)
+  const view = { product, version, platform: named }
+  await check(context, { title: `${product} ${version} for ${named}`, view, sbom: bytes }, options)
+}
+
+async function check(
+  context: Context,
+  { title, view, sbom }: Checked,
+  { records, failOn }: CheckOptions,
+): Promise<void> {
+  const files = await listRecords(records)
+  const { components, others, isIncomplete } = readComponents(title, sbom)
   const { findings, setAside } = await matchAll(context, components, files)
   const shown = findings.filter(({ verdict: { verdict } }) =>
     ['affected', 'unknown'].includes(verdict),
   )
-  const view = {
-    ...{ product, version, platform, components: components.length, records: files.length },
-    isIncomplete,
-    findings: shown.map(viewFinding),
-    setAside,
+  const failing = failOn === undefined ? [] : shown.filter((one) => isFailing(one, failOn))
+  const told = {
+    ...{ ...view, components: components.length, records: files.length, isIncomplete },
+    ...{ findings: shown.map(viewFinding), setAside },
+    ...(failOn === undefined ? {} : { failOn, failing: failing.length }),
   }
-  context.show(view, () => [
+  context.show(told, () => [
     ...context.table<Finding>(
       [
         { title: 'record', text: ({ record }) => record.id },
         { title: 'also', text: ({ record }) => record.aliases[0] ?? '', isDroppable: true },
         { title: 'component', text: ({ component: one }) => `${one.name} ${one.version}` },
+        { title: 'severity', text: ({ severity }) => severity ?? 'not rated' },
         { title: 'verdict', text: ({ verdict }) => describeVerdict(verdict) },
         { title: 'what', text: ({ record }) => record.summary, isShrinkable: true },
       ],
       shown,
-      `No record speaks of a component of ${product} ${version} for ${platform} as it is.`,
+      `No record speaks of a component of ${title} as it is.`,
     ),
     `${formatCount(components.length, 'component')} compared with ${formatCount(files.length, 'record')}.`,
     ...(isIncomplete
@@ -66,13 +124,45 @@ export async function checkRelease(
       ? []
       : [`No record can be about ${formatCount(others.length, 'component')} of another kind.`]),
     ...describeSetAside(setAside),
+    ...(failing.length === 0
+      ? []
+      : [
+          `${formatCount(failing.length, 'finding')} of severity ${failOn!} or worse, or not rated.`,
+        ]),
   ])
+  if (failing.length > 0) throw new ExitCodeError(exitCodes.refused)
 }
 
-function viewFinding({ record, component, verdict }: Finding) {
+function readComponents(title: string, sbom: Uint8Array): ReturnType<typeof readSbom> {
+  try {
+    return readSbom(sbom)
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause
+    throw new CliError('refused', `${title}: ${cause.message}`, {
+      wayOut: 'Give CycloneDX 1.2 to 1.7, or SPDX 2.2 or 2.3, as JSON.',
+      cause,
+    })
+  }
+}
+
+/** What is not rated, or cannot be told, may be the worst. */
+function isFailing({ severity }: Finding, failOn: SeverityRating): boolean {
+  return (
+    severity === undefined || severityRatings.indexOf(severity) >= severityRatings.indexOf(failOn)
+  )
+}
+
+function viewFinding({ record, component, verdict, severity }: Finding) {
   const { id, aliases, summary } = record
   const { purl, name, version } = component
-  return { id, aliases, summary, component: { purl, name, version }, ...verdict }
+  return {
+    id,
+    aliases,
+    summary,
+    severity: severity ?? null,
+    component: { purl, name, version },
+    ...verdict,
+  }
 }
 
 export interface SetAside {
@@ -120,9 +210,10 @@ async function matchAll(
     }
     if (record.faults.length > 0) setAside.push({ file, why: record.faults.join('; ') })
     const about = new Set(record.affected.flatMap((one) => bySubject.get(subjectKey(one)) ?? []))
+    const severity = rateVectors(record.vectors)
     for (const component of about) {
       const verdict = judgeComponent(component, record)
-      if (verdict !== undefined) findings.push({ record, component, verdict })
+      if (verdict !== undefined) findings.push({ record, component, verdict, severity })
     }
   }
   progress.finish()

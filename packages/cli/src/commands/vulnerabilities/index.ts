@@ -1,9 +1,10 @@
 /** `seaworthy vulnerability …`: what is known of the components of releases, and who runs them. */
 import type { Command } from 'commander'
+import { Option } from 'commander'
 import { withContext } from '../../context.ts'
 import { collect } from '../../options.ts'
 import type { CliPorts } from '../../ports.ts'
-import { checkRelease } from './check.ts'
+import { checkNamed, failLevels } from './check.ts'
 import { listExposed, listRecordsOfServer, showSetAside } from './exposure.ts'
 import { importFiles } from './import.ts'
 import { showOne } from './show.ts'
@@ -13,16 +14,24 @@ export function addVulnerabilityCommands(program: Command, ports: CliPorts): voi
     .command('vulnerability')
     .description('what is known of the components of releases, and which devices run them')
   vulnerability
-    .command('check <product> <version>')
-    .description('compare the components of a release with records in the OSV format')
+    .command('check <product-or-sbom> [version]')
+    .description(
+      'compare the components of a release, or of an SBOM in a file, with records in the OSV format',
+    )
     .requiredOption(
       '--records <path>',
       'a record, or a folder of them (*.json), such as an unpacked export of osv.dev; may be repeated',
       collect,
     )
+    .addOption(
+      new Option(
+        '--fail-on <severity>',
+        'end with code 3 where a finding is this severe or worse, or has no rating',
+      ).choices(failLevels),
+    )
     .option('--platform <os/arch>', 'needed where the release has several')
     .option('--channel <name>', 'needed where several channels list the version')
-    .action(withContext(ports, checkRelease))
+    .action(withContext(ports, checkNamed))
   vulnerability
     .command('import <path...>')
     .description('give the server records in the OSV format: files, or folders of them (*.json)')
