@@ -104,3 +104,66 @@ test('R13 records are imported from a folder, and a release and a vulnerability 
     /not an instant/,
   )
 })
+
+test('R13 a pipeline checks a bill of materials without a server, and fails from a severity on', async (t) => {
+  const ann = await createCliUser(t, 'ann')
+  const [sbom, records] = [ann.file('sbom.json'), ann.file('records')]
+  const components = ['tide@2.1.0', 'sand@1.0.0', 'moss@1.0.0'].map((one) => {
+    const [name, version] = one.split('@')
+    return { type: 'library', name, version, purl: `pkg:npm/${one}` }
+  })
+  await writeFile(sbom, JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.6', components }))
+  await mkdir(records)
+  const write = (id: string, name: string, score?: string) =>
+    writeFile(
+      join(records, `${id}.json`),
+      JSON.stringify({
+        ...{ id, modified: '2026-01-01T00:00:00Z', summary: `a flaw of ${name}` },
+        ...(score === undefined ? {} : { severity: [{ type: 'CVSS_V3', score }] }),
+        affected: [
+          {
+            package: { ecosystem: 'npm', name },
+            ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '2.2.0' }] }],
+          },
+        ],
+      }),
+    )
+  const check = ['vulnerability', 'check', sbom, '--records', records]
+  await write('X-1', 'tide', 'CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:U/C:L/I:L/A:L')
+  assert.match(
+    await ann.ok(...check, '--fail-on', 'high'),
+    /X-1 .*medium +affected, fixed in 2\.2\.0/,
+  )
+  await ann.run(...check, '--fail-on', 'medium').then(({ exitCode, out }) => {
+    assert.equal(exitCode, 3)
+    assert.match(out, /1 finding of severity medium or worse, or not rated/)
+  })
+
+  // The prefix of 3.0 is read, and what has no rating may be the worst.
+  await write('X-2', 'sand', 'CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H')
+  assert.equal((await ann.run(...check, '--fail-on', 'critical')).exitCode, 3)
+  await write('X-2', 'other')
+  assert.equal((await ann.run(...check, '--fail-on', 'critical')).exitCode, 0)
+  await write('X-3', 'moss', 'CVSS:3.1/\u001b[2J')
+  const { exitCode, out } = await ann.run('--json', ...check, '--fail-on', 'critical')
+  assert.equal(exitCode, 3)
+  const { findings, failing } = JSON.parse(out) as {
+    findings: { id: string; severity: string | null }[]
+    failing: number
+  }
+  assert.deepEqual(
+    findings.map(({ id, severity }) => [id, severity]),
+    [
+      ['X-1', 'medium'],
+      ['X-3', null],
+    ],
+  )
+  assert.equal(failing, 1)
+
+  await writeFile(sbom, '{}')
+  assert.match(await ann.fails(3, ...check), /Give CycloneDX 1\.2 to 1\.7, or SPDX 2\.2 or 2\.3/)
+  assert.match(
+    await ann.fails(2, ...check, '--channel', 'stable'),
+    /choose a release of the server/,
+  )
+})

@@ -372,9 +372,9 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await waitUntil('the release is compared', async () =>
       (await ok('seaworthy release show gateway 1.0.0')).includes('vulnerabilities: 1 '),
     )
-    await runBlock(path, 'seaworthy release show')
-    await runBlock(path, 'seaworthy vex set')
-    await runBlock(path, 'seaworthy vex export')
+    writeFileSync(file('sbom.json'), '{"bomFormat":"CycloneDX","specVersion":"1.6"}')
+    const next = ['release show', 'vulnerability check sbom', 'vex set', 'vex export']
+    for (const command of next) await runBlock(path, `seaworthy ${command}`)
     await runBlock(path, 'seaworthy vulnerability show')
   })
 

@@ -1,3 +1,4 @@
+import { maxOf } from '@seaworthy/std/numbers'
 import { Refusal } from '@seaworthy/std/refusal'
 import { scoreCvss3 } from './cvss3.ts'
 import { scoreCvss4 } from './cvss4.ts'
@@ -17,7 +18,7 @@ export function ratingOf(score: number): SeverityRating {
 /** The worst word for vectors of CVSS; `undefined` where none of them can be scored. */
 export function rateVectors(vectors: readonly string[]): SeverityRating | undefined {
   const scores = vectors.map(scoreOf).filter((score) => score !== undefined)
-  return scores.length === 0 ? undefined : ratingOf(Math.max(...scores))
+  return scores.length === 0 ? undefined : ratingOf(maxOf(scores))
 }
 
 function scoreOf(vector: string): number | undefined {

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { VectorMetrics } from './index.ts'
-import { cvss3Metrics, cvss4Metrics, ratingOf, scoreCvss3, scoreCvss4 } from './index.ts'
+import {
+  cvss3Metrics,
+  cvss4Metrics,
+  rateVectors,
+  ratingOf,
+  scoreCvss3,
+  scoreCvss4,
+} from './index.ts'
 
 /** Vectors of the examples that FIRST publishes with each version. */
 const published4: readonly (readonly [vector: string, score: number])[] = [
@@ -101,4 +108,14 @@ test('R4 scores have the words of the specification', () => {
   assert.deepEqual(words, [
     ...['none', 'low', 'low', 'medium', 'medium', 'high', 'high', 'critical', 'critical'],
   ])
+})
+
+test('R4 the worst of several vectors counts, and one that cannot be read is not taken for harmless', () => {
+  const low = 'CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N'
+  const high = 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:N/VA:N/SC:N/SI:N/SA:N'
+  assert.equal(rateVectors([low, high]), 'high')
+  assert.equal(rateVectors([low.replace('3.1', '3.0')]), 'low')
+  assert.equal(rateVectors([low, 'CVSS:9.0/AV:N', 'CVSS:3.1/']), 'low')
+  assert.equal(rateVectors(['CVSS:2.0/AV:N', '']), undefined)
+  assert.equal(rateVectors([]), undefined)
 })

@@ -19,7 +19,7 @@ export interface ConcernedSbom {
   readonly foundAt: Date | null
 }
 
-/** At most one for each release and platform. */
+/** The list has at most one bill of materials for each release and platform. */
 export async function listConcerned(
   { sql }: ReadTx,
   vulnerabilities: readonly number[],

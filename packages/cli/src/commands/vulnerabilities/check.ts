@@ -21,7 +21,7 @@ import { fetchSbom } from '../releases/sbom.ts'
 import { listRecords, recordBytesMax } from './record-files.ts'
 import { describeVerdict } from './view.ts'
 
-/** From when on a finding makes the command fail. */
+/** The severities from which on a finding can make the command fail. */
 export const failLevels = ['low', 'medium', 'high', 'critical'] as const
 
 export interface CheckOptions {
