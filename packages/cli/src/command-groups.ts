@@ -107,6 +107,12 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     commands: {
+      mirror: 'static mirrors, from which devices may fetch what is signed',
+    },
+    load: async () => (await import('./commands/mirrors.ts')).addMirrorCommands,
+  },
+  {
+    commands: {
       fleet: 'sets of devices that share product, channel and policy',
     },
     load: async () => (await import('./commands/fleets.ts')).addFleetCommands,

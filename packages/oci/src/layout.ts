@@ -205,7 +205,7 @@ function layoutAt(path: string, random: Random): ImageLayout {
  * The media type that a manifest of a layout states; documents that state none are told apart by
  * their members.
  */
-function manifestType(bytes: Uint8Array): string {
+export function manifestType(bytes: Uint8Array): string {
   const value = parseJson(bytes)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return mediaTypes.manifest

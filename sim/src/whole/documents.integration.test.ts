@@ -63,6 +63,7 @@ const notRun: readonly (readonly [command: string, why: string])[] = [
     'replaces every key of a channel; proposals.test.ts of trust/tuf restarts marks',
   ],
   ['cp node_modules/', 'this checkout has its Node beside it; tools/bare-debian/check starts that'],
+  ['seaworthy mirror ', 'a web server of its own serves it: mirror.integration.test.ts'],
   ['seaworthy log verify --entries', 'ends with 3 on purpose; run below'],
   ['for r in BEFORE', 'the layers of two releases of the reader'],
   ['diff -r --brief', 'the layers of two releases of the reader'],
