@@ -448,3 +448,50 @@ test('V4 the client of balena finds devices, links and numbers as it is used to'
     { name: 'shops', hasDevices: 3 },
   ])
 })
+
+/** The part of `pinejs-client-fetch` that is used here. */
+interface FetchModule {
+  readonly default: new (
+    params: { apiPrefix: string },
+    backend: { fetch: (url: string, request: { method: string }) => Promise<Response> },
+  ) => PineClient
+}
+
+test('V4 the client of balena that sends by fetch finds devices, links and numbers, and tells of a refusal', async (t) => {
+  if (skipWithout(t, 'odata-clients')) return
+  // It comes with an older core of its own, and sends each request itself.
+  const load = createRequire(findProgram('odata-clients')!)
+  const PineFetch = (load('pinejs-client-fetch') as FetchModule).default
+  const pine = new PineFetch(
+    { apiPrefix: '/odata/pine/v1/' },
+    {
+      async fetch(url, { method }) {
+        assert.equal(method, 'GET')
+        const { status, text } = await ask(url)
+        return new Response(text, { status })
+      },
+    },
+  )
+  const [device] = devices
+  const one = await pine.get({
+    resource: 'devices',
+    id: device!.id,
+    options: { $select: ['id', 'name'], $expand: { inFleet: { $select: 'name' } } },
+  })
+  assert.deepEqual(one, { id: device!.id, name: 'till-0', inFleet: [{ name: 'shops' }] })
+  const listed = await pine.get({
+    resource: 'devices',
+    options: { $filter: { name: { $in: ['till-1', 'till-3'] } }, $orderby: 'name asc' },
+  })
+  assert.deepEqual(
+    (listed as { name: string }[]).map(({ name }) => name),
+    ['till-1', 'till-3'],
+  )
+  const ofShips = { $filter: { fleet: 'ships' } }
+  assert.equal(await pine.get({ resource: 'devices/$count', options: ofShips }), 2)
+  await assert.rejects(
+    pine.get({ resource: 'devices', options: { $filter: { colour: 'red' } } }),
+    (error: { status?: number; body?: string }) =>
+      error.status === 400 && error.body?.includes('odata_name_unknown') === true,
+  )
+})
