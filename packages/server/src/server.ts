@@ -19,6 +19,7 @@ import type { App, Health, Ports } from './app/app.ts'
 import type { OpenBlobStore } from './app/content/index.ts'
 import { openBlobStore, createReleaseFileLists, createContentChecks } from './app/content/index.ts'
 import { createRemovedDevices, createCheckIns, createStoppedDevices } from './app/devices/index.ts'
+import { createEventFeed, createHeardDevices } from './app/events/index.ts'
 import { createFleetTable } from './app/fleets/index.ts'
 import { createTokenReader, deviceAudience } from './app/access/index.ts'
 import {
@@ -62,6 +63,7 @@ import { loadCredentialKey } from './config/credential-key.ts'
 import { loadMasterKey } from './config/master-key.ts'
 import type { DatabaseAddress } from './db/address.ts'
 import { openDb } from './db/connection.ts'
+import { eventsChannel } from './db/events.ts'
 import { createHandlers } from './http/index.ts'
 import type { FastPath } from './http/fast-path/index.ts'
 import { connectionLimits } from './http/limits.ts'
@@ -160,6 +162,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     port,
     app,
     async stop() {
+      app.events.close()
       plain?.close()
       plain?.closeAllConnections()
       await drain(server, handlers.fastPath, ports)
@@ -237,6 +240,7 @@ async function createApp(
   const ports: Ports = { ...options.ports, clock }
   const secrets = await loadOnlineSecrets(db.reader, masterKey)
   const removedDevices = createRemovedDevices(db)
+  const stoppedDevices = createStoppedDevices(db)
   const zones = createZones()
   const hearing = createHearingNotes(db)
   const { workersCount } = config
@@ -275,7 +279,8 @@ async function createApp(
     ),
     fleets: createFleetTable(db),
     removedDevices,
-    stoppedDevices: createStoppedDevices(db),
+    stoppedDevices,
+    events: createEventFeed({ ...ports, callerLog, db, removedDevices, stoppedDevices }),
     zones,
     rebootLocks: createRebootLockTable(db),
     omahaApps: createOmahaAppTable(db),
@@ -291,7 +296,7 @@ async function createApp(
       db,
       observeCheckIns({ metrics, clock, tracer }),
       { ...ports, budgets },
-      hearing.note,
+      { onHeard: hearing.note, onChanged: createHeardDevices(db, { ...ports, callerLog }) },
     ),
     health,
     callerLog,
@@ -346,13 +351,20 @@ async function subscribe(
           reload('reboot_locks', app.rebootLocks.reload)
         } else if (channel === 'rollouts') {
           app.rollouts.markChanged(payload)
+          app.events.takeRollout(payload)
           onRollouts()
         } else reload(channel, load)
         if (channel === 'certificate') onCertificate()
+        if (channel === 'metadata') app.events.takeMetadata()
       },
       // Listening was interrupted, or has just begun: what was missed is in the tables.
       onListening: () => reload(channel, load),
     })),
+    {
+      channel: eventsChannel,
+      onNotify: (note: string) => app.events.take(note),
+      onListening: () => app.events.missed(),
+    },
     { channel: 'audit', onNotify: onAudit, onListening: onAudit },
     {
       channel: 'foreign_devices',

@@ -3,10 +3,11 @@
  * pages need keeps the sentence that `index.html` has for it.
  */
 import { createClient } from '@seaworthy/api/client'
-import { systemClock } from '@seaworthy/std/time'
+import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
 import { createLogReader } from './audit-log.ts'
+import { createChangeFeed } from './changes.ts'
 import { createBrowserTransport } from './browser-transport.ts'
 import { isLinkCode, takeLinkCode } from './link-code.ts'
 import { createPasskeys } from './passkeys.ts'
@@ -21,6 +22,11 @@ if (isCurrentBrowser && root !== null) {
     client: createClient({ baseUrl: location.origin, transport }),
     passkeys: createPasskeys(window),
     clock: systemClock,
+    changes: createChangeFeed({
+      open: (url) => new EventSource(url),
+      page: document,
+      sleep: systemSleep,
+    }),
     log: createLogReader(location.origin, transport),
     origin: location.origin,
     linkCode: takeLinkCode(location, history),

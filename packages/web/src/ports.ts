@@ -3,6 +3,7 @@ import type { ApiClient } from '@seaworthy/api/client'
 import type { Clock } from '@seaworthy/std/time'
 import { createContext, useContext } from 'react'
 import type { LogReader } from './audit-log.ts'
+import type { ChangeFeed } from './changes.ts'
 import type { Passkeys } from './passkeys.ts'
 import type { NoAnswer, BroughtAnswer } from './provider-answers.ts'
 
@@ -10,6 +11,7 @@ export interface WebPorts {
   readonly client: ApiClient
   readonly passkeys: Passkeys
   readonly clock: Clock
+  readonly changes: ChangeFeed
   /** The audit log, which is served as files and not by a route. */
   readonly log: LogReader
   /** Where the server answers, as people name it to other programs. */

@@ -11,6 +11,8 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query'
+import { useEffect } from 'react'
+import { isConcerned } from './changes.ts'
 import { usePorts } from './ports.ts'
 
 const sessionKey = ['session'] as const
@@ -75,8 +77,39 @@ export function useRead<R extends Route & { readonly method: 'GET' }>(
   })
 }
 
-/** How often a page reads again what changes by itself; it pauses while nobody sees the page. */
-const liveMs = 10_000
+/**
+ * How often a page reads again what changes by itself: seldom while the server tells it of changes,
+ * and never while nobody sees the page.
+ */
+const liveMs = { told: 30_000, untold: 10_000 } as const
+const toldKey = ['is told of changes'] as const
+
+/** Has open pages read again what the server says has changed, while the component is shown. */
+export function useFollowChanges(): void {
+  const { changes } = usePorts()
+  const queries = useQueryClient()
+  useEffect(() => {
+    // A question that is on its way may have been answered before the change.
+    const readAgain = (isMeant: (routeName: string) => boolean) =>
+      void queries.invalidateQueries({
+        predicate: ({ meta, queryKey: [name] }) =>
+          meta?.['isLive'] === true && typeof name === 'string' && isMeant(name),
+      })
+    return changes.follow({
+      onChange: (nouns) => readAgain((routeName) => isConcerned(routeName, nouns)),
+      onBegin() {
+        queries.setQueryData(toldKey, true)
+        readAgain(() => true)
+      },
+      onEnd: () => queries.setQueryData(toldKey, false),
+    })
+  }, [changes, queries])
+}
+
+function useIsTold(): boolean {
+  const told = useQuery({ queryKey: toldKey, queryFn: () => false, enabled: false })
+  return told.data === true
+}
 
 /**
  * Reads a route again and again, so that the page shows what is. While another question is on its
@@ -88,10 +121,12 @@ export function useLive<R extends Route & { readonly method: 'GET' }>(
   isWanted = true,
 ): UseQueryResult<ReplyOf<R>> {
   const { client } = usePorts()
+  const isTold = useIsTold()
   return useQuery({
     queryKey: [route.name, input],
     queryFn: ({ signal }) => client.call(route, { ...input, signal }),
-    refetchInterval: liveMs,
+    refetchInterval: isTold ? liveMs.told : liveMs.untold,
+    meta: { isLive: true },
     placeholderData: keepPreviousData,
     enabled: isWanted,
   })

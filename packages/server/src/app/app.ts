@@ -4,6 +4,7 @@
  * nothing that imports it.
  */
 import type { DeviceReport } from '@seaworthy/api/device-self'
+import type { ChangeEvent } from '@seaworthy/api/events'
 import type { Spending } from '@seaworthy/std/allowance'
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { ReleaseFacts } from '@seaworthy/fleet/releases'
@@ -33,6 +34,7 @@ import type { IdentityProviderRow } from '../db/identity-providers.ts'
 import type { ForeignProtocol } from '../db/foreign-devices.ts'
 import type { SnapshotExchange } from './metrics/exchange.ts'
 import type { Metrics } from './metrics/server-metrics.ts'
+import type { Actor } from './access/actors.ts'
 import type { TokenReader } from './access/device-tokens.ts'
 import type { OnlineSecrets } from './trust/online-secrets.ts'
 import type { OwnTls, ServerTls } from './trust/server-tls.ts'
@@ -63,6 +65,7 @@ export interface App extends Ports {
   readonly credentialKey: CredentialKey | null
   readonly secrets: OnlineSecrets
   readonly certificate: ServedCertificate
+  readonly events: EventFeed
   readonly readDeviceToken: TokenReader
   readonly trust: TrustPlane
   readonly fleets: FleetTable
@@ -312,6 +315,27 @@ export interface TrustPlane {
   readonly reload: Singleflight<void>
   /** An older version, if it still verifies with the present keys. */
   readonly olderVersion: (role: string, version: number) => Promise<Uint8Array | undefined>
+}
+
+/** Those who watch for changes through this worker, and what they are told. */
+export interface EventFeed {
+  /** Takes a note that came over the database. */
+  take(note: string): void
+  takeRollout(id: string): void
+  /** What is signed has changed. */
+  takeMetadata(): void
+  /** Notes may have been lost: readers read everything again. */
+  missed(): void
+  /** Answers how to leave, or `undefined` where there are too many readers already. */
+  watch(
+    actor: Actor,
+    reader: {
+      readonly tell: (event: ChangeEvent | 'heartbeat' | 'all') => void
+      readonly end: () => void
+    },
+  ): (() => void) | undefined
+  /** Ends every stream; readers come back to another worker. */
+  close(): void
 }
 
 /** When devices were heard: noted in memory, and written to the database from time to time. */

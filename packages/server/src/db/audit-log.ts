@@ -10,6 +10,8 @@ import { canonicalJson } from '@seaworthy/trust/tuf'
 import { bigintsOid } from './arrays.ts'
 import { boundDetail } from './audit-detail.ts'
 import type { ReadTx, WriteTx } from './connection.ts'
+import { formatNote, noteOf } from './event-notes.ts'
+import { notifyEvent } from './events.ts'
 
 export interface AuditEntry {
   /** `token_…`, `device_…`, `provisioning_…`, `gateway_…`, `server` or `anonymous`. */
@@ -38,6 +40,8 @@ export async function appendAudit(tx: WriteTx, entry: AuditEntry): Promise<void>
   })
   await sql`insert into audit_entries (entry) values (${Buffer.from(bytes)})`
   await sql`select pg_notify('audit', '')`
+  const note = noteOf(entry)
+  if (note !== undefined) await notifyEvent(tx, formatNote(note))
 }
 
 export interface PendingEntry {

@@ -16,6 +16,7 @@ import { watchOwnOrigin } from './device-self.ts'
 import { createDispatcher } from './dispatch.ts'
 import type { RawHandler } from './endpoint.ts'
 import { listEndpoints } from './endpoints.ts'
+import { createEventsHandler } from './events.ts'
 import { createFleetLockHandler } from './fleetlock.ts'
 import { createLogHandler } from './audit-log.ts'
 import { createMetricsHandler, createRequestMeter, measureRequests } from './metrics.ts'
@@ -62,6 +63,7 @@ export function createHandlers(app: App, options: HandlerOptions): Handlers {
     { ...answerRegistry, prefix: '/v2' },
     createTufHandler(app),
     createLogHandler(app, limiter),
+    createEventsHandler(app, limiter),
     createFleetLockHandler(app, limiter),
     createOmahaHandler(app, limiter),
     ...createODataHandlers(app, limiter, endpoints),

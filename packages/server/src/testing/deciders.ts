@@ -43,6 +43,8 @@ import {
   writeRollout,
 } from '../db/rollouts.ts'
 
+const unheard = { onHeard: () => undefined, onChanged: () => undefined }
+
 export type AskedFacts = Omit<CheckInFacts, 'updates'>
 
 export interface Decider {
@@ -91,7 +93,7 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
   const ports = { clock, random, sleep: systemSleep, log: silentLog }
   const settlements = createSettlements({ db, zones, rollouts, releases }, ports)
   const [budgets] = createTestBudgets(clock)
-  const checkIns = createCheckIns(db, unobserved, { ...ports, budgets }, () => undefined)
+  const checkIns = createCheckIns(db, unobserved, { ...ports, budgets }, unheard)
   const app = {
     ...{ db, clock, budgets, zones, rollouts, settlements, releases, fleets },
     trust: { freshState: () => Promise.resolve(undefined) },

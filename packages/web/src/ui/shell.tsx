@@ -10,7 +10,7 @@ import { signOut } from '@seaworthy/api/sessions'
 import { useId, useState } from 'react'
 import type { PagePath } from '../page-paths.ts'
 import { usePorts } from '../ports.ts'
-import { useMay, useRead, useSession, useSetSession } from '../session.ts'
+import { useFollowChanges, useMay, useRead, useSession, useSetSession } from '../session.ts'
 import { ColorSchemeButton } from './color-scheme.tsx'
 import { ErrorAlert } from './explained.tsx'
 import { Icon } from './icons.tsx'
@@ -87,6 +87,7 @@ export function Shell() {
 
 function Frame({ name }: { readonly name: string }) {
   const [isOpen, setIsOpen] = useState(false)
+  useFollowChanges()
   return (
     <div className={classes['frame']}>
       <a href="#content" className={classes['skip']}>

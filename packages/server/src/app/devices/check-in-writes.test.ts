@@ -12,6 +12,8 @@ import { checkIn } from './check-ins.ts'
 import { createTestBudgets } from '../../testing/budgets.ts'
 import { spendReport } from './report-allowance.ts'
 
+const unheard = { onHeard: () => undefined, onChanged: () => undefined }
+
 test('V4 O1 a fifth check-in of a device that waits for four is refused, and others are stored with them', async () => {
   const clock = new ManualClock(new Date('2030-01-01T00:00:00Z'))
   let isUp = false
@@ -31,7 +33,7 @@ test('V4 O1 a fifth check-in of a device that waits for four is refused, and oth
   }
   const ports = { clock, sleep: systemSleep, random: seededRandom(1), log: silentLog }
   const [budgets] = createTestBudgets(clock)
-  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, () => undefined)
+  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, unheard)
   const submit = (device: string) => {
     const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
     const checkIn: CheckInInput['checkIn'] = { device, report, digest: 'x' }
@@ -68,7 +70,7 @@ test('O1 attack: signed reports without end of one device are refused by name an
   }
   const ports = { clock, sleep: async () => undefined, random: seededRandom(1), log: silentLog }
   const [budgets] = createTestBudgets(clock)
-  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, () => undefined)
+  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, unheard)
   const submit = async (device: string) => {
     const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
     const checkIn: CheckInInput['checkIn'] = { device, report, digest: 'x' }
@@ -111,7 +113,7 @@ test('O1 D5 attack: unsigned reports without end that each say something else ar
   }
   const ports = { clock, sleep: async () => undefined, random: seededRandom(1), log: silentLog }
   const [budgets] = createTestBudgets(clock)
-  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, () => undefined)
+  const checkIns = createCheckIns(db, observer, { ...ports, budgets }, unheard)
   const submit = async (device: string) => {
     const report = { at: '2030-01-01T00:00:00Z', timestampVerifiedAt: null } as never
     const checkIn: CheckInInput['checkIn'] = { device, report, digest: 'x' }

@@ -16,6 +16,7 @@ import { asSignedSequence } from '@seaworthy/fleet/devices'
 import { unreachable } from '@seaworthy/std/refusal'
 import type { Log } from '@seaworthy/std/log'
 import type { App, Ports, CheckInInput, CheckInOutcome, CheckIns } from '../app.ts'
+import type { NoteHeard } from '../events/index.ts'
 import type { Arrival, CheckInObserver } from '../metrics/index.ts'
 import {
   checkInTimes,
@@ -47,7 +48,7 @@ export function createCheckIns(
   db: Db,
   observer: CheckInObserver,
   ports: Pick<Ports, 'clock' | 'sleep' | 'random' | 'log'> & Pick<App, 'budgets'>,
-  onHeard: () => void,
+  { onHeard, onChanged }: { readonly onHeard: () => void; readonly onChanged: NoteHeard },
 ): CheckIns {
   const write =
     (work: (batch: readonly Waiting[]) => Promise<void>) => async (batch: readonly Waiting[]) => {
@@ -64,7 +65,10 @@ export function createCheckIns(
   const keyOf = ({ row }: Waiting) => row.device
   const changed = createBatches<Waiting>(ports, {
     ...{ keyOf, times: changedTimes },
-    write: write((batch) => writeChanged(db, ports.log, batch)),
+    write: write(async (batch) => {
+      await writeChanged(db, ports.log, batch)
+      onChanged(batch.map(({ row }) => row.device))
+    }),
   })
   const addUnsigned = (waiting: Waiting) =>
     void spendReport(ports, 'unsigned', waiting.row.device).then(
