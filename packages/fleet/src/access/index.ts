@@ -19,7 +19,6 @@ export type {
   ApprovalState,
   Guarded,
   NeededRight,
-  ShownOutcome,
 } from './approvals.ts'
 export {
   allowedByBuiltIn,
@@ -43,7 +42,7 @@ export {
 } from './roles.ts'
 export type { HeldRoles, RoleNames, RoleRules } from './roles.ts'
 export { changesBetween, rightsOf } from './reviews.ts'
-export type { GrantChange, ReviewedGrant } from './reviews.ts'
+export type { ReviewedGrant } from './reviews.ts'
 export { coversNetworks, isNetwork, isWithinNetworks } from './networks.ts'
 export {
   checkGrant,

@@ -19,9 +19,8 @@ export {
   repeatableMax,
   asSignedSequence,
 } from './statements.ts'
-export type { Judgement, SignedSequence, Statement } from './statements.ts'
-export { chooseAssignment, isRunnable } from './assignment.ts'
-export type { AssignmentDecision, ReportFacts } from './assignment.ts'
+export type { Judgement, SignedSequence } from './statements.ts'
+export { chooseAssignment } from './assignment.ts'
 
 export type DeviceRefusal =
   | 'device_not_found'

@@ -24,8 +24,6 @@ import {
 import type { RegistryCredentials } from './tokens.ts'
 import { createTokenKeeper } from './tokens.ts'
 
-export type { RegistryRefusal } from './answers.ts'
-
 export interface RegistryClientOptions {
   transport: Transport
   /** An origin without a path: `https://host:port`. */

@@ -3,15 +3,7 @@
  * gives every form of it (CSAF 2.0, OSV, a page, an entry of the feeds); the same content gives the
  * same bytes; no text of it becomes markup or a line of its own.
  */
-export type {
-  AdvisoryChange,
-  AdvisoryContent,
-  AdvisoryPublisher,
-  AdvisoryReference,
-  AffectedReleases,
-  PublishedAdvisory,
-  SupportedReleases,
-} from './advisory.ts'
+export type { AdvisoryContent, AdvisoryPublisher, PublishedAdvisory } from './advisory.ts'
 export { describeReleases } from './advisory.ts'
 export type { AdvisoryFault } from './check.ts'
 export { checkAdvisory, checkPublisher, checkReason, checkWholeAdvisory } from './check.ts'

@@ -5,14 +5,6 @@
  * case, and how it is stored.
  */
 export type { CaseEvent, CaseFault, CaseState, EmbargoState, ReportState } from './states.ts'
-export {
-  caseEvents,
-  embargoStates,
-  firstCaseState,
-  isKnowledge,
-  listLegalEvents,
-  moveCase,
-  reportStates,
-} from './states.ts'
-export type { CaseClock, CaseTimes, ClockName, ClockState } from './clocks.ts'
-export { clockNames, clocksOf, clockStates } from './clocks.ts'
+export { caseEvents, firstCaseState, isKnowledge, listLegalEvents, moveCase } from './states.ts'
+export type { CaseClock, CaseTimes } from './clocks.ts'
+export { clocksOf } from './clocks.ts'

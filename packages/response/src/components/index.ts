@@ -2,6 +2,5 @@
 export { orderOf, hasReleases } from './component.ts'
 export type { SbomComponent } from './component.ts'
 export { readPackages } from './packages.ts'
-export type { SbomPackage } from './packages.ts'
 export { readCycloneDx, readSbom } from './sbom.ts'
 export type { ReadSbom, SbomRefusal } from './document.ts'

@@ -5,7 +5,6 @@
 import type { Markup } from './markup.ts'
 import { markup } from './markup.ts'
 
-export type { MarkupValue } from './markup.ts'
 export { escapeMarkup, Markup, markup } from './markup.ts'
 
 /** The content of the one style element; whoever serves a page allows this and nothing else. */

@@ -8,11 +8,8 @@ import { isInstant } from './instant.ts'
 
 export { isInstant } from './instant.ts'
 export { readCsaf } from './csaf.ts'
-export type { CsafAdvisory, CsafProduct, CsafStatus, CsafVulnerability } from './csaf.ts'
 export { readEpss } from './epss.ts'
-export type { EpssScore, EpssTable } from './epss.ts'
 export { readKev } from './kev.ts'
-export type { KevCatalogue, KevEntry } from './kev.ts'
 
 export interface VulnerabilityRecord {
   readonly id: string

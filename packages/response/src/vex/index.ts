@@ -4,7 +4,7 @@
  * inherit ends; reading and writing the formats of others loses nothing that a statement holds. Not
  * handled here: which releases a statement holds for, which the database joins.
  */
-export type { ReadVexDocument, VexDocument } from './document.ts'
+export type { VexDocument } from './document.ts'
 export type { VexFormat } from './formats.ts'
 export { readVexDocument, vexFormats, writeVexDocument } from './formats.ts'
 export type { VexClaim, VexFault, VexJustification, VexStatement, VexStatus } from './statement.ts'

@@ -4,7 +4,7 @@
  */
 export { endlessSpace } from './registry-space.ts'
 export { startTestServer } from './server.ts'
-export type { TestServer, TestServerOptions } from './server.ts'
+export type { TestServer } from './server.ts'
 export {
   askApart,
   carryOut,
@@ -26,15 +26,7 @@ export {
 export { runGoClient } from './go-client.ts'
 export { requireListed } from './listed-problems.ts'
 export type { PushedRelease, TestClient } from './people.ts'
-export {
-  addDevice,
-  makeAssertion,
-  makeReport,
-  proveRegistration,
-  register,
-  report,
-  signReport,
-} from './device.ts'
+export { addDevice, makeAssertion, makeReport, register, report, signReport } from './device.ts'
 export type { TestDevice } from './device.ts'
 export { acceptLink, becomeOwner, createAuthenticator, createTestBrowser } from './authenticator.ts'
 export type { TestBrowser } from './authenticator.ts'

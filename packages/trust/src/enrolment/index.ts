@@ -1,5 +1,4 @@
 /** Enrolment: how people know a device's keys without believing a server. */
-export type { EnrolmentCode } from './codes.ts'
 export {
   enrol,
   parseEnrolmentKey,

@@ -1,4 +1,4 @@
 /** Secrets of applications, sealed to one device each. */
-export { createSecretEnvelope, secretBytesMax, secretOverhead } from './secrets.ts'
+export { createSecretEnvelope, secretBytesMax } from './secrets.ts'
 export { versionAt } from './versions.ts'
 export type { SecretBinding, SecretEnvelope, SecretScope } from './secrets.ts'

@@ -4,13 +4,11 @@
  */
 import { base64Encode, utf8Encode } from '@seaworthy/std/bytes'
 import type { ReceivingKey, SealingPlatform } from '../hpke/index.ts'
-import { createEnvelope, sealedOverhead } from '../hpke/index.ts'
+import { createEnvelope } from '../hpke/index.ts'
 import { canonicalJson } from '../tuf/json.ts'
 
 /** The longest secret. */
 export const secretBytesMax = 16_384
-/** How much longer it is when it is sealed. */
-export const secretOverhead = sealedOverhead
 
 /** The whole fleet of that name, or the device alone. */
 export type SecretScope = { readonly fleet: string } | 'device'

@@ -5,7 +5,6 @@
 export { appendLeaves, emptyLogEdge, hashEdge, type LogEdge, type StoredTile } from './append.ts'
 export {
   type Checkpoint,
-  type Cosignature,
   formatTreeHead,
   type LogPolicy,
   parseTreeHead,
@@ -13,8 +12,8 @@ export {
   type TreeHead,
   verifyCheckpoint,
 } from './checkpoint.ts'
-export { LogError, type LogTrustCode } from './codes.ts'
-export { hashLeaf, hashTree, type Sha256, type TreeNode } from './merkle.ts'
+export { LogError } from './codes.ts'
+export { hashLeaf } from './merkle.ts'
 export {
   proveConsistency,
   proveInclusion,
@@ -27,20 +26,14 @@ export {
   formatCosignature,
   formatNoteKey,
   noteBytesMax,
-  type NoteKey,
   type NoteKeyType,
-  type NoteSignature,
   type NoteSigner,
   parseNoteKey,
-  signNote,
-  type VerifiedNote,
-  verifyNote,
 } from './note.ts'
 export {
   createNodeReader,
   type FetchLogFile,
   type LogEntry,
-  type LogSource,
   readEntries,
   readLogEdge,
 } from './tile-reader.ts'
@@ -49,14 +42,12 @@ export {
   countTileLevels,
   encodeEntryBundle,
   entryBundleBytesMax,
-  entryBytesMax,
   formatTilePath,
   parseEntryBundle,
   parseTile,
   parseTilePath,
   type Tile,
   tileAt,
-  tileBytesMax,
   tileWidth,
 } from './tiles.ts'
 export { type LogContact, type LogVerdict, verifyEntries, verifyLog } from './verify-log.ts'

@@ -11,7 +11,7 @@ const tileHeight = 8
 /** A tile of 64 levels would hold more leaves than there are whole numbers. */
 const tileLevelMax = 6
 /** An entry's length is written in two bytes. */
-export const entryBytesMax = 65_535
+const entryBytesMax = 65_535
 export const tileBytesMax = tileWidth * hashLength
 export const entryBundleBytesMax = tileWidth * (2 + entryBytesMax)
 

@@ -29,37 +29,14 @@ export function expiryOf(role: string, now: Date): Date {
   return new Date(now.getTime() + lifetimes[kind.kind].defaultMs)
 }
 
-export interface RoleLifetime {
-  readonly role: string
-  /** When this version was signed or published. */
-  readonly issuedAt: Date
-  readonly expiresAt: Date
-}
+type LifetimeAlarm = 'none' | 'notice' | 'warning' | 'critical' | 'expired'
 
-export interface LifetimeAlarm {
-  readonly role: string
-  /** Percentage of the lifetime that has passed; 100 once expired. */
-  readonly level: 50 | 80 | 95 | 100
-  readonly expiresAt: Date
-  /** Negative once expired. */
-  readonly remainingMs: number
-}
-
-/**
- * One alarm, the highest, for each role that has passed 50 % of its lifetime; the most urgent
- * first.
- */
-export function lifetimeAlarms(roles: Iterable<RoleLifetime>, now: Date): LifetimeAlarm[] {
-  const alarms: LifetimeAlarm[] = []
-  for (const { role, issuedAt, expiresAt } of roles) {
-    const wholeMs = expiresAt.getTime() - issuedAt.getTime()
-    const remainingMs = expiresAt.getTime() - now.getTime()
-    // A lifetime of nothing or less is over, whatever the clock says.
-    const passed = wholeMs > 0 ? 100 * (1 - remainingMs / wholeMs) : 100
-    const level = ([100, 95, 80, 50] as const).find((percent) => passed >= percent)
-    if (level !== undefined) alarms.push({ role, level, expiresAt, remainingMs })
-  }
-  return alarms.toSorted((a, b) => b.level - a.level || a.remainingMs - b.remainingMs)
+/** How urgently people are told of a role, by the share of its lifetime that has passed. */
+export function lifetimeAlarm(usedPercent: number, isExpired: boolean): LifetimeAlarm {
+  if (isExpired) return 'expired'
+  if (usedPercent >= 95) return 'critical'
+  if (usedPercent >= 80) return 'warning'
+  return usedPercent >= 50 ? 'notice' : 'none'
 }
 
 /**

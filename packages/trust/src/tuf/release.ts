@@ -204,7 +204,7 @@ export function channelMarks(channel: TargetsSigned): ChannelMarks {
  * Throws unless this device may take this release: `wrong_product`, `wrong_channel`,
  * `wrong_platform`, `wrong_hardware`, `below_floor`, `counter_below_committed`.
  */
-export function verifyRelease(release: Release, device: DeviceFacts): void {
+function verifyRelease(release: Release, device: DeviceFacts): void {
   if (release.product !== device.product) {
     throw trustError('wrong_product', `${release.path} is not of product ${device.product}`)
   }

@@ -122,7 +122,7 @@ export async function delegateRole(
  * The next version of the delegator without the delegation to `role`: its metadata is void from
  * then on.
  */
-export async function removeDelegation(
+async function removeDelegation(
   delegator: TargetsSigned,
   role: string,
   expiresAt: Date,

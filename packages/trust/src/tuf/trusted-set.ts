@@ -387,7 +387,7 @@ const digestNames = { sha256: 'SHA-256', sha384: 'SHA-384', sha512: 'SHA-512' } 
  * Whether all strong hashes given (SHA-256, SHA-384, SHA-512) are those of `bytes`. It is false
  * when none of them is given: MD5, SHA-1 and unknown names prove nothing.
  */
-export async function hasHashes(
+async function hasHashes(
   bytes: Uint8Array,
   hashes: Readonly<Record<string, string>>,
 ): Promise<boolean> {

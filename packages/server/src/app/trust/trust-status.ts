@@ -2,7 +2,7 @@
 import type { TrustStatus } from '@seaworthy/api/trust'
 import { parseInstant } from '@seaworthy/std/time'
 import type { RoleAuthority, RoleKeys } from '@seaworthy/trust/tuf'
-import { blindTimeMs, delegatorOf } from '@seaworthy/trust/tuf'
+import { blindTimeMs, delegatorOf, lifetimeAlarm } from '@seaworthy/trust/tuf'
 import { shareUsed } from './metadata-renewal.ts'
 import type { TrustState } from '../app.ts'
 
@@ -28,15 +28,9 @@ export function viewRoles(state: TrustState, now: Date): RoleView[] {
       keyIds: [...keys.keyids],
       online: role === 'timestamp' || role === 'snapshot',
       usedPercent: Math.max(0, Math.round(used * 10) / 10),
-      alarm: isExpired ? 'expired' : alarmOf(used),
+      alarm: lifetimeAlarm(used, isExpired),
     }
   })
-}
-
-function alarmOf(usedPercent: number): RoleView['alarm'] {
-  if (usedPercent >= 95) return 'critical'
-  if (usedPercent >= 80) return 'warning'
-  return usedPercent >= 50 ? 'notice' : 'none'
 }
 
 /** The keys and threshold that speak for a role of a verified state. */
