@@ -14,8 +14,6 @@ interface Follower {
   readonly onChange: (nouns: readonly EventNoun[]) => void
   /** The page hears of changes from now on, and must read again whatever it shows. */
   readonly onBegin: () => void
-  /** The page hears nothing any more, and must ask from time to time. */
-  readonly onEnd: () => void
 }
 
 export interface ChangeFeed {
@@ -48,7 +46,6 @@ export function createChangeFeed({ open, page, sleep }: FeedPorts): ChangeFeed {
         if (stream === undefined) return
         stream.close()
         stream = undefined
-        follower.onEnd()
       }
       const flush = () => {
         const changed = [...nouns]
@@ -68,7 +65,6 @@ export function createChangeFeed({ open, page, sleep }: FeedPorts): ChangeFeed {
           nouns.add(noun)
         })
         own.addEventListener('error', () => {
-          follower.onEnd()
           if (own.readyState !== closed || stream !== own) return
           stop()
           later(againMs, start)

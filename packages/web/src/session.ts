@@ -78,11 +78,10 @@ export function useRead<R extends Route & { readonly method: 'GET' }>(
 }
 
 /**
- * How often a page reads again what changes by itself: seldom while the server tells it of changes,
- * and never while nobody sees the page.
+ * How often a page reads again what changes by itself, and what the server does not tell of: when
+ * devices that say nothing new were heard. It pauses while nobody sees the page.
  */
-const liveMs = { told: 30_000, untold: 10_000 } as const
-const toldKey = ['is told of changes'] as const
+const liveMs = 10_000
 
 /** Has open pages read again what the server says has changed, while the component is shown. */
 export function useFollowChanges(): void {
@@ -97,18 +96,9 @@ export function useFollowChanges(): void {
       })
     return changes.follow({
       onChange: (nouns) => readAgain((routeName) => isConcerned(routeName, nouns)),
-      onBegin() {
-        queries.setQueryData(toldKey, true)
-        readAgain(() => true)
-      },
-      onEnd: () => queries.setQueryData(toldKey, false),
+      onBegin: () => readAgain(() => true),
     })
   }, [changes, queries])
-}
-
-function useIsTold(): boolean {
-  const told = useQuery({ queryKey: toldKey, queryFn: () => false, enabled: false })
-  return told.data === true
 }
 
 /**
@@ -121,11 +111,10 @@ export function useLive<R extends Route & { readonly method: 'GET' }>(
   isWanted = true,
 ): UseQueryResult<ReplyOf<R>> {
   const { client } = usePorts()
-  const isTold = useIsTold()
   return useQuery({
     queryKey: [route.name, input],
     queryFn: ({ signal }) => client.call(route, { ...input, signal }),
-    refetchInterval: isTold ? liveMs.told : liveMs.untold,
+    refetchInterval: liveMs,
     meta: { isLive: true },
     placeholderData: keepPreviousData,
     enabled: isWanted,
