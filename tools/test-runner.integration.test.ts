@@ -21,6 +21,7 @@ function runTests(
     'test-pace.ts',
     'test-report.ts',
     'test-idling.ts',
+    'test-modules.ts',
     'test-usage.ts',
     'source-tree.ts',
     'source-scan.ts',

@@ -121,7 +121,10 @@ async function main(args: readonly string[]): Promise<void> {
       files: files.map((path) => `${repositoryRoot}${path}`),
       concurrency: atOnce,
       timeout: timeoutMs,
-      execArgv: ['--import', fileURLToPath(new URL('./test-usage.ts', import.meta.url))],
+      execArgv: ['test-usage.ts', 'test-modules.ts'].flatMap((name) => [
+        '--import',
+        fileURLToPath(new URL(name, import.meta.url)),
+      ]),
       env,
     })
   const runs = [
