@@ -35,6 +35,18 @@ const keepPlaces: Plugin = {
   },
 }
 
+/** The server repairs this package while Node loads it, which goes by where its files are. */
+const repairedPackage = 'postgres'
+const leaveRepaired: Plugin = {
+  name: 'leave-repaired',
+  setup(bundler) {
+    bundler.onResolve({ filter: new RegExp(`^${repairedPackage}$`) }, () => ({
+      path: import.meta.resolve(repairedPackage),
+      external: true,
+    }))
+  },
+}
+
 /**
  * Has the programs make key files at the lowest cost that one may have, as the tests of commands in
  * their own process do: no test depends on it, and a process spends more on it than on all else.
@@ -59,7 +71,7 @@ export async function buildPrograms(folder: string): Promise<void> {
     'name' in program ? [[program.name, pathToFileURL(placeOf(program.source)).href]] : [],
   )
   const from = createRequire(join(repositoryRoot, 'packages/cli/package.json'))
-  await build({
+  const { metafile } = await build({
     absWorkingDir: repositoryRoot,
     entryPoints: programs.map(({ source }) => ({ in: source, out: source })),
     outdir: folder,
@@ -79,7 +91,11 @@ const require = testedRequire(${JSON.stringify(from.resolve('./package.json'))})
 const testedPlaces = ${JSON.stringify(Object.fromEntries(places))}
 const testedPlace = (name) => testedPlaces[name] ?? testedUrl(require.resolve(name)).href`,
     },
-    plugins: [cheapKeys, keepPlaces],
+    plugins: [cheapKeys, keepPlaces, leaveRepaired],
+    metafile: true,
     logLevel: 'warning',
   })
+  const inside = `node_modules/${repairedPackage}/`
+  const unrepaired = Object.keys(metafile.inputs).filter((path) => path.includes(inside))
+  if (unrepaired.length > 0) throw new Error(`nothing repairs ${unrepaired.join(', ')}`)
 }
