@@ -1,4 +1,4 @@
-/** Why a public key of a person is refused. */
+/** Why a public key of a person, or a signature by an OpenPGP key, is refused. */
 import { trustErrorsOf } from '@seaworthy/std/refusal'
 
 export type PublicKeyCode =
@@ -8,6 +8,14 @@ export type PublicKeyCode =
   | 'public_key_malformed'
   /** A kind of key that is too weak, or that nobody here knows. */
   | 'public_key_unusable'
+
+export type OpenPgpSignatureCode =
+  /** No single armoured signature of version 4. */
+  | 'openpgp_signature_malformed'
+  /** A signature by another key, over other bytes, or with a limit that we do not know. */
+  | 'openpgp_signature_wrong'
+
+export const openPgpSignatureError = trustErrorsOf<OpenPgpSignatureCode>()
 
 export const publicKeyError = trustErrorsOf<PublicKeyCode>()
 

@@ -1,17 +1,20 @@
 /** An armoured OpenPGP public key (RFC 4880, RFC 9580): one certificate, and nothing secret. */
-import { base64Decode, base64Encode, concatBytes, hexEncode } from '@seaworthy/std/bytes'
 import { privateKeyGiven, publicKeyError } from './codes.ts'
+import type { OpenPgpBounds } from './openpgp-packets.ts'
+import {
+  armourOpenPgp,
+  openPgpFingerprint,
+  openPgpTags as tags,
+  readArmour,
+  readPackets,
+} from './openpgp-packets.ts'
 import type { PersonKey } from './person-key.ts'
 import { requireRsaBits } from './ssh.ts'
 
-const begin = '-----BEGIN PGP PUBLIC KEY BLOCK-----'
-const end = '-----END PGP PUBLIC KEY BLOCK-----'
-const packetsMax = 500
-
 const malformed = (what: string, cause?: unknown) =>
   publicKeyError('public_key_malformed', `the OpenPGP key is not whole: ${what}`, { cause })
+const bounds: OpenPgpBounds = { kind: 'PUBLIC KEY BLOCK', packetsMax: 500, malformed }
 
-const tags = { signature: 2, key: 6, subkey: 14, userId: 13, userAttribute: 17, padding: 21 }
 const secretTags = [5, 7]
 const knownTags: readonly number[] = Object.values(tags)
 
@@ -26,8 +29,23 @@ const algorithms: Readonly<Record<number, string>> = {
 
 /** Throws `public_key_malformed`, `public_key_unusable`, `public_key_private`. */
 export async function parseOpenPgpKey(text: string): Promise<PersonKey> {
-  const bytes = readArmour(text)
-  const packets = readPackets(bytes)
+  const { bytes, primary } = readOpenPgpKey(text)
+  const { algorithm, version } = readKey(primary)
+  return {
+    kind: 'openpgp',
+    algorithm,
+    fingerprint: await openPgpFingerprint(primary, version),
+    publicKey: armourOpenPgp(bounds.kind, bytes),
+  }
+}
+
+/** The packets of one certificate, and the body of its main key. Throws like `parseOpenPgpKey`. */
+export function readOpenPgpKey(text: string): {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly primary: Uint8Array<ArrayBuffer>
+} {
+  const bytes = readArmour(text, bounds)
+  const packets = readPackets(bytes, bounds)
   if (packets.some(({ tag }) => secretTags.includes(tag))) throw privateKeyGiven()
   const odd = packets.find(({ tag }) => !knownTags.includes(tag))
   if (odd !== undefined) throw malformed(`it has a packet of the kind ${odd.tag}`)
@@ -35,95 +53,11 @@ export async function parseOpenPgpKey(text: string): Promise<PersonKey> {
   if (first?.tag !== tags.key || packets.filter(({ tag }) => tag === tags.key).length !== 1) {
     throw malformed('it is not exactly one key')
   }
-  const { algorithm, version } = readKey(first.body)
-  return {
-    kind: 'openpgp',
-    algorithm,
-    fingerprint: await fingerprintOf(first.body, version),
-    publicKey: armour(bytes),
-  }
+  if (first.body[0] === 4 && first.body.length > 0xffff) throw malformed('it is too long')
+  return { bytes, primary: first.body }
 }
 
-function readArmour(text: string): Uint8Array<ArrayBuffer> {
-  const lines = text.split('\n').map((line) => line.trimEnd())
-  if (lines[0] !== begin || lines.at(-1) !== end) {
-    throw malformed(`it goes from ${begin} to ${end}, with nothing around them`)
-  }
-  const blank = lines.indexOf('')
-  if (blank < 1 || !lines.slice(1, blank).every((line) => /^[A-Za-z]+: \P{Cc}*$/u.test(line))) {
-    throw malformed('an empty line separates its headers from its bytes')
-  }
-  const inner = lines.slice(blank + 1, -1)
-  const last = inner.at(-1) ?? ''
-  const checksum = /^=[A-Za-z0-9+/]{4}$/.test(last) ? last.slice(1) : undefined
-  const encoded = (checksum === undefined ? inner : inner.slice(0, -1)).join('')
-  try {
-    const bytes = base64Decode(encoded)
-    if (checksum === undefined || base64Encode(crc24(bytes)) === checksum) return bytes
-  } catch (cause) {
-    throw malformed('it is not Base64', cause)
-  }
-  throw malformed('its checksum is another one')
-}
-
-/** RFC 4880, 6.1. */
-function crc24(bytes: Uint8Array): Uint8Array {
-  let crc = 0xb704ce
-  for (const byte of bytes) {
-    crc ^= byte << 16
-    for (let bit = 0; bit < 8; bit++) {
-      crc <<= 1
-      if ((crc & 0x100_0000) !== 0) crc ^= 0x1864cfb
-    }
-  }
-  return Uint8Array.of((crc >> 16) & 255, (crc >> 8) & 255, crc & 255)
-}
-
-function armour(bytes: Uint8Array): string {
-  const lines = base64Encode(bytes).match(/.{1,64}/g) ?? []
-  return [begin, '', ...lines, end, ''].join('\n')
-}
-
-interface Packet {
-  readonly tag: number
-  readonly body: Uint8Array<ArrayBuffer>
-}
-
-/** Packets whose lengths are known: none of those of a key may come in parts. */
-function readPackets(bytes: Uint8Array<ArrayBuffer>): Packet[] {
-  const packets: Packet[] = []
-  let at = 0
-  const readNumber = (size: number) => {
-    if (bytes.length - at < size) throw malformed('it ends early')
-    let value = 0
-    for (let i = 0; i < size; i++) value = value * 256 + bytes[at++]!
-    return value
-  }
-  while (at < bytes.length) {
-    if (packets.length >= packetsMax) throw malformed(`it has more than ${packetsMax} packets`)
-    const head = readNumber(1)
-    if (head < 0x80) throw malformed('a packet does not begin as one')
-    const isNew = (head & 0x40) !== 0
-    let length: number
-    if (isNew) {
-      const one = readNumber(1)
-      if (one >= 224 && one < 255) throw malformed('a packet comes in parts')
-      length = one < 192 ? one : one < 224 ? (one - 192) * 256 + readNumber(1) + 192 : readNumber(4)
-    } else {
-      const size = [1, 2, 4][head & 3]
-      if (size === undefined) throw malformed('a packet has no length')
-      length = readNumber(size)
-    }
-    if (length > bytes.length - at) throw malformed('it ends early')
-    packets.push({
-      tag: isNew ? head & 0x3f : (head >> 2) & 0x0f,
-      body: bytes.slice(at, at + length),
-    })
-    at += length
-  }
-  return packets
-}
-
+/** The kind of a main key that may sign. Throws `public_key_malformed`, `public_key_unusable`. */
 function readKey(body: Uint8Array): { algorithm: string; version: 4 | 6 } {
   const version = body[0]
   if (version !== 4 && version !== 6) {
@@ -150,17 +84,4 @@ function readKey(body: Uint8Array): { algorithm: string; version: 4 | 6 } {
   if (!isHonest) throw malformed('its number has another length')
   requireRsaBits(bits)
   return { algorithm: `rsa${bits}`, version }
-}
-
-/** RFC 4880, 12.2, and RFC 9580, 5.5.4. */
-async function fingerprintOf(body: Uint8Array, version: 4 | 6): Promise<string> {
-  const length = body.length
-  const head =
-    version === 4
-      ? Uint8Array.of(0x99, length >> 8, length & 255)
-      : Uint8Array.of(0x9b, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255)
-  if (version === 4 && length > 0xffff) throw malformed('it is too long')
-  const hash = version === 4 ? 'SHA-1' : 'SHA-256'
-  const digest = await crypto.subtle.digest(hash, concatBytes(head, body))
-  return hexEncode(new Uint8Array(digest)).toUpperCase()
 }
