@@ -214,6 +214,61 @@ export const setPublisher = defineRoute({
   reply: publisherView,
 })
 
+const advisoryName = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9]{1,19}-[0-9]{4}-[0-9]{4,9}$/, 'the name of an advisory')
+
+const nextUnsigned = z.object({
+  /** The public key by which documents are signed; null where none was set. */
+  publicKey: z.string().nullable(),
+  /** How many published documents have no signature by it. */
+  count: z.number().int(),
+  /** The one of them that was published first. */
+  next: z
+    .object({
+      name: z.string(),
+      version: z.number().int(),
+      /** The CSAF document, byte by byte. */
+      document: z.string(),
+    })
+    .nullable(),
+})
+export type NextUnsignedView = z.output<typeof nextUnsigned>
+
+export const setAdvisoryKey = defineRoute({
+  name: 'advisory.set-openpgp-key',
+  method: 'PUT',
+  path: '/v1/advisory-publisher/openpgp-key',
+  auth: 'actor',
+  stepUp: true,
+  summary:
+    'Say by which OpenPGP key documents are signed. Another key than before takes all signatures away, until they are made by the new one.',
+  body: z.strictObject({ publicKey: text(40_000, 1) }),
+  bodyBytesMax: 128 * 1024,
+  reply: publisherView,
+})
+
+export const showNextUnsigned = defineRoute({
+  name: 'advisory.show-next-unsigned',
+  method: 'GET',
+  path: '/v1/advisory-signatures/next',
+  auth: 'actor',
+  summary: 'Show a published document that the OpenPGP key has not signed, and how many there are.',
+  reply: nextUnsigned,
+})
+
+export const signAdvisory = defineRoute({
+  name: 'advisory.sign',
+  method: 'PUT',
+  path: '/v1/advisory-signatures',
+  auth: 'actor',
+  summary:
+    'Publish a detached OpenPGP signature of the newest CSAF document of an advisory, which the server verifies first.',
+  body: z.strictObject({ name: advisoryName, signature: text(10_000, 1) }),
+  bodyBytesMax: 64 * 1024,
+  reply: z.object({ name: z.string(), version: z.number().int(), signedAt: instant }),
+})
+
 export const listAdvisoryPages = defineRoute({
   name: 'advisory.list-pages',
   method: 'GET',

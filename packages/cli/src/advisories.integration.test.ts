@@ -52,6 +52,20 @@ test('R5 R10 an advisory is drafted and edited by file, not reviewed by its edit
     /longer than/,
   )
 
+  const keyless = await ann.fails(2, 'advisory', 'sign')
+  assert.match(keyless, /made by --key, or is in --signature/)
+  await ann.ok('key', 'create', ann.file('advisories.key'))
+  const early = await ann.fails(3, 'advisory', 'sign', '--key', ann.file('advisories.key'))
+  assert.match(early, /advisory openpgp-key --key/)
+  const key = await ann.ok('advisory', 'openpgp-key', '--key', ann.file('advisories.key'))
+  const fingerprint = /by ([0-9A-F]{40}):/.exec(key)![1]!
+  assert.match(await ann.ok('advisory', 'publisher'), new RegExp(`OpenPGP key: +${fingerprint}`))
+  const signed = await ann.ok('advisory', 'sign', '--key', ann.file('advisories.key'))
+  assert.match(signed, /All that was published is signed/)
+  await writeFile(ann.file('made.asc'), 'none')
+  const nothing = ['advisory', 'sign', 'HARBOUR-2026-0001', '--signature', ann.file('made.asc')]
+  assert.match(await ann.fails(3, ...nothing), /no advisory HARBOUR-2026-0001 is public/)
+
   const folder = ann.file('public')
   assert.match(await ann.ok('advisory', 'export', folder), /Wrote \d+ files/)
   assert.deepEqual(await readdir(folder), ['.well-known', 'advisories'])

@@ -418,6 +418,7 @@ describe('the commands of README and docs', { skip: lacks('bash', 'curl') }, () 
     await runBlock(path, 'seaworthy advisory publisher')
     await runBlock(path, 'seaworthy advisory template')
     await runBlock(path, 'seaworthy advisory list')
+    await runBlock(path, 'seaworthy key create advisories.key')
     await runBlock(path, 'seaworthy advisory export')
   })
 

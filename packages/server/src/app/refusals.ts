@@ -175,6 +175,7 @@ export type AdvisoryRefusal =
   | 'advisory_withdrawn'
   | 'advisories_too_many'
   | 'publisher_not_set'
+  | 'advisory_key_not_set'
 
 export type RebootLockRefusal = 'reboot_lock_not_found' | 'fleetlock_key_not_found'
 

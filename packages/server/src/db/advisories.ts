@@ -157,6 +157,59 @@ export async function listPublicVersions(
     where a.name = ${name} order by v.version`
 }
 
+export interface UnsignedRow {
+  readonly advisoryId: string
+  readonly name: string
+  readonly version: number
+  readonly csaf: string
+}
+
+const newestVersions = (sql: ReadTx['sql']) => sql`
+  select a.name, v.advisory_id as "advisoryId", v.version, v.at, v.csaf, v.signature
+  from advisories a
+  join lateral (
+    select * from advisory_versions l where l.advisory_id = a.id
+    order by l.version desc limit 1) v on true
+  where a.name is not null`
+
+/** What the public reads without a signature: the first of it, and how many there are. */
+export async function findUnsigned({
+  sql,
+}: ReadTx): Promise<{ readonly count: number; readonly next: UnsignedRow | undefined }> {
+  const [next] = await sql<UnsignedRow[]>`
+    select n."advisoryId", n.name, n.version, n.csaf from (${newestVersions(sql)}) n
+    where n.signature is null order by n.at, n.name limit 1`
+  const [row] = await sql<[{ count: number }]>`
+    select count(*)::int as count from (${newestVersions(sql)}) n where n.signature is null`
+  return { count: row.count, next }
+}
+
+/** The newest version of an advisory that the public knows by this name. */
+export async function findNewestVersion(
+  { sql }: ReadTx,
+  name: string,
+): Promise<UnsignedRow | undefined> {
+  const [row] = await sql<UnsignedRow[]>`
+    select n."advisoryId", n.name, n.version, n.csaf from (${newestVersions(sql)}) n
+    where n.name = ${name}`
+  return row
+}
+
+export async function writeSignature(
+  { sql }: WriteTx,
+  { advisoryId, version }: Pick<UnsignedRow, 'advisoryId' | 'version'>,
+  signature: string,
+): Promise<void> {
+  await sql`
+    update advisory_versions set signature = ${signature}
+    where advisory_id = ${advisoryId} and version = ${version}`
+}
+
+/** Takes all signatures away: another key than the one that made them counts now. */
+export async function clearSignatures({ sql }: WriteTx): Promise<void> {
+  await sql`update advisory_versions set signature = null where signature is not null`
+}
+
 /** What lists say of the newest version of an advisory. */
 export interface PublicHeadRow {
   readonly name: string

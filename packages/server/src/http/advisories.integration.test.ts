@@ -3,7 +3,11 @@
  * of a draft, which is nothing.
  */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import {
   createAdvisory,
@@ -12,16 +16,22 @@ import {
   listAdvisoryPages,
   publishAdvisory,
   reviewAdvisory,
+  setAdvisoryKey,
   setPublisher,
   showAdvisory,
+  showNextUnsigned,
+  signAdvisory,
   withdrawAdvisory,
 } from '@seaworthy/api/advisories'
 import { moveCaseBy, openCase, readIntoCase } from '@seaworthy/api/cases'
 import { createInvitation } from '@seaworthy/api/invitations'
 import type { ProblemError } from '@seaworthy/api/problems'
 import type { builtInRoles } from '@seaworthy/fleet/access'
-import { utf8Decode } from '@seaworthy/std/bytes'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { searchFor } from '@seaworthy/std/testing/leaks'
+import { findProgram, skipWithout } from '@seaworthy/std/testing/programs'
+import { generateSigner } from '@seaworthy/trust/keys'
+import { makeOpenPgpKey, signOpenPgp } from '@seaworthy/trust/public-keys'
 import type { Db, TestBrowser, TestClient, TestServer } from '../testing/index.ts'
 import {
   acceptLink,
@@ -222,6 +232,71 @@ describe('R5 R10 from a draft to its last version', () => {
       headers: { 'if-none-match': csaf.headers['etag']! },
     })
     assert.equal(known.status, 304)
+  })
+
+  test('R5 a document is signed by a key that the server never has, and another key takes its signatures away', async (t) => {
+    const { api } = rhea.browser
+    const at = new Date()
+    const signer = await generateSigner('ed25519')
+    const userId = 'Harbour Works <security@harbour.example>'
+    const publicKey = await makeOpenPgpKey({ signer, userId, at })
+    const sign = (text: string, by = { signer, publicKey, at }) =>
+      signOpenPgp(by, 'bytes', utf8Encode(text))
+    const { text } = await readPublic(csafPath())
+    const signature = await sign(text)
+    const send = (given: string) => api.call(signAdvisory, { body: { name, signature: given } })
+    await assert.rejects(send(signature), refused('advisory_key_not_set'))
+    await rhea.browser.stepUp()
+    const secret = publicKey.replaceAll('PUBLIC KEY', 'PRIVATE KEY')
+    await assert.rejects(
+      api.call(setAdvisoryKey, { body: { publicKey: secret } }),
+      refused('public_key_private'),
+    )
+    const { openPgpFingerprint } = await api.call(setAdvisoryKey, { body: { publicKey } })
+
+    const { count, next } = await api.call(showNextUnsigned, {})
+    assert.deepEqual([count, next?.name, next?.document], [1, name, text])
+    const later = new Date(at.getTime() + 3_600_000)
+    for (const wrong of [
+      await sign(`${text} `),
+      await sign(text, { signer, publicKey, at: later }),
+    ]) {
+      await assert.rejects(send(wrong), refused('openpgp_signature_wrong'))
+    }
+    await assert.rejects(send('none'), refused('openpgp_signature_malformed'))
+    assert.equal((await readPublic(`${csafPath()}.asc`)).status, 404)
+    const provider = '/.well-known/csaf/provider-metadata.json'
+    assert.match((await readPublic(provider)).text, /"csaf_provider"/)
+
+    await send(signature)
+    assert.equal((await readPublic(`${csafPath()}.asc`)).text, signature)
+    assert.match((await readPublic(provider)).text, /"csaf_trusted_provider"/)
+    const served = await readPublic(`/.well-known/csaf/openpgp/${openPgpFingerprint}.asc`)
+    assert.equal(served.text, publicKey)
+    const feed = await readPublic('/.well-known/csaf/white/csaf-feed-tlp-white.json')
+    assert.match(feed.text, /\.json\.asc"/)
+    assert.equal((await api.call(showNextUnsigned, {})).next, null)
+    // The tests after this one publish without a signature.
+    const other = await generateSigner('ed25519')
+    const otherKey = await makeOpenPgpKey({ signer: other, userId, at })
+    await api.call(setAdvisoryKey, { body: { publicKey: otherKey } })
+    assert.equal((await readPublic(`${csafPath()}.asc`)).status, 404)
+    assert.match((await readPublic(provider)).text, /"csaf_provider"/)
+    await assert.rejects(send(signature), refused('openpgp_signature_wrong'))
+
+    if (skipWithout(t, 'gpg')) return
+    const folder = mkdtempSync(join(tmpdir(), 'seaworthy-gpg-'))
+    t.after(() => rmSync(folder, { recursive: true, force: true }))
+    const write = (file: string, given: string) => writeFileSync(join(folder, file), given)
+    const gpg = (...args: string[]) =>
+      execFileSync(findProgram('gpg')!, ['--homedir', folder, '--batch', ...args], {
+        ...{ cwd: folder, stdio: 'pipe' },
+      })
+    write('key.asc', served.text)
+    write('document', text)
+    write('document.asc', signature)
+    gpg('--import', 'key.asc')
+    gpg('--verify', 'document.asc', 'document')
   })
 
   test('R5 a correction is a version more, and a withdrawal the last one; neither rewrites what was published', async () => {

@@ -5,9 +5,12 @@ import {
   listAdvisoryPages,
   publishAdvisory,
   reviewAdvisory,
+  setAdvisoryKey,
   setPublisher,
   showAdvisory,
+  showNextUnsigned,
   showPublisher,
+  signAdvisory,
   withdrawAdvisory,
 } from '@seaworthy/api/advisories'
 import * as advisories from '../app/advisories/index.ts'
@@ -76,6 +79,25 @@ export const advisoryEndpoints: readonly Endpoint[] = [
       reply: await advisories.setPublisher(tx, actor, body),
       detail: { baseUrl: body.baseUrl },
     }),
+  ),
+  audited(
+    setAdvisoryKey,
+    { permission: 'advisory:publish', subject: () => 'advisory-publisher' },
+    async (_app, tx, { actor, body }) => {
+      const reply = await advisories.setAdvisoryKey(tx, actor, body.publicKey)
+      return { reply, detail: { openPgpFingerprint: reply.openPgpFingerprint } }
+    },
+  ),
+  read(showNextUnsigned, 'advisory:read', (app, { actor }) =>
+    advisories.showNextUnsigned(app.db.reader, actor),
+  ),
+  audited(
+    signAdvisory,
+    { permission: 'advisory:publish', subject: ({ body }) => body.name },
+    async (_app, tx, { actor, body }) => {
+      const reply = await advisories.signAdvisory(tx, actor, body)
+      return { reply, detail: { version: reply.version } }
+    },
   ),
   read(listAdvisoryPages, 'advisory:read', (app, { actor, now }) =>
     advisories.listPages(app, actor, now),

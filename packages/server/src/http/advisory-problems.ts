@@ -43,5 +43,21 @@ export const advisoryProblems = {
   ],
   'advisory.show-publisher': ['out_of_scope', 'publisher_not_set'],
   'advisory.set-publisher': ['advisory_unfit', 'out_of_scope'],
+  'advisory.set-openpgp-key': [
+    'out_of_scope',
+    'public_key_malformed',
+    'public_key_private',
+    'public_key_unusable',
+    'publisher_not_set',
+  ],
+  'advisory.show-next-unsigned': ['out_of_scope', 'publisher_not_set'],
+  'advisory.sign': [
+    'advisory_key_not_set',
+    'advisory_not_published',
+    'openpgp_signature_malformed',
+    'openpgp_signature_wrong',
+    'out_of_scope',
+    'publisher_not_set',
+  ],
   'advisory.list-pages': ['out_of_scope', 'publisher_not_set'],
 } as const satisfies Readonly<Record<string, readonly KnownCode[]>>

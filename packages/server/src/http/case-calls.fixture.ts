@@ -48,6 +48,9 @@ export async function makeCaseCalls(
     ['advisory.withdraw', [() => ({ params: ofAdvisory, body: { reason: 'a test' } })]],
     ['advisory.show-publisher', [() => ({})]],
     ['advisory.set-publisher', [() => ({ body: aPublisher })]],
+    ['advisory.set-openpgp-key', [() => ({ body: { publicKey: 'no key' } })]],
+    ['advisory.show-next-unsigned', [() => ({})]],
+    ['advisory.sign', [() => ({ body: { name: 'HARBOUR-2026-0001', signature: 'none' } })]],
     ['advisory.list-pages', [() => ({})]],
   ]
 }

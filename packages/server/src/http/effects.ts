@@ -130,7 +130,9 @@ export const unguarded = {
     'advisory.edit',
     'advisory.publish',
     'advisory.review',
+    'advisory.set-openpgp-key',
     'advisory.set-publisher',
+    'advisory.sign',
     'advisory.withdraw',
   ],
   'It hands nothing out: that is what opening a lease does.': [

@@ -2,6 +2,7 @@
 import type { AdvisoryFault } from '@seaworthy/response/advisories'
 import type { CaseFault } from '@seaworthy/response/cases'
 import type { VexFault } from '@seaworthy/response/vex'
+import type { OpenPgpSignatureCode } from '@seaworthy/trust/public-keys'
 import type {
   AdvisoryRefusal,
   CaseRefusal,
@@ -42,7 +43,10 @@ export const advisoryTable = {
   advisory_withdrawn: no(409, 'The advisory is withdrawn'),
   advisories_too_many: no(409, 'Too many advisories'),
   publisher_not_set: no(409, 'Nobody publishes here'),
-} satisfies Record<AdvisoryRefusal | AdvisoryFault, Mapped>
+  advisory_key_not_set: no(409, 'There is no key to sign by'),
+  openpgp_signature_malformed: no(422, 'No OpenPGP signature'),
+  openpgp_signature_wrong: no(422, 'The signature does not count'),
+} satisfies Record<AdvisoryRefusal | AdvisoryFault | OpenPgpSignatureCode, Mapped>
 
 export const vexTable = {
   vex_component_not_found: no(404, 'The release has no such component'),

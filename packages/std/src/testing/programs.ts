@@ -28,7 +28,7 @@ const optionalPrograms = {
   dpkg: { names: ['dpkg'], install: 'apt install dpkg' },
   'dpkg-query': { names: ['dpkg-query'], install: 'apt install dpkg' },
   fish: { names: ['fish'], install: 'apt install fish' },
-  gpg: { names: ['gpg'], install: 'apt install gpg gpg-agent' },
+  gpg: { names: ['gpg'], install: 'apt install gnupg' },
   jq: { names: ['jq'], install: 'apt install jq' },
   mksquashfs: { names: ['mksquashfs'], install: 'apt install squashfs-tools' },
   npx: { names: ['npx'], install: 'apt install npm' },

@@ -1,6 +1,6 @@
 /**
- * Public keys of people, as SSH and OpenPGP write them, and OpenPGP signatures of documents. None of
- * these keys or signatures says anything of what a device may run.
+ * Public keys of people, as SSH and OpenPGP write them, and OpenPGP signatures of documents. None
+ * of these keys or signatures says anything of what a device may run.
  */
 export type { OpenPgpSignatureCode, PublicKeyCode } from './codes.ts'
 export { openPgpSignatureError, publicKeyError } from './codes.ts'

@@ -1,4 +1,4 @@
-/** Our OpenPGP signatures are read by GnuPG, and its own by us; hostile ones are refused by name. */
+/** GnuPG reads our OpenPGP signatures, and we its own; hostile ones are refused by name. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,10 +17,8 @@ const document = '{"a": "document"}\n'
 /** GnuPG with a home of its own. */
 function createGpg(t: TestContext) {
   const home = mkdtempSync(join(tmpdir(), 'seaworthy-gpg-'))
-  t.after(() => {
-    execFileSync('gpgconf', ['--homedir', home, '--kill', 'all'])
-    rmSync(home, { recursive: true, force: true })
-  })
+  // The agent of this home ends when its socket is gone.
+  t.after(() => rmSync(home, { recursive: true, force: true }))
   const file = (name: string) => join(home, name)
   return {
     file,

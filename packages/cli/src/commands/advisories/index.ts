@@ -20,6 +20,7 @@ import { harmless } from '../../output/format.ts'
 import type { CliPorts } from '../../ports.ts'
 import { describeAdvisory, describeScore } from './view.ts'
 import { exportPages } from './export.ts'
+import { addSigningCommands } from './signing.ts'
 import { advisoryTemplate, readContent, readPublisher } from './files.ts'
 
 const advisoriesMax = 10_000
@@ -82,6 +83,7 @@ export function addAdvisoryCommands(program: Command, ports: CliPorts): void {
     .description('show or say who publishes advisories here, and what they promise')
     .option('--file <file>', 'a file like what this command prints with --json')
     .action(withContext(ports, publisher))
+  addSigningCommands(group, ports)
   group
     .command('export <folder>')
     .description('write all pages for the public as files, for a copy on another host')

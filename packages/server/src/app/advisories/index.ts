@@ -15,4 +15,5 @@ export {
 export { setPublisher, showPublisher } from './publisher.ts'
 export { publishAdvisory, withdrawAdvisory } from './publishing.ts'
 export { digestOf } from './sealing.ts'
+export { setAdvisoryKey, showNextUnsigned, signAdvisory } from './signing.ts'
 export { createPublicSite, listPages } from './site.ts'

@@ -36,7 +36,7 @@ export async function setPublisher(
   return viewPublisher(row)
 }
 
-function viewPublisher({
+export function viewPublisher({
   publisher,
   openPgpFingerprint,
   setAt,

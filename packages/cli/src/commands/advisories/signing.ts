@@ -1,0 +1,199 @@
+/**
+ * `seaworthy advisory openpgp-key` and `sign`: OpenPGP signatures of what was published, by a key
+ * that stays on this machine.
+ */
+import type { Command } from 'commander'
+import {
+  setAdvisoryKey,
+  showNextUnsigned,
+  showPublisher,
+  signAdvisory,
+} from '@seaworthy/api/advisories'
+import type { AdvisoryPublisherView, NextUnsignedView } from '@seaworthy/api/advisories'
+import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { parseAnyJsonText } from '@seaworthy/std/json'
+import type { Signer } from '@seaworthy/trust/keys'
+import {
+  makeOpenPgpKey,
+  openPgpSignatureLengthMax,
+  parsePublicKey,
+  publicKeyLengthMax,
+  signOpenPgp,
+} from '@seaworthy/trust/public-keys'
+import { withConnection } from '../../connection.ts'
+import type { Connection } from '../../connection.ts'
+import type { Context } from '../../context.ts'
+import { createContext } from '../../context.ts'
+import { CliError } from '../../failure.ts'
+import { createPassphraseSource, openSigner, readNamedKey } from '../../keys/key-files.ts'
+import { formatCount, harmless } from '../../output/format.ts'
+import type { CliPorts } from '../../ports.ts'
+import { readFileOrInput } from '../../state/files.ts'
+
+interface KeyOptions {
+  key?: string
+  passphraseFile?: string
+}
+type NextUnsigned = NonNullable<NextUnsignedView['next']>
+
+/** What a CSAF document says of itself, which nobody has checked yet. */
+interface UncheckedDocument {
+  readonly document?: {
+    readonly title?: unknown
+    readonly tracking?: { readonly id?: unknown; readonly version?: unknown }
+    readonly notes?: readonly { readonly text?: unknown }[]
+  }
+}
+
+export function addSigningCommands(group: Command, ports: CliPorts): void {
+  group
+    .command('openpgp-key')
+    .description('say by which OpenPGP key documents are signed; its private half stays here')
+    .option('--key <file>', 'a key file of `key create`, used for nothing else')
+    .option('--passphrase-file <file>', 'read the passphrase of --key from a file')
+    .option('--file <file>', 'an armoured public key, such as from `gpg --armor --export`')
+    .action(async (options: KeyOptions & { file?: string }, command: Command) =>
+      setKey(createContext(ports, command), options),
+    )
+  group
+    .command('sign [name]')
+    .description('sign what was published and has no signature yet')
+    .option('--key <file>', 'the key file that `advisory openpgp-key` was given')
+    .option('--passphrase-file <file>', 'read the passphrase of --key from a file')
+    .option('--signature <file>', 'a signature of NAME that was made elsewhere, such as by gpg')
+    .action(
+      async (
+        name: string | undefined,
+        options: KeyOptions & { signature?: string },
+        command: Command,
+      ) => sign(createContext(ports, command), name, options),
+    )
+}
+
+async function setKey(
+  context: Context,
+  { file, ...options }: KeyOptions & { file?: string },
+): Promise<void> {
+  if ((file === undefined) === (options.key === undefined)) {
+    throw new CliError('usage', 'an OpenPGP key comes from --key or from --file: give one of them')
+  }
+  const signer = await openKey(context, options)
+  const given =
+    file === undefined
+      ? undefined
+      : utf8Decode(await readFileOrInput(context.ports, file, publicKeyLengthMax * 4))
+  await withConnection(context, async ({ client }) => {
+    const publicKey =
+      given ?? (await makeKey(context, await client.call(showPublisher, {}), signer!))
+    // A private key does not leave this machine.
+    const { fingerprint } = await parsePublicKey(publicKey)
+    await context.confirm(
+      `Sign documents by ${fingerprint} from now on? Signatures of another key are taken away.`,
+    )
+    const view = await client.call(setAdvisoryKey, { body: { publicKey } })
+    if (view.openPgpFingerprint !== fingerprint) {
+      throw new CliError('refused', 'the server names another key than the one it was given', {
+        wayOut: 'Ask who runs the server, and sign nothing until then.',
+      })
+    }
+    context.show(view, () => [
+      `Documents are signed by ${fingerprint}: \`seaworthy advisory sign --key FILE\` after each publication.`,
+    ])
+  })
+}
+
+function makeKey(
+  { ports }: Context,
+  { name, contact }: AdvisoryPublisherView,
+  signer: Signer,
+): Promise<string> {
+  const address = contact.startsWith('mailto:') ? ` <${contact.slice('mailto:'.length)}>` : ''
+  return makeOpenPgpKey({ signer, userId: `${name}${address}`, at: ports.clock.now() })
+}
+
+async function openKey(
+  { ports }: Context,
+  { key, passphraseFile }: KeyOptions,
+): Promise<Signer | undefined> {
+  if (key === undefined) return undefined
+  const files = passphraseFile === undefined ? undefined : [passphraseFile]
+  return openSigner(await readNamedKey(key), createPassphraseSource(ports, files))
+}
+
+async function sign(
+  context: Context,
+  name: string | undefined,
+  { signature, ...options }: KeyOptions & { signature?: string },
+): Promise<void> {
+  if ((signature === undefined) === (options.key === undefined)) {
+    throw new CliError('usage', 'a signature is made by --key, or is in --signature: give one')
+  }
+  if ((signature === undefined) !== (name === undefined)) {
+    throw new CliError('usage', 'a name goes with --signature: --key signs all that has none')
+  }
+  const signer = await openKey(context, options)
+  const made =
+    signature === undefined
+      ? undefined
+      : utf8Decode(await readFileOrInput(context.ports, signature, openPgpSignatureLengthMax))
+  await withConnection(context, async (connection) => {
+    const signed: { name: string; version: number }[] =
+      signer === undefined
+        ? [await send(connection, { name: name!, signature: made! })]
+        : await signAll(context, connection, signer)
+    context.show(signed, () => [
+      ...signed.map((one) => `Signed ${one.name}, version ${one.version}.`),
+      ...(signed.length === 0 ? ['All that was published is signed.'] : []),
+    ])
+  })
+}
+
+/** One after the other, each as often as it is shown at most. */
+async function signAll(context: Context, connection: Connection, signer: Signer) {
+  const signed: { name: string; version: number }[] = []
+  let isAsked = false
+  for (;;) {
+    const { publicKey, count, next } = await connection.client.call(showNextUnsigned, {})
+    if (publicKey === null) {
+      throw new CliError('refused', 'nobody has said by which OpenPGP key documents are signed', {
+        wayOut: 'Say so: `seaworthy advisory openpgp-key --key FILE`.',
+      })
+    }
+    if (next === null) return signed
+    if (signed.some((one) => one.name === next.name && one.version === next.version)) {
+      throw new CliError('failed', `the server asks again for the signature of ${next.name}`, {
+        wayOut: 'Look at what it publishes, and ask who runs it.',
+      })
+    }
+    const write = context.options.json ? context.warn : context.say
+    for (const line of describe(next)) write(line)
+    if (!isAsked) await context.confirm(`Sign ${formatCount(count, 'document')} like that?`)
+    isAsked = true
+    const at = context.ports.clock.now()
+    const signature = await signOpenPgp(
+      { signer, publicKey, at },
+      'bytes',
+      utf8Encode(next.document),
+    )
+    signed.push(await send(connection, { name: next.name, signature }))
+  }
+}
+
+/** What is shown is read from the document that is signed, and not from what is said beside it. */
+function describe({ name, version, document }: NextUnsigned): string[] {
+  const read = parseAnyJsonText(document) as UncheckedDocument | null
+  const { tracking, title, notes } = read?.document ?? {}
+  if (tracking?.id !== name || tracking.version !== `${version}`) {
+    throw new CliError('refused', `the document of ${harmless(name)} is one of another advisory`, {
+      wayOut: 'Sign nothing, and ask who runs the server.',
+    })
+  }
+  return [
+    `${name}, version ${version}: ${harmless(String(title))}`,
+    ...(Array.isArray(notes) ? notes : []).map((note) => `  ${harmless(String(note?.text))}`),
+  ]
+}
+
+function send({ client }: Connection, body: { name: string; signature: string }) {
+  return client.call(signAdvisory, { body })
+}
