@@ -241,6 +241,14 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     commands: {
+      'apply [options] <file-or-dir>':
+        'make fleets and devices what a file says, or all *.json files of a folder',
+      'show [options]': 'print what is there as a file for `apply`',
+    },
+    load: async () => (await import('./commands/apply.ts')).addApplyCommands,
+  },
+  {
+    commands: {
       'tuf [options]': 'a plain TUF client for any repository; its options stand before the verb',
     },
     load: async () => (await import('./commands/tuf.ts')).addTufCommands,

@@ -70,6 +70,7 @@ test('D1 D5 thirty everyday tasks are one command each, and answer what everyday
     url: server.url,
     pin: server.pin,
     token: server.token,
+    declared: ann.file('declared.json'),
   }
   const run = async (task: string, exitCode = 0) => {
     const args = task
@@ -143,5 +144,27 @@ test('D1 D5 thirty everyday tasks are one command each, and answer what everyday
   await run('fleet create shed --product web --channel stable', 3)
   await run('device remove {crane-2}')
   await run('device list --count')
+
+  await writeFile(
+    values['declared']!,
+    JSON.stringify({
+      fleets: {
+        harbour: { product: 'web', channel: 'stable', pollSeconds: 120 },
+        dock: { product: 'web', channel: 'stable', follow: 'rollouts' },
+      },
+      devices: { 'crane-1': { fleet: 'dock', tags: { shift: 'day' } } },
+    }),
+  )
+  await run('apply {declared} --dry-run', 1)
+  await run('apply {declared}')
+  await run('apply {declared} --dry-run')
+  await run('apply {declared} --prune --dry-run', 1)
+  await run('apply {declared} --prune --yes')
+  await run('show --declarative --devices')
+  await run('channel retire web stable --dry-run')
+  await run('channel retire web stable --sign-with {key}', 3)
+  await run('channel create web beta --key {key} --threshold 1 --sign-with {key}')
+  await run('channel retire web beta --sign-with {key}')
+  await run('channel create web beta --key {key} --threshold 1 --sign-with {key}', 3)
   expectGolden(new URL('everyday.golden.txt', import.meta.url), lines.join('\n'))
 })

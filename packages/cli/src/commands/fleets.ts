@@ -9,7 +9,7 @@ import {
   showFleet,
   showFleetDependents,
 } from '@seaworthy/api/fleets'
-import type { ReplyOf } from '@seaworthy/api/route'
+import type { BodyInputOf, ReplyOf } from '@seaworthy/api/route'
 import { showFleetVersions } from '@seaworthy/api/updates'
 import type { Context } from '../context.ts'
 import { withContext } from '../context.ts'
@@ -21,6 +21,7 @@ import type { CliPorts } from '../ports.ts'
 import type { RebootOption } from '../reboot-policy.ts'
 import { describeReboot, parseReboot, rebootPolicyOf } from '../reboot-policy.ts'
 import { rememberFleet, requireMemory } from '../readers/choose.ts'
+import type { Connection } from '../connection.ts'
 import { collectPages, withConnection } from '../connection.ts'
 import type { ZoneOptions } from '../window-spans.ts'
 
@@ -114,13 +115,23 @@ function policyOf(options: PolicyOptions) {
 async function create(context: Context, name: string, options: CreateOptions): Promise<void> {
   const { product, channel } = options
   await withConnection(context, async (connection) => {
-    await requireMemory(context, connection)
-    const view = await connection.client.call(createFleet, {
-      body: { name, product, channel, ...policyOf(options) },
-    })
-    await rememberFleet(context, connection, { fleet: name, product, channel })
+    const body = { name, product, channel, ...policyOf(options) }
+    const view = await makeFleet(context, connection, body)
     context.show(view, () => describe(context, view))
   })
+}
+
+/** Creates the fleet, and remembers it as the one of that name. */
+export async function makeFleet(
+  context: Context,
+  connection: Connection,
+  body: BodyInputOf<typeof createFleet>,
+): Promise<FleetView> {
+  await requireMemory(context, connection)
+  const view = await connection.client.call(createFleet, { body })
+  const { name, product, channel } = body
+  await rememberFleet(context, connection, { fleet: name, product, channel })
+  return view
 }
 
 async function list(context: Context): Promise<void> {
