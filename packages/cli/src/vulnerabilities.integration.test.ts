@@ -160,6 +160,39 @@ test('R13 a pipeline checks a bill of materials without a server, and fails from
   )
   assert.equal(failing, 1)
 
+  // What is exploited comes first; a table that was cut off is refused as a whole.
+  const [kev, epss] = [ann.file('kev.json'), ann.file('epss.csv')]
+  await write('CVE-2026-0003', 'moss')
+  const entry = { cveID: 'CVE-2026-0003', dateAdded: '2026-01-02' }
+  const vulnerabilities = [entry, { cveID: '=cmd()' }]
+  const writeKev = (count: number) =>
+    writeFile(kev, JSON.stringify({ catalogVersion: '1', count, vulnerabilities }))
+  await writeKev(2)
+  await writeFile(
+    epss,
+    '#model_version:v1,score_date:2026-01-03\ncve,epss,percentile\nCVE-2026-0003,0.5,0.9\n=cmd(),1,1\n',
+  )
+  const threats = ['--kev', kev, '--epss', epss]
+  const ranked = await ann.json<{
+    findings: { id: string; exploitedSince: string | null; epss: number | null }[]
+    setAside: { why: string }[]
+  }>(...check, ...threats)
+  assert.deepEqual(
+    ranked.findings.map((one) => [one.id, one.exploitedSince, one.epss]),
+    [
+      ['CVE-2026-0003', '2026-01-02', 0.5],
+      ['X-1', null, null],
+      ['X-3', null, null],
+    ],
+  )
+  assert.deepEqual(
+    ranked.setAside.map(({ why }) => why),
+    ['entry 2: without the id of a CVE', 'line 4: not an id and two shares, or twice'],
+  )
+  assert.match(await ann.ok(...check, ...threats), /CVE-2026-0003 .*2026-01-02 +50\.0 %/)
+  await writeKev(3)
+  assert.match(await ann.fails(3, ...check, ...threats), /it says 3 entries, and has 2/)
+
   await writeFile(sbom, '{}')
   assert.match(await ann.fails(3, ...check), /Give CycloneDX 1\.2 to 1\.7, or SPDX 2\.2 or 2\.3/)
   assert.match(

@@ -19,6 +19,8 @@ import { withConnection } from '../../connection.ts'
 import { readBounded } from '../../state/files.ts'
 import { fetchSbom } from '../releases/sbom.ts'
 import { listRecords, recordBytesMax } from './record-files.ts'
+import type { Threats } from './threats.ts'
+import { readThreats, threatOf } from './threats.ts'
 import { describeVerdict } from './view.ts'
 
 /** The severities from which on a finding can make the command fail. */
@@ -27,6 +29,10 @@ export const failLevels = ['low', 'medium', 'high', 'critical'] as const
 export interface CheckOptions {
   records: string[]
   failOn?: (typeof failLevels)[number]
+  /** A catalogue of known exploited vulnerabilities. */
+  kev?: string
+  /** A table of scores of EPSS. */
+  epss?: string
   platform?: string
   channel?: string
 }
@@ -37,6 +43,10 @@ interface Finding {
   readonly verdict: ComponentVerdict
   /** `undefined` where the record has no score that can be read. */
   readonly severity: SeverityRating | undefined
+  /** The day on which its flaw was listed as exploited; `undefined` where it is not. */
+  readonly exploitedSince: string | undefined
+  /** The probability that its flaw is exploited within 30 days; `undefined` where none is said. */
+  readonly epss: number | undefined
 }
 
 interface Checked {
@@ -89,14 +99,16 @@ async function checkRelease(
 async function check(
   context: Context,
   { title, view, sbom }: Checked,
-  { records, failOn }: CheckOptions,
+  { records, failOn, kev, epss }: CheckOptions,
 ): Promise<void> {
   const files = await listRecords(records)
+  const threats = await readThreats({ kev, epss })
   const { components, others, isIncomplete } = readComponents(title, sbom)
-  const { findings, setAside } = await matchAll(context, components, files)
-  const shown = findings.filter(({ verdict: { verdict } }) =>
-    ['affected', 'unknown'].includes(verdict),
-  )
+  const { findings, setAside: unused } = await matchAll(context, components, files, threats)
+  const setAside = [...threats.setAside, ...unused]
+  const shown = findings
+    .filter(({ verdict: { verdict } }) => ['affected', 'unknown'].includes(verdict))
+    .toSorted(byThreat)
   const failing = failOn === undefined ? [] : shown.filter((one) => isFailing(one, failOn))
   const told = {
     ...{ ...view, components: components.length, records: files.length, isIncomplete },
@@ -110,6 +122,10 @@ async function check(
         { title: 'also', text: ({ record }) => record.aliases[0] ?? '', isDroppable: true },
         { title: 'component', text: ({ component: one }) => `${one.name} ${one.version}` },
         { title: 'severity', text: ({ severity }) => severity ?? 'not rated' },
+        ...(kev === undefined
+          ? []
+          : [{ title: 'exploited', text: (one: Finding) => one.exploitedSince ?? 'not known' }]),
+        ...(epss === undefined ? [] : [{ title: 'EPSS', text: describeEpss }]),
         { title: 'verdict', text: ({ verdict }) => describeVerdict(verdict) },
         { title: 'what', text: ({ record }) => record.summary, isShrinkable: true },
       ],
@@ -152,14 +168,23 @@ function isFailing({ severity }: Finding, failOn: SeverityRating): boolean {
   )
 }
 
-function viewFinding({ record, component, verdict, severity }: Finding) {
+function describeEpss({ epss }: Finding): string {
+  return epss === undefined ? '' : `${(100 * epss).toFixed(1)} %`
+}
+
+/** What is exploited comes first, then what probably will be; the rest stays in its order. */
+function byThreat(a: Finding, b: Finding): number {
+  const exploited = Number(b.exploitedSince !== undefined) - Number(a.exploitedSince !== undefined)
+  return exploited === 0 ? (b.epss ?? 0) - (a.epss ?? 0) : exploited
+}
+
+function viewFinding({ record, component, verdict, ...rated }: Finding) {
+  const { severity, exploitedSince, epss } = rated
   const { id, aliases, summary } = record
   const { purl, name, version } = component
   return {
-    id,
-    aliases,
-    summary,
-    severity: severity ?? null,
+    ...{ id, aliases, summary, severity: severity ?? null },
+    ...{ exploitedSince: exploitedSince ?? null, epss: epss ?? null },
     component: { purl, name, version },
     ...verdict,
   }
@@ -186,6 +211,7 @@ async function matchAll(
   context: Context,
   components: readonly SbomComponent[],
   files: readonly string[],
+  threats: Threats,
 ): Promise<{ findings: Finding[]; setAside: SetAside[] }> {
   const bySubject = new Map<string, SbomComponent[]>()
   for (const component of components) {
@@ -211,9 +237,10 @@ async function matchAll(
     if (record.faults.length > 0) setAside.push({ file, why: record.faults.join('; ') })
     const about = new Set(record.affected.flatMap((one) => bySubject.get(subjectKey(one)) ?? []))
     const severity = rateVectors(record.vectors)
+    const threat = threatOf(record, threats)
     for (const component of about) {
       const verdict = judgeComponent(component, record)
-      if (verdict !== undefined) findings.push({ record, component, verdict, severity })
+      if (verdict !== undefined) findings.push({ record, component, verdict, severity, ...threat })
     }
   }
   progress.finish()

@@ -13,6 +13,8 @@ import { listRecords, recordBytesMax } from './record-files.ts'
 
 type Imported = ReplyOf<typeof importVulnerabilities>
 
+const partsInFlight = 2
+
 const nothing = {
   ...{ added: 0, changed: 0, unchanged: 0, older: 0, withdrawn: 0, findings: 0 },
   statementsReopened: 0,
@@ -25,7 +27,8 @@ export async function importFiles(context: Context, paths: readonly string[]): P
   const progress = context.progress('import')
   await withConnection(context, async (connection) => {
     let doneBytes = 0
-    for await (const part of readParts(context, files, setAside)) {
+    const parts = readParts(context, files, setAside)
+    const take = async (part: readonly RecordFile[]) => {
       const reply = await send(
         connection,
         part.map(({ text }) => text),
@@ -39,6 +42,18 @@ export async function importFiles(context: Context, paths: readonly string[]): P
       for (const { name, why } of reply.partlyUsed) setAside.push({ file: name, why })
       progress.update((doneBytes += part.reduce((sum, { text }) => sum + text.length, 0)))
     }
+    // The server reads a part while it stores the one before it.
+    const sendAll = async () => {
+      for (let next = await parts.next(); next.done !== true; next = await parts.next()) {
+        try {
+          await take(next.value)
+        } catch (error) {
+          await parts.return(undefined)
+          throw error
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: partsInFlight }, sendAll))
   })
   progress.finish()
   context.show({ ...total, setAside }, () => [
@@ -78,7 +93,7 @@ async function* readParts(
   { ports }: Context,
   files: readonly string[],
   setAside: SetAside[],
-): AsyncGenerator<RecordFile[]> {
+): AsyncGenerator<RecordFile[], undefined> {
   let part: RecordFile[] = []
   let bytes = 0
   for (const file of files) {
@@ -101,4 +116,5 @@ async function* readParts(
     bytes += read.length
   }
   if (part.length > 0) yield part
+  return undefined
 }

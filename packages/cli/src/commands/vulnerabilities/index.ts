@@ -29,6 +29,8 @@ export function addVulnerabilityCommands(program: Command, ports: CliPorts): voi
         'end with code 3 where a finding is this severe or worse, or has no rating',
       ).choices(failLevels),
     )
+    .option('--kev <file>', 'the catalogue of known exploited vulnerabilities: these come first')
+    .option('--epss <file>', 'a table of scores of EPSS, unpacked: the most probable come first')
     .option('--platform <os/arch>', 'needed where the release has several')
     .option('--channel <name>', 'needed where several channels list the version')
     .action(withContext(ports, checkNamed))
