@@ -18,6 +18,7 @@ import { formatCount } from '../../output/format.ts'
 import { withConnection } from '../../connection.ts'
 import { readBounded } from '../../state/files.ts'
 import { fetchSbom } from '../releases/sbom.ts'
+import type { SetAside } from './record-files.ts'
 import { listRecords, recordBytesMax } from './record-files.ts'
 import type { Threats } from './threats.ts'
 import { readThreats, threatOf } from './threats.ts'
@@ -190,10 +191,6 @@ function viewFinding({ record, component, verdict, ...rated }: Finding) {
   }
 }
 
-export interface SetAside {
-  readonly file: string
-  readonly why: string
-}
 const setAsideShownMax = 5
 
 /** What could not be used may hold what matters: it is counted, and named. */

@@ -7,8 +7,8 @@ import { formatCount } from '../../output/format.ts'
 import type { Connection } from '../../connection.ts'
 import { withConnection } from '../../connection.ts'
 import { readBounded } from '../../state/files.ts'
-import type { SetAside } from './check.ts'
 import { describeSetAside } from './check.ts'
+import type { SetAside } from './record-files.ts'
 import { listRecords, recordBytesMax } from './record-files.ts'
 
 type Imported = ReplyOf<typeof importVulnerabilities>

@@ -3,6 +3,12 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CliError } from '../../failure.ts'
 
+/** What of a file could not be used, and why. */
+export interface SetAside {
+  readonly file: string
+  readonly why: string
+}
+
 export const recordBytesMax = 16 * 1024 * 1024
 
 /** Files with a record each, at these paths and in the folders there. */

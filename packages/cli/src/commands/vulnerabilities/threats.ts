@@ -3,7 +3,7 @@ import type { VulnerabilityRecord } from '@seaworthy/response/records'
 import { readEpss, readKev } from '@seaworthy/response/records'
 import { CliError } from '../../failure.ts'
 import { readBounded } from '../../state/files.ts'
-import type { SetAside } from './check.ts'
+import type { SetAside } from './record-files.ts'
 
 export interface Threats {
   /** The day on which each was listed, by the id of the CVE. */
