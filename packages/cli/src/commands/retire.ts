@@ -4,6 +4,7 @@ import { showProductDependents } from '@seaworthy/api/products'
 import { channelRole } from '@seaworthy/trust/tuf'
 import { withConnection } from '../connection.ts'
 import type { Context } from '../context.ts'
+import { CliError } from '../failure.ts'
 import { readNamedKeys } from '../keys/key-files.ts'
 import { requireName } from '../names.ts'
 import { requireRole } from '../trust/open-proposals.ts'
@@ -61,6 +62,12 @@ async function retire(
       ])
     }
     for (const line of lines) context.say(line)
+    // The server refuses it too, but only after somebody has signed.
+    if (dependents.fleetsCount > 0) {
+      throw new CliError('refused', `${role} cannot be retired while fleets follow it`, {
+        wayOut: `Move their devices (\`seaworthy device move --fleet NAME --to OTHER\`), then \`seaworthy fleet remove NAME\`.`,
+      })
+    }
     await propose(context, connection, {
       intent:
         channel === undefined
