@@ -23,6 +23,10 @@ const optionalPrograms = {
     names: [toolPath('registry-clients', 'go.mod', 'crane')],
     install: 'run tools/registry-clients/install',
   },
+  csaf_checker: {
+    names: [toolPath('csaf-checker', 'go.mod', 'csaf_checker')],
+    install: 'run tools/csaf-checker/install',
+  },
   curl: { names: ['curl'], install: 'apt install curl' },
   debootstrap: { names: ['/usr/sbin/debootstrap'], install: 'apt install debootstrap' },
   dpkg: { names: ['dpkg'], install: 'apt install dpkg' },
