@@ -183,6 +183,17 @@ test('T10 a server that was taken over gets no signature for what it swapped, an
   fake = undefined
   const waiting = await user.json<unknown[]>('proposal', 'list', '--state', 'open')
   assert.deepEqual(waiting, [])
+
+  await t.test(
+    'fault: a clock that is days off is looked at before the server is blamed',
+    async () => {
+      clock.advance(3 * dayMs)
+      assert.match(
+        await user.fails(3, 'publish', 'web', '2', '--channel', 'stable', ...both),
+        /has expired at [^]*\nLook at the clock of this machine first\. If it is right, the server is down/,
+      )
+    },
+  )
 })
 
 /**
