@@ -1,19 +1,26 @@
 /**
- * The audit log as the server serves it: its size, and its entries in bundles of 256. Nothing is
- * verified here; the command line remembers what it saw, and proves that nothing was changed.
+ * The audit log, checked in the browser by the code that the command line checks it with: the
+ * signature of its checkpoint, that it continues the one that this browser remembers, and that each
+ * entry shown is under it. Whoever owns the server can change these pages too: the command line,
+ * which the server does not bring, proves the same.
  */
-import type { Transport } from '@seaworthy/std/http'
-import { readBody } from '@seaworthy/std/http'
+import { base64Decode, base64Encode } from '@seaworthy/std/bytes'
 import { parseAnyJsonText } from '@seaworthy/std/json'
+import type { Checkpoint, LogContact, LogPolicy, LogTrustCode } from '@seaworthy/trust/tlog'
 import {
-  entryBundleBytesMax,
-  formatTilePath,
+  LogError,
   noteBytesMax,
-  parseEntryBundle,
+  parseNoteKey,
+  readEntries,
   tileWidth,
+  verifyCheckpoint,
+  verifyLog,
 } from '@seaworthy/trust/tlog'
 import { z } from 'zod'
 import { showJsonText } from './browser-transport.ts'
+import type { LogFiles } from './log-files.ts'
+import { LogReadError } from './log-files.ts'
+import { sha256 } from './sha256.ts'
 
 const entryForm = z.object({
   at: z.string(),
@@ -28,44 +35,111 @@ export interface ShownEntry extends z.output<typeof entryForm> {
   readonly index: number
 }
 
-/** The server did not serve a file of the log, or what it served was not understood. */
-export class LogReadError extends Error {
-  override readonly name = 'LogReadError'
+/** What this browser keeps of its last visit. */
+const memoryForm = z.object({ key: z.string(), note: z.string() })
+type Remembered = z.output<typeof memoryForm>
+
+export interface LogPart {
+  readonly size: number
+  /** The bundle that holds the entries, and the newest one. */
+  readonly bundle: number
+  readonly newest: number
+  /** The newest first; all of them are under the checkpoint. */
+  readonly entries: readonly ShownEntry[]
+  /** How many entries the log had when this browser saw it last; `undefined` at the first visit. */
+  readonly rememberedSize: number | undefined
 }
 
-export interface LogReader {
-  readonly readSize: (signal: AbortSignal) => Promise<number>
-  /** Entries of a bundle in a log of that size, the newest first. */
-  readonly readBundle: (
-    bundle: number,
-    size: number,
-    signal: AbortSignal,
-  ) => Promise<readonly ShownEntry[]>
+/** What contradicts what was signed or seen before, with both checkpoints as evidence. */
+export interface BrokenLog {
+  readonly code: LogTrustCode
+  readonly why: string
+  readonly evidence: string
 }
 
-export function createLogReader(origin: string, transport: Transport): LogReader {
-  const read = async (path: string, bytesMax: number, signal: AbortSignal) => {
-    const reply = await transport({ method: 'GET', url: `${origin}/log/${path}`, signal })
-    const bytes = await readBody(reply, bytesMax)
-    if (reply.status !== 200) throw new LogReadError(`the log answered with ${reply.status}`)
-    return bytes
+export type CheckedLog =
+  | { readonly kind: 'genuine'; readonly part: LogPart }
+  | { readonly kind: 'broken'; readonly broken: BrokenLog }
+
+/**
+ * Reads the entries of a bundle, or of the newest one, and checks them. What was remembered is
+ * replaced only by what continues it.
+ */
+export async function readLog(
+  files: LogFiles,
+  wanted: { readonly verifierKey: string; readonly bundle: number | undefined },
+  signal: AbortSignal,
+): Promise<CheckedLog> {
+  const remembered = readMemory(files)
+  const note = await files.read('checkpoint', noteBytesMax, signal)
+  if (note === undefined) throw new LogReadError('the server serves no log')
+  const served: Remembered = { key: wanted.verifierKey, note: base64Encode(note) }
+  try {
+    if (remembered !== undefined && remembered.key !== served.key) {
+      throw new LogError('checkpoint_signature', 'the log has another key than the one remembered')
+    }
+    const current = await openNote(served)
+    const before = remembered && (await openNote(remembered))
+    const contact: LogContact = {
+      ...(before === undefined ? {} : { remembered: before }),
+      ...{ current, sha256 },
+      fetch: (path, bytesMax) => files.read(path, bytesMax, signal),
+    }
+    await verifyLog(contact)
+    const part = await readPart(contact, wanted.bundle)
+    files.memory.write(JSON.stringify(served))
+    return { kind: 'genuine', part: { ...part, rememberedSize: before?.size } }
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error
+    const evidence = JSON.stringify({ remembered: remembered ?? null, served }, null, 2)
+    return { kind: 'broken', broken: { code: error.code, why: error.message, evidence } }
   }
-  return {
-    async readSize(signal) {
-      const text = new TextDecoder().decode(await read('checkpoint', noteBytesMax, signal))
-      const size = /^[^\n]+\n(\d{1,15})\n/.exec(text)?.[1]
-      if (size === undefined) throw new LogReadError('the checkpoint was not understood')
-      return Number(size)
-    },
-    async readBundle(bundle, size, signal) {
-      const first = bundle * tileWidth
-      const width = Math.min(tileWidth, size - first)
-      if (width <= 0) return []
-      const path = formatTilePath({ level: 'entries', index: bundle, width })
-      const entries = parseEntryBundle(await read(path, entryBundleBytesMax, signal), width)
-      return entries.map((bytes, offset) => readEntry(bytes, first + offset)).toReversed()
-    },
+}
+
+/** Lets the next visit be the first one. */
+export function forgetLog(files: LogFiles): void {
+  files.memory.write(undefined)
+}
+
+function readMemory({ memory }: LogFiles): Remembered | undefined {
+  const text = memory.read()
+  if (text === undefined) return undefined
+  try {
+    return memoryForm.parse(parseAnyJsonText(text))
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError || cause instanceof z.ZodError)) throw cause
+    return undefined
   }
+}
+
+async function openNote({ key, note }: Remembered): Promise<Checkpoint> {
+  const logKey = await parseNoteKey(key)
+  const policy: LogPolicy = {
+    ...{ origin: logKey.name, logKeys: [logKey] },
+    ...{ witnesses: [], witnessesMin: 0 },
+  }
+  return verifyCheckpoint(base64Decode(note), policy)
+}
+
+async function readPart(
+  { current, fetch }: LogContact,
+  asked: number | undefined,
+): Promise<Omit<LogPart, 'rememberedSize'>> {
+  const { size, root } = current
+  const newest = newestBundle(size)
+  const bundle = Math.min(asked ?? newest, newest)
+  const end = Math.min(size, (bundle + 1) * tileWidth)
+  const entries: ShownEntry[] = []
+  if (size > 0) {
+    for await (const { index, bytes } of readEntries(
+      { size, root, fetch, sha256 },
+      bundle * tileWidth,
+    )) {
+      entries.push(readEntry(bytes, index))
+      if (index + 1 >= end) break
+    }
+  }
+  return { size, bundle, newest, entries: entries.toReversed() }
 }
 
 /** The bundle with the newest entry; 0 for a log without any. */

@@ -6,10 +6,10 @@ import { createClient } from '@seaworthy/api/client'
 import { systemClock, systemSleep } from '@seaworthy/std/time'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
-import { createLogReader } from './audit-log.ts'
-import { createChangeFeed } from './changes.ts'
 import { createBrowserTransport } from './browser-transport.ts'
+import { createChangeFeed } from './changes.ts'
 import { isLinkCode, takeLinkCode } from './link-code.ts'
+import { createLogFiles, createLogMemory } from './log-files.ts'
 import { createPasskeys } from './passkeys.ts'
 import { takeAnswer } from './provider-answers.ts'
 import './styles.css'
@@ -27,7 +27,11 @@ if (isCurrentBrowser && root !== null) {
       page: document,
       sleep: systemSleep,
     }),
-    log: createLogReader(location.origin, transport),
+    log: createLogFiles(
+      location.origin,
+      transport,
+      createLogMemory(() => localStorage),
+    ),
     origin: location.origin,
     linkCode: takeLinkCode(location, history),
     providerAnswer: takeAnswer(location, history),

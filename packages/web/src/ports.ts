@@ -2,8 +2,8 @@
 import type { ApiClient } from '@seaworthy/api/client'
 import type { Clock } from '@seaworthy/std/time'
 import { createContext, useContext } from 'react'
-import type { LogReader } from './audit-log.ts'
 import type { ChangeFeed } from './changes.ts'
+import type { LogFiles } from './log-files.ts'
 import type { Passkeys } from './passkeys.ts'
 import type { NoAnswer, BroughtAnswer } from './provider-answers.ts'
 
@@ -13,7 +13,7 @@ export interface WebPorts {
   readonly clock: Clock
   readonly changes: ChangeFeed
   /** The audit log, which is served as files and not by a route. */
-  readonly log: LogReader
+  readonly log: LogFiles
   /** Where the server answers, as people name it to other programs. */
   readonly origin: string
   /** The secret of the link that led here, taken out of the address before anything was shown. */

@@ -12,7 +12,7 @@ export {
   type TreeHead,
   verifyCheckpoint,
 } from './checkpoint.ts'
-export { LogError } from './codes.ts'
+export { LogError, type LogTrustCode } from './codes.ts'
 export { hashLeaf } from './merkle.ts'
 export {
   proveConsistency,

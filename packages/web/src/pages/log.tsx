@@ -1,11 +1,14 @@
 /** Who did what, the newest first: 256 entries of the audit log at a time, and a search in them. */
-import { Button, Group, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Group, Stack, Text, TextInput } from '@mantine/core'
+import { showServer } from '@seaworthy/api/server'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { isFound, newestBundle } from '../audit-log.ts'
-import type { ShownEntry } from '../audit-log.ts'
+import { forgetLog, isFound, readLog } from '../audit-log.ts'
+import type { BrokenLog, LogPart, ShownEntry } from '../audit-log.ts'
 import type { Tone } from '../device-words.ts'
+import { saveFile } from '../downloads.ts'
+import { completeSentence } from '../explanations.ts'
 import { usePorts } from '../ports.ts'
-import { useMay } from '../session.ts'
+import { useMay, useRead } from '../session.ts'
 import { useAddress } from '../ui/address.ts'
 import { CliLine } from '../ui/cli-line.tsx'
 import { DataTable } from '../ui/data-table.tsx'
@@ -27,99 +30,176 @@ export function LogPage() {
   return (
     <Page
       title="Audit log"
-      about="Who did what. The page shows what the server says; the command line proves that nothing in it was changed."
+      about="Who did what. Your browser checks the log against what it remembers of it."
     >
       {may('log:read') ? (
-        <Entries />
+        <ServedLog />
       ) : (
         <NoPermissionState sentence="Your role does not show the audit log." />
       )}
+      <Text size="sm" c="dimmed">
+        Whoever owns the server can change these pages too. The command line, which the server does
+        not bring, proves that nothing in the log was changed.
+      </Text>
       <CliLine line="seaworthy log verify --entries" />
     </Page>
   )
 }
 
-function Entries() {
+function ServedLog() {
+  const server = useRead(showServer, {})
+  return (
+    <Loaded query={server} what="the key of the log">
+      {({ logVerifierKey }) => <Entries verifierKey={logVerifierKey} />}
+    </Loaded>
+  )
+}
+
+function Entries({ verifierKey }: { readonly verifierKey: string }) {
   const { log } = usePorts()
   const address = useAddress()
   const asked = /^\d{1,12}$/.exec(address.get('bundle') ?? '')?.[0]
+  const bundle = asked === undefined ? undefined : Number(asked)
   const query = useQuery({
     queryKey: ['log', asked],
     refetchInterval: 10_000,
     placeholderData: keepPreviousData,
-    async queryFn({ signal }) {
-      const size = await log.readSize(signal)
-      const newest = newestBundle(size)
-      const bundle = Math.min(asked === undefined ? newest : Number(asked), newest)
-      return { size, newest, bundle, entries: await log.readBundle(bundle, size, signal) }
-    },
+    queryFn: ({ signal }) => readLog(log, { verifierKey, bundle }, signal),
   })
-  const text = address.get('q') ?? ''
   return (
     <Loaded query={query} what="the log">
-      {({ size, newest, bundle, entries }) => {
-        const found = entries.filter((entry) => isFound(entry, text))
-        const find = (wanted: string) => {
-          if (wanted.trim() !== text) address.change({ q: wanted.trim(), bundle: asked })
-        }
-        const go = (to: number) =>
-          address.change({ bundle: to === newest ? undefined : String(to) })
-        return (
+      {(checked) =>
+        checked.kind === 'broken' ? (
+          <BrokenState broken={checked.broken} onForget={() => void query.refetch()} />
+        ) : (
           <>
-            <TextInput
-              label="Search in these entries"
-              type="search"
-              maw={420}
-              maxLength={100}
-              defaultValue={text}
-              onBlur={(event) => find(event.currentTarget.value)}
-              onKeyDown={(event) => {
-                if (event.key === 'Enter') find(event.currentTarget.value)
-              }}
-            />
-            {found.length === 0 ? (
-              <EmptyState title="None">
-                {size === 0 ? 'The log has no entry yet.' : 'None of these entries has that text.'}
-              </EmptyState>
-            ) : (
-              <DataTable
-                caption="Audit log"
-                rows={found}
-                keyOf={({ index }) => String(index)}
-                columns={columns}
-                isDimmed={query.isPlaceholderData}
-              />
-            )}
-            <Group justify="space-between" component="nav" aria-label="Parts of the log">
-              <Group gap="sm">
-                <Text size="sm" role="status">
-                  {found.length} of {entries.length} entries; the log has {size.toLocaleString()}.
-                </Text>
-                <Downloads name="log" columns={columns} load={() => Promise.resolve(found)} />
-              </Group>
-              <Group gap="xs">
-                <Button
-                  variant="default"
-                  size="compact-sm"
-                  disabled={bundle >= newest}
-                  onClick={() => go(bundle + 1)}
-                >
-                  Newer
-                </Button>
-                <Button
-                  variant="default"
-                  size="compact-sm"
-                  disabled={bundle <= 0}
-                  onClick={() => go(bundle - 1)}
-                >
-                  Older
-                </Button>
-              </Group>
-            </Group>
+            <CheckedNote part={checked.part} />
+            <EntryTable part={checked.part} asked={asked} isDimmed={query.isPlaceholderData} />
           </>
         )
-      }}
+      }
     </Loaded>
+  )
+}
+
+function CheckedNote({ part }: { readonly part: LogPart }) {
+  const { size, rememberedSize } = part
+  const entries = (count: number) =>
+    count === 1 ? 'one entry' : `${count.toLocaleString()} entries`
+  return (
+    <Text size="sm" role="note">
+      Checked in this browser:{' '}
+      {rememberedSize === undefined
+        ? `these entries are under the signed checkpoint of ${entries(size)}. It is the first one that this browser has seen, and it will remember it.`
+        : rememberedSize === size
+          ? `it is the log of ${entries(size)} that this browser remembers.`
+          : `the log continues the ${entries(rememberedSize)} that this browser remembers.`}
+    </Text>
+  )
+}
+
+function BrokenState(props: { readonly broken: BrokenLog; readonly onForget: () => void }) {
+  const { broken, onForget } = props
+  const { log } = usePorts()
+  const { code, why, evidence } = broken
+  return (
+    <Alert color="red" variant="light" role="alert" title="This is not the log that was signed">
+      <Stack gap="sm">
+        <Text size="sm">
+          {completeSentence(why)} ({code}) No entry is shown. Keep the evidence, and have the
+          command line look at it from another machine: “seaworthy log verify”.
+        </Text>
+        <Group gap="xs">
+          <Button
+            variant="default"
+            size="compact-sm"
+            onClick={() => saveFile('log-evidence.json', 'application/json', `${evidence}\n`)}
+          >
+            Download the evidence
+          </Button>
+          <Button
+            variant="default"
+            size="compact-sm"
+            onClick={() => {
+              forgetLog(log)
+              onForget()
+            }}
+          >
+            Forget what this browser remembers
+          </Button>
+        </Group>
+      </Stack>
+    </Alert>
+  )
+}
+
+function EntryTable(props: {
+  readonly part: LogPart
+  readonly asked: string | undefined
+  readonly isDimmed: boolean
+}) {
+  const { asked, isDimmed } = props
+  const { size, newest, bundle, entries } = props.part
+  const address = useAddress()
+  const text = address.get('q') ?? ''
+  const found = entries.filter((entry) => isFound(entry, text))
+  const find = (wanted: string) => {
+    if (wanted.trim() !== text) address.change({ q: wanted.trim(), bundle: asked })
+  }
+  const go = (to: number) => address.change({ bundle: to === newest ? undefined : String(to) })
+  return (
+    <>
+      <TextInput
+        label="Search in these entries"
+        type="search"
+        maw={420}
+        maxLength={100}
+        defaultValue={text}
+        onBlur={(event) => find(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') find(event.currentTarget.value)
+        }}
+      />
+      {found.length === 0 ? (
+        <EmptyState title="None">
+          {size === 0 ? 'The log has no entry yet.' : 'None of these entries has that text.'}
+        </EmptyState>
+      ) : (
+        <DataTable
+          caption="Audit log"
+          rows={found}
+          keyOf={({ index }) => String(index)}
+          columns={columns}
+          isDimmed={isDimmed}
+        />
+      )}
+      <Group justify="space-between" component="nav" aria-label="Parts of the log">
+        <Group gap="sm">
+          <Text size="sm" role="status">
+            {found.length} of {entries.length} entries; the log has {size.toLocaleString()}.
+          </Text>
+          <Downloads name="log" columns={columns} load={() => Promise.resolve(found)} />
+        </Group>
+        <Group gap="xs">
+          <Button
+            variant="default"
+            size="compact-sm"
+            disabled={bundle >= newest}
+            onClick={() => go(bundle + 1)}
+          >
+            Newer
+          </Button>
+          <Button
+            variant="default"
+            size="compact-sm"
+            disabled={bundle <= 0}
+            onClick={() => go(bundle - 1)}
+          >
+            Older
+          </Button>
+        </Group>
+      </Group>
+    </>
   )
 }
 
