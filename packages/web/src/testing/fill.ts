@@ -69,6 +69,16 @@ export async function fillDevices({ run }: Machine): Promise<ReadonlyMap<string,
   return tokens
 }
 
+/** Sets variables of a fleet and of a device, and a secret that the server holds. */
+export async function fillSettings({ run, path }: Machine): Promise<void> {
+  const ofFleet = ['--fleet', 'harbour']
+  await run('variable', 'set', 'LOG_LEVEL', 'info', ...ofFleet)
+  await run('variable', 'set', 'UPSTREAM', 'https://collector.example/v1/measurements', ...ofFleet)
+  await writeFile(path('api-token'), 'for screenshots only')
+  const held = ['--product', 'gateway', '--server-held', '--file', 'api-token']
+  await run('secret', 'set', 'API_TOKEN', ...ofFleet, ...held)
+}
+
 /** Packs and publishes the release. */
 export async function publishImage({ run, sign }: Machine, version: string): Promise<void> {
   const source = ['--platform', 'linux/arm64', '--from', `image-${version}`, '--raw']

@@ -13,12 +13,13 @@ import {
   fillBundles,
   fillDevices,
   fillFleets,
+  fillSettings,
   pollAs,
   publishImage,
 } from './fill.ts'
 import type { Machine } from './fill.ts'
 import { startWebServer } from './server.ts'
-import { accept, becomeOwner, invite, setRules } from './walk.ts'
+import { accept, addKey, becomeOwner, findPairing, invite, makeRole, setRules } from './walk.ts'
 
 const out = fileURLToPath(new URL('../../../../screenshots/', import.meta.url))
 
@@ -81,6 +82,7 @@ async function main(): Promise<void> {
     await page.getByRole('button', { name: 'Remove' }).click()
     await shoot(page, 'device-remove')
     await machine.run('fleet', 'set', 'harbour', '--follow', 'rollouts')
+    await fillSettings(machine)
     await visit('/fleets', 'Fleets', 'fleets')
     await visit('/fleets/harbour', 'harbour', 'fleet')
     await visit('/new-rollout?fleet=harbour', 'Begin a rollout', 'new-rollout')
@@ -119,9 +121,28 @@ async function main(): Promise<void> {
     await invited.page.goto('/people')
     await invited.page.getByText('Your role does not show people.').waitFor()
     await shoot(invited.page, 'people-not-permitted')
+    await addKey(invited.page, 'work laptop')
+    await makeRole(page, 'no-logs', 'log:read')
     await visit('/people', 'People', 'people')
     await page.getByRole('button', { name: 'Invite a person' }).click()
     await shoot(page, 'people-invite')
+    for (const [name, shot] of [
+      ['Keys of Ben Okafor', 'people-keys'],
+      ['Change the role no-logs', 'people-role'],
+      ['Add a provider', 'people-provider'],
+    ] as const) {
+      await page.goto('/people')
+      await page.getByRole('button', { name }).click()
+      await page.getByRole('dialog').waitFor()
+      await page.waitForLoadState('networkidle')
+      await shoot(page, shot)
+    }
+    await visit('/pair', 'Pair a command line', 'pair')
+    const pairing = server.beginLogin()
+    const found = await findPairing(page, await pairing.code())
+    await shoot(page, 'pair-asks')
+    await found.getByRole('button', { name: 'Refuse' }).click()
+    await pairing.ended()
     await visit('/tokens', 'Tokens', 'tokens')
     await visit('/credentials', 'Stored credentials', 'credentials')
     await page.getByRole('button', { name: 'Make a token' }).click()
