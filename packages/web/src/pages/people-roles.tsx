@@ -37,7 +37,7 @@ export function RoleSection({ mayChange }: { readonly mayChange: boolean }) {
               rows={items}
               keyOf={({ name }) => name}
               columns={[
-                { title: 'Role', show: ({ name }) => name },
+                { title: 'Role', show: ({ name }) => <Names names={[name]} /> },
                 { title: 'For', show: ({ purpose }) => purpose },
                 { title: 'Allows', show: (role) => describeAllowed(role) },
                 { title: 'Denies', show: ({ denies }) => <Names names={denies} /> },
@@ -69,8 +69,14 @@ function describeAllowed({ isBuiltIn, allows }: RoleView) {
   return isBuiltIn ? `${allows.length} permissions` : <Names names={allows} />
 }
 
+/** Names stay whole as long as the table has room for them. */
 function Names({ names }: { readonly names: readonly string[] }) {
-  return names.length === 0 ? '–' : <Text size="sm">{names.join(', ')}</Text>
+  if (names.length === 0) return '–'
+  return (
+    <Text size="sm" style={{ overflowWrap: 'break-word' }}>
+      {names.join(', ')}
+    </Text>
+  )
 }
 
 function RoleActions(props: { readonly role: RoleView; readonly onOpen: (open: Open) => void }) {
