@@ -6,7 +6,6 @@
 import type { FleetPolicy } from '@seaworthy/fleet/fleets'
 import type { Answer, CheckInFacts, Settled, Zones } from '@seaworthy/fleet/rollouts'
 import { decideUpdate, rankRollouts, settleRollouts } from '@seaworthy/fleet/rollouts'
-import { invariant } from '@seaworthy/std/refusal'
 import type { Db, WriteTx } from '../../db/connection.ts'
 import { isSerializationFailure, isUnreachable } from '../../db/connection.ts'
 import { getFleet } from '../../db/fleets.ts'
@@ -60,7 +59,8 @@ const batchMax = 500
 
 /**
  * Only check-ins whose report is stored come here, so the queue of the reports is the back-pressure
- * of these batches too. There is one queue for each fleet: fleets are never removed.
+ * of these batches too. There is one queue for each fleet; that of a removed one stays, and is
+ * empty.
  */
 export function createSettlements(
   deps: SettlementDeps,
@@ -132,6 +132,10 @@ async function settleOrRetry(
   }
 }
 
+const nothingSettled: Settled = {
+  ...{ rollouts: [], changes: [], answers: new Map(), updates: new Map() },
+}
+
 async function settleUnderLock(
   deps: SettlementDeps,
   tx: WriteTx,
@@ -141,7 +145,8 @@ async function settleUnderLock(
   const devices = batch.map(({ deviceId }) => deviceId)
   const rollouts = await lockFleetRollouts(tx, fleetName)
   const fleet = await getFleet(tx, fleetName)
-  invariant(fleet !== undefined, 'fleets are never removed')
+  // Its last devices were moved or removed, and then the fleet, while their reports waited.
+  if (fleet === undefined) return nothingSettled
   const stored = await lockDeviceUpdates(tx, devices)
   const updates = Map.groupBy(
     await listUpdates(tx, { rollouts: rollouts.map(({ id }) => id), devices }),
