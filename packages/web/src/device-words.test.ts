@@ -35,6 +35,19 @@ test('D5 filters in the address are the query of the API and the options of the 
   )
 })
 
+test('D5 online, silent, behind and failed are filters of the page by the words of the command line', () => {
+  const filters = filtersOf('presence=silent&update=failed&behind=2')
+  assert.deepEqual(deviceQuery(filters, now), {
+    query: { presence: 'silent', update: 'failed', behind: 2 },
+    mistakes: [],
+  })
+  assert.equal(
+    deviceListCommand(filters),
+    'seaworthy device list --presence silent --failed --behind 2',
+  )
+  assert.deepEqual(deviceQuery(filtersOf('presence=away&behind=none'), now).query, {})
+})
+
 test('D5 a filter that means nothing is left out and named, and the others hold', () => {
   const { query, mistakes } = deviceQuery(
     filtersOf('fleet=Shops%21&silent-for=soon&seen-within=9999999d&name=gate&state=odd'),

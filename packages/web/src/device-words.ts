@@ -65,6 +65,13 @@ export function marksOfDevice(device: DeviceView): Mark[] {
           tone: 'red',
           title: `Its application did not become healthy with version ${configuration.failed.version} of its variables and secrets, and has the previous ones.`,
         },
+    device.presence === 'silent'
+      ? {
+          text: 'silent',
+          tone: 'yellow',
+          title: `It was not heard of for a day and five polls: ${device.lastSeenAt ?? 'never since it registered'}.`,
+        }
+      : undefined,
     Math.abs(device.clockOffsetSeconds ?? 0) > 60
       ? { text: 'clock off', tone: 'yellow', title: describeClock(device) }
       : undefined,
