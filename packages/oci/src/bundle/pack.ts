@@ -20,7 +20,8 @@ import { encodeEntry, endBytes, entryBytes, paddingAfter } from '../tar/format.t
 import { comparePaths, findPathFault, findTargetFault } from '../tar/paths.ts'
 import { findLinkFault, sayLinkFault } from '../tar/links.ts'
 import type { FileSink, TarLimits, TreeRefusal } from '../tar/read.ts'
-import { createTwinGuard, defaultTarLimits } from '../tar/read.ts'
+import { defaultTarLimits } from '../tar/read.ts'
+import { createTwinGuard } from '../tar/twins.ts'
 import type { FileEntry, FileList } from './file-list.ts'
 
 export type PackRefusal =
@@ -43,7 +44,7 @@ export interface PackedBundle extends StoredBlob {
 }
 
 /**
- * What a file or folder had that no bundle carries: a program that needs it will miss it on
+ * A mode that no bundle carries: special bits are lost, and private files can be read by others on
  * devices.
  */
 export interface DroppedMode {
@@ -58,9 +59,8 @@ const refuse: RefuseBy<PackRefusal> = throwRefusal
 
 /**
  * Hands the bundle to `write` piece by piece, and its files to `watch`; memory does not grow with
- * it. Throws
- * `Refusal<PackRefusal>` on devices, fifos and sockets (`entry_kind`), links that lead out of the
- * folder, names that are not UTF-8, files that change meanwhile, and above the limits.
+ * it. Throws `Refusal<PackRefusal>` on devices, fifos and sockets (`entry_kind`), links that lead
+ * out of the folder, names that are not UTF-8, files that change meanwhile, and above the limits.
  */
 export async function packBundle(
   folder: string,

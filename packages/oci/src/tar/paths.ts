@@ -6,8 +6,8 @@ const nameBytesMax = 255
 const depthMax = 128
 
 /**
- * What is wrong with a path, or `undefined`. Paths are relative, without `.`, `..`, empty parts,
- * control characters.
+ * What is wrong with a path, or `undefined`. Paths are relative, without `.`, `..`, empty parts
+ * and control characters.
  */
 export function findPathFault(path: string): 'path_unsafe' | 'path_too_long' | undefined {
   if (path === '' || path.startsWith('/') || !path.isWellFormed()) return 'path_unsafe'
@@ -24,8 +24,8 @@ export function findPathFault(path: string): 'path_unsafe' | 'path_too_long' | u
 }
 
 /**
- * What all paths become that some file system takes for one: it ignores case, how Unicode composes
- * a letter, or characters that cannot be seen.
+ * One spelling for all paths that some file system takes for the same, because it ignores case, how
+ * Unicode composes a letter, or characters that cannot be seen.
  */
 export function foldPath(path: string): string {
   // oxlint-disable-next-line no-control-regex

@@ -16,7 +16,9 @@ import {
   paddingAfter,
   paxBytesMax,
 } from './format.ts'
-import { comparePaths, findPathFault, findTargetFault, foldPath } from './paths.ts'
+import { comparePaths, findPathFault, findTargetFault } from './paths.ts'
+import type { TwinRefusal } from './twins.ts'
+import { createTwinGuard } from './twins.ts'
 import { findLinkFault, sayLinkFault } from './links.ts'
 
 /** What a tree of files is refused for, as an archive or as a folder. */
@@ -24,7 +26,7 @@ export type TreeRefusal =
   | 'entry_kind'
   | 'path_unsafe'
   | 'path_too_long'
-  | 'entry_twin'
+  | TwinRefusal
   | 'symlink_escapes'
   | 'links_too_long'
   | 'file_too_large'
@@ -86,27 +88,6 @@ export interface TarSummary {
 }
 
 const refuse: RefuseBy<TarRefusal> = throwRefusal
-
-/**
- * Throws `entry_twin` for a path that some file system takes for one before it: there one of the
- * two would replace the other, and what runs would not be what people were shown.
- */
-export function createTwinGuard(): { admit(path: string): void } {
-  const paths = new Map<string, string>()
-  return {
-    admit(path) {
-      const folded = foldPath(path)
-      const twin = paths.get(folded)
-      if (twin !== undefined && twin !== path) {
-        refuse(
-          'entry_twin',
-          `${path} and ${twin} are one name where case or the form of letters does not count`,
-        )
-      }
-      paths.set(folded, path)
-    },
-  }
-}
 
 /** Takes the archive's bytes piece by piece; `finish` decides about the whole. */
 export interface TarReader {
