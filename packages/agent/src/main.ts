@@ -90,7 +90,7 @@ async function main(command: string): Promise<number> {
   switch (command) {
     // Each process loads what it needs and no more: a device pays for idle memory all day.
     case 'run': {
-      const { becomeSupervisor } = await import('./device/launch.ts')
+      const { becomeSupervisor } = await import('./device/become-supervisor.ts')
       return becomeSupervisor(options, process.env)
     }
     case 'installer': {

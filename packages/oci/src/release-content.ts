@@ -264,8 +264,7 @@ export function requireFileLists({ faults }: ReleaseOutline): void {
 
 /**
  * The files of a bundle, computed from its layer, and shown to `watch`. Throws what
- * `computeBundleContents` and the
- * source throw.
+ * `computeBundleContents` and the source throw.
  */
 export async function computeBundleFiles(
   source: ContentSource,

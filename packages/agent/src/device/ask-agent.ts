@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { parseAnyJsonText } from '@seaworthy/std/json'
 import { printableJson, writeOut } from '@seaworthy/std/printable'
 import { layoutOf } from '../state/layout.ts'
-import type { AgentOptions } from './commands.ts'
+import type { AgentOptions } from './process-rights.ts'
 import { readConfig } from './read-config.ts'
 import { askSocket } from './status-socket.ts'
 

@@ -9,7 +9,7 @@ import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import { makeTestFolder } from '../testing/test-agent.ts'
 import { chooseAccounts } from './accounts.ts'
-import { fetcherCommand, installerCommand, probeCommand } from './commands.ts'
+import { fetcherCommand, installerCommand, probeCommand } from './process-rights.ts'
 
 const isRoot = process.getuid?.() === 0
 const skip = isRoot ? false : 'needs root'

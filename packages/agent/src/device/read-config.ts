@@ -3,7 +3,7 @@ import { Refusal } from '@seaworthy/std/refusal'
 import type { AgentConfig } from '../config.ts'
 import { configBytesMax, parseConfig } from '../config.ts'
 import type { ConfigRefusal } from '../refusals.ts'
-import type { AgentOptions } from './commands.ts'
+import type { AgentOptions } from './process-rights.ts'
 import { readSmallFile } from './small-file.ts'
 
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm' }

@@ -3,7 +3,7 @@
  * what this process has done. Pure.
  */
 import type { AppSettingsTrial } from '../state/device-state.ts'
-import type { Verdict } from './planner.ts'
+import type { Verdict } from './release-plan.ts'
 
 export interface AppSettingsFacts {
   /**

@@ -8,7 +8,7 @@ import { isUrgent } from './app-settings-plan.ts'
 import { createAppSettingsSteps } from './app-settings-steps.ts'
 import type { InstallerContext } from './context.ts'
 import { publishStatus } from './context.ts'
-import { planStep } from './planner.ts'
+import { planStep } from './release-plan.ts'
 import { createReleaseSteps } from './release-steps.ts'
 
 export interface Reconciler {

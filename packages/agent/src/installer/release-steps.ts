@@ -1,6 +1,6 @@
 /**
- * Carries out what is planned about releases (`planner.ts`): links, starts, the watch over a trial,
- * and its end. What the state becomes by each is in `transitions.ts`.
+ * Carries out what is planned about releases (`release-plan.ts`): links, starts, the watch over a
+ * trial, and its end. What the state becomes by each is in `transitions.ts`.
  */
 import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import { unreachable } from '@seaworthy/std/refusal'
@@ -13,7 +13,7 @@ import type { InstallerContext } from './context.ts'
 import { changeAndReport, publishStatus } from './context.ts'
 import type { UntoldSecrets } from './output.ts'
 import { listOwnSecrets, readOutputLines, readReason } from './output.ts'
-import type { Facts, InstallStep, Verdict } from './planner.ts'
+import type { Facts, InstallStep, Verdict } from './release-plan.ts'
 import type { StartFailure } from './start-failure.ts'
 import { startFailure } from './start-failure.ts'
 import { pointSlots, readSlots, removeRelease } from './stored-releases.ts'

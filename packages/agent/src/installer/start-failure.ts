@@ -2,7 +2,7 @@
 import { TrustError } from '@seaworthy/std/refusal'
 import { ProcessError } from '../ports.ts'
 import { LocalFault } from '../refusals.ts'
-import type { Verdict } from './planner.ts'
+import type { Verdict } from './release-plan.ts'
 import { isContentRefusal } from './verified.ts'
 
 export interface StartFailure {

@@ -7,7 +7,7 @@
  */
 import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import type { TrialFailure } from '../refusals.ts'
-import type { Verdict } from './planner.ts'
+import type { Verdict } from './release-plan.ts'
 
 export interface Trial {
   startedAtMs: number

@@ -2,7 +2,7 @@
 import type { BundleManifest } from '@seaworthy/oci/bundle/manifest'
 import type { AppSpec } from '../ports.ts'
 import type { InstallerContext } from './context.ts'
-import type { Verdict } from './planner.ts'
+import type { Verdict } from './release-plan.ts'
 import type { Observation } from './trial.ts'
 import { explainFailure, observe, probeIntervalMs, startTrial } from './trial.ts'
 

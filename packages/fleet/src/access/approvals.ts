@@ -1,6 +1,6 @@
 /** What needs another person's approval, and who may give it. */
 import { Refusal } from '@seaworthy/std/refusal'
-import type { Permission } from './permissions.ts'
+import type { Permission } from './permission-names.ts'
 import { permissionsOf } from './roles.ts'
 import type { AccessRefusal, Grant } from './scopes.ts'
 import { reachesEverything, reachesFleet } from './scopes.ts'

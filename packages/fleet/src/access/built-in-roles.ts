@@ -1,6 +1,6 @@
 /** The built-in roles and what each may do. The table is the policy: review it as such. */
-import type { Permission } from './permissions.ts'
-import { permissions } from './permissions.ts'
+import type { Permission } from './permission-names.ts'
+import { permissions } from './permission-names.ts'
 
 /** The built-in roles of tokens. */
 export const tokenRoles = [

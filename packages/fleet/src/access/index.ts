@@ -30,8 +30,8 @@ export {
   weightyRoles,
 } from './built-in-roles.ts'
 export type { BuiltInRole } from './built-in-roles.ts'
-export { devicePermissions, permissions, provisioningKeyPermissions } from './permissions.ts'
-export type { Permission } from './permissions.ts'
+export { devicePermissions, permissions, provisioningKeyPermissions } from './permission-names.ts'
+export type { Permission } from './permission-names.ts'
 export {
   comparePasskeyRoles,
   deniedPermissions,

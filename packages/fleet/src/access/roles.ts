@@ -4,7 +4,7 @@
  */
 import type { BuiltInRole } from './built-in-roles.ts'
 import { allowedByBuiltIn, builtInRoles, isBuiltIn, leastPermissions } from './built-in-roles.ts'
-import type { Permission } from './permissions.ts'
+import type { Permission } from './permission-names.ts'
 
 /** A role that people have made. */
 export interface RoleRules {

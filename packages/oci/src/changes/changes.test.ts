@@ -5,8 +5,8 @@ import { utf8Encode } from '@seaworthy/std/bytes'
 import { requireLinearWork } from '@seaworthy/std/testing'
 import type { FileEntry } from '../bundle/file-list.ts'
 import { listNamedPaths } from './commands.ts'
-import { compareTrees, describeChanges } from './release-changes.ts'
-import type { ComparedTree, PlatformTree } from './trees.ts'
+import { compareTrees, describeChanges } from './tree-changes.ts'
+import type { ComparedTree, PlatformTree } from './platform-trees.ts'
 
 const file = (path: string, mode: '0644' | '0755', size: number): FileEntry => ({
   ...{ type: 'file', path, size, mode },

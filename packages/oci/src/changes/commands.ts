@@ -4,7 +4,7 @@
  */
 import { parseAnyJson, parseAnyJsonText } from '@seaworthy/std/json'
 import { readLinks } from '../tar/links.ts'
-import type { PlatformTree } from './trees.ts'
+import type { PlatformTree } from './platform-trees.ts'
 
 type Members = Readonly<Record<string, unknown>>
 

@@ -4,6 +4,6 @@
  * trees alone, are harmless on a terminal, and begin with what deserves a second look. Not handled
  * here: whether the trees are what the content is; whoever reads them says how they know.
  */
-export type { LeftOut } from './release-changes.ts'
-export { compareTrees, describeChanges, nothingLeftOut } from './release-changes.ts'
-export type { ComparedTree, PlatformTree } from './trees.ts'
+export type { LeftOut } from './tree-changes.ts'
+export { compareTrees, describeChanges, nothingLeftOut } from './tree-changes.ts'
+export type { ComparedTree, PlatformTree } from './platform-trees.ts'

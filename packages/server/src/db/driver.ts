@@ -1,9 +1,9 @@
 /**
  * The PostgreSQL driver, patched in memory while it is loaded. In 3.4.9, a connection that is lost
- * while a small write waits for the end of the turn ends the whole process (porsager/postgres issue
- * 1208), or never writes again (`nextWriteTimer` and `chunk` outlive it). This file goes once a
- * release has both fixes; until then the server refuses to start with a driver whose source is not
- * the known one.
+ * while a small write waits for the end of the event loop's turn ends the whole process
+ * (porsager/postgres issue 1208), or never writes again (`nextWriteTimer` and `chunk` outlive it).
+ * This file goes once a release has both fixes; until then the server refuses to start with a
+ * driver that lacks the passages to mend.
  */
 import { registerHooks } from 'node:module'
 

@@ -71,8 +71,7 @@ export async function listRolloutSamples(
 }
 
 /**
- * Which versions run in a fleet now. At most one for each device of the fleet, which signs what it
- * runs.
+ * Which versions run in a fleet now. At most one row for each of its devices: each runs one.
  */
 export async function countVersions(
   { sql }: ReadTx,

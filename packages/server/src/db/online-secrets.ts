@@ -11,7 +11,7 @@ export async function readSecret(
   return row
 }
 
-/** All versions of a secret, still sealed, oldest first. At most as many as operators have made. */
+/** All versions of a secret, still sealed, oldest first. At most one row per rotation. */
 export async function listSecretVersions(
   { sql }: ReadTx,
   name: string,

@@ -39,7 +39,7 @@ async function withTarget<T>(url: string, work: (sql: Target) => Promise<T>): Pr
   }
 }
 
-/** A role that the URL may give to others is in the form that `api` checks; no quote is in it. */
+/** Safe between quotes: `api` admits only names of roles without one. */
 const named = (name: string) => `"${name}"`
 
 /** Makes the account. It cannot sign in after `until`, whatever becomes of this server. */

@@ -162,8 +162,8 @@ const guesses: ReadonlySet<string> = new Set<DeviceRefusal | PersonRefusal>([
 ])
 
 /**
- * Whether the request counts as a guess, like a wrong token. An assertion that a device has signed
- * never does, however wrong its clock is.
+ * Whether the request counts as a guess, like a wrong token. A device's signed assertion never
+ * counts merely because its clock is wrong.
  */
 function isGuess(error: unknown): boolean {
   return error instanceof Refusal && guesses.has(String(error.code))

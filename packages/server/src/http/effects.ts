@@ -1,7 +1,6 @@
 /**
- * What each changing route can do that rules for approvals name, or why it does nothing of the
- * kind. A route that is not here, or that does not describe the effect that it has, does not
- * compile.
+ * Which kind of approval rule covers each changing route, or why none does. A route that is not
+ * here, or that does not describe the effect that it has, does not compile.
  */
 import type { Guarded } from '@seaworthy/fleet/access'
 
@@ -23,7 +22,7 @@ export const guarded = {
   'approval-policy.set': 'approval-rules',
 } as const satisfies Readonly<Record<string, Kind>>
 
-/** Routes that do nothing which rules name, by the reason. */
+/** Routes that no approval rule covers, by the reason. */
 export const unguarded = {
   'It changes who may do what, and devices keep what they have.': [
     'account-key.confirm',

@@ -1,6 +1,6 @@
 /**
- * The proof by which an ACME authority finds, on the port for TLS, that a name leads here
- * (tls-alpn-01): a handshake with a certificate that is made for it, and not one byte after it.
+ * Shows an ACME authority on the port for TLS that a name leads here (tls-alpn-01): a handshake
+ * with a certificate made for that, after which the connection closes.
  */
 import type { Server } from 'node:https'
 import type { TLSSocket } from 'node:tls'

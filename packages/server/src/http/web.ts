@@ -59,9 +59,10 @@ export async function loadWebFiles(folder: string): Promise<WebFiles> {
 }
 
 /**
- * What a page may do (RFD 26): run scripts and use styles of this server, speak to this server, and
- * nothing else. No text becomes script or markup (Trusted Types without any policy), no form is
- * sent by the browser itself, and no other page shows it in a frame.
+ * What a page may do (RFD 26): load scripts, styles and pictures from this server, speak to this
+ * server, and use passkeys and the clipboard. No text becomes script or markup (Trusted Types
+ * without any policy), no form is sent by the browser itself, and no other page shows it in a
+ * frame.
  */
 const pageHeaders = {
   'content-security-policy': [

@@ -26,7 +26,7 @@ export interface LeaderTasks {
 }
 
 const electionMs = 1000
-/** The leader gives three signs of life within the time that PostgreSQL waits for one. */
+/** The leader asks three times within the time after which PostgreSQL ends idle sessions. */
 const checkMs = 1000
 const answerMs = 2000
 const failureMaxMs = 30_000

@@ -1,4 +1,4 @@
-/** Gives up restart slots that are held for longer than their fleet allows. */
+/** Frees restart slots that are held for longer than their fleet allows. */
 import { secondMs } from '@seaworthy/std/time'
 import type { App } from '../app/app.ts'
 import { watchRebootLocks } from '../app/restarts/index.ts'

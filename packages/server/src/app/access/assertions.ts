@@ -67,9 +67,9 @@ export interface AssertionRules {
 
 /**
  * Throws unless the assertion is signed by `key`, for one of this server's own names, valid for a
- * short time, and of now: by the device's clock, or because it carries a challenge that this server
- * gave this device just before. Only a caller that has proved possession of the key is told about
- * the clock. The caller checks that the assertion was not used before.
+ * short time, and current: by the device's clock, or because it carries a challenge that this
+ * server gave this device just before. Only a caller that has proved possession of the key is told
+ * about the clock. The caller checks that the assertion was not used before.
  */
 export async function verifyAssertion(
   assertion: string,

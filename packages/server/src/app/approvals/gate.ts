@@ -20,7 +20,7 @@ import type { Ports } from '../app.ts'
 export const approvalMs = 24 * hourMs
 const openMax = 20
 const closedKept = 200
-/** The most requests of one person within the lifetime of one, however soon they withdraw them. */
+/** How many requests one person may make within `approvalMs`, those that they withdraw included. */
 const askedMax = 100
 /**
  * Devices to which one person brings another release within this time, without an approval, are
@@ -47,7 +47,7 @@ export interface GuardedCall {
 
 /**
  * Reads whether the call needs an approval, and spends the one that it has. `effectOf` answers
- * `null` for a call that is nobody else's matter. Throws `approval_needs_person`,
+ * `null` for a call that touches nobody else. Throws `approval_needs_person`,
  * `approvals_too_many`, and what `effectOf` throws.
  */
 export async function passGate(

@@ -14,7 +14,7 @@ import type { App } from '../app.ts'
 import type { Page, PageQuery } from '../paging.ts'
 import { readPage, shortenPage, viewPage } from '../paging.ts'
 import type { CaseRefusal } from '../refusals.ts'
-import { askerOf, lockRead, readerBehind, requireRead } from './asking.ts'
+import { askerOf, lockRead, readerBehind, requireRead } from './case-access.ts'
 import { sealTitle, writeEntry } from './texts.ts'
 import { stateOf, viewCase, viewCaseDetails, viewEntry } from './views.ts'
 

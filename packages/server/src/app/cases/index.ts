@@ -6,7 +6,7 @@
  * clocks a case has (`@seaworthy/response/cases`).
  */
 export { raiseCaseAlarms } from './alarms.ts'
-export { readerBehind } from './asking.ts'
+export { readerBehind } from './case-access.ts'
 export {
   answerReporter,
   listCases,

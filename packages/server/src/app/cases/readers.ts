@@ -9,7 +9,7 @@ import { getPerson } from '../../db/people.ts'
 import type { Current } from '../access/index.ts'
 import type { App } from '../app.ts'
 import type { CaseRefusal, PersonRefusal } from '../refusals.ts'
-import { lockRead, lockSeen, readerBehind } from './asking.ts'
+import { lockRead, lockSeen, readerBehind } from './case-access.ts'
 import { writeEntry } from './texts.ts'
 import { viewCase, viewCaseDetails } from './views.ts'
 
@@ -18,7 +18,8 @@ type Keys = Pick<App, 'masterKey' | 'random'>
 const readersMax = 100
 
 /**
- * Gives the case to a handler, who is read in by that. What nobody has taken, the actor takes.
+ * Gives the case to a handler, who is read in thereby. A case that nobody has taken, the actor may
+ * take without being read in.
  * Throws `out_of_scope`, `case_not_found`, `case_not_taken`, `case_reader_unfit`,
  * `case_readers_too_many`, `person_not_found`.
  */

@@ -11,7 +11,7 @@ import { TooOftenRefusal } from '../worker/index.ts'
 
 export type ContentCheckRefusal =
   | 'content_checks_waiting'
-  /** It ends the work of a caller that has gone away, so nobody sees it. */
+  /** Ends the work of a caller that has gone away; it is never sent to anybody. */
   | 'caller_left'
 
 /**

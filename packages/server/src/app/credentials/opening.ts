@@ -103,8 +103,8 @@ export async function sweepLeases(app: Deps): Promise<void> {
 }
 
 /**
- * Lists leases, at most a batch of each holder, of those who may not borrow any more: they have
- * another role or scope, a role denies it, or their role was changed, by whomever.
+ * Lists leases, at most a batch of each holder, of those who may not borrow any more: they were
+ * disabled or revoked, a scope limits them, or their role does not allow it now.
  */
 async function listBarred(tx: ReadTx, now: Date): Promise<string[]> {
   const barred: string[][] = []
@@ -125,7 +125,7 @@ async function mayBorrow(tx: ReadTx, holder: string): Promise<boolean> {
   )
 }
 
-/** Without a reason, it is the one for which the lease is due. */
+/** Without a reason, the lease ends for the one for which it is due. */
 async function endByServer(tx: WriteTx, id: string, reason: LeaseEnd | undefined): Promise<void> {
   const lease = await db.lockLease(tx, id)
   if (lease === undefined || lease.endedAt !== null) return

@@ -40,7 +40,7 @@ import { findEnabledPerson, requireCovers, viewPerson } from './people.ts'
 import { verifyProof } from './passkey-answers.ts'
 import { passkeyRoles } from './sign-in-policy.ts'
 
-/** A person's open sessions; the one that was used longest ago ends before there are more. */
+/** How many sessions a person may have open; the next one ends that which was used longest ago. */
 const sessionsMax = 50
 
 /** Where a session was begun, for the person who looks through their sessions. */
@@ -124,7 +124,7 @@ export interface OpenedSession {
 
 /**
  * A new session with a secret that nobody has seen before. Somebody who has just proved who they
- * are need not confirm it for a while.
+ * are need not confirm it again for a while.
  */
 export async function openSession(
   tx: WriteTx,

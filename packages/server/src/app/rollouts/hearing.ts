@@ -1,6 +1,6 @@
 /**
- * Keeps when devices were heard, which tells who is silent. Every worker notes it in memory and
- * writes it to the database from time to time.
+ * Keeps when any device was last heard, so that an outage of the server makes no device silent.
+ * Every worker notes it in memory and writes it to the database from time to time.
  */
 import { hear } from '@seaworthy/fleet/rollouts'
 import type { Db } from '../../db/connection.ts'

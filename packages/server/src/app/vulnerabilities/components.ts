@@ -16,15 +16,18 @@ import { judge, parseAffected } from './comparing.ts'
 
 const limits = {
   componentsMax: 50_000,
-  /** A real tree has a few; each is compared with every record of the package. */
+  /**
+   * A real tree has a few versions of one package; each is compared with every record of the
+   * package.
+   */
   versionsOfOneMax: 100,
-  /** A release of a distribution is one of its own. */
+  /** Each release of a distribution is an ecosystem of its own. */
   ecosystemsMax: 100,
   textMax: 500,
 } as const
 const componentsPage = 200
 
-/** Why a release has no bill of materials that could be used: there is none. */
+/** The reason that is stored for a release without any bill of materials. */
 export const absent = 'the release has none'
 
 /** Stores a bill of materials, or why there is none. */
@@ -113,7 +116,7 @@ function takeComponent(component: SbomComponent): NewComponent {
   }
 }
 
-/** Compares some components, and answers whether others may be left. */
+/** Compares some components, and answers whether more may remain. */
 export async function compareNew({ db }: Pick<App, 'db'>): Promise<boolean> {
   // Where nothing is new, an import that has the lock keeps nobody from reading releases.
   if ((await listNewComponents(db.reader, 1)).length === 0) return false

@@ -1,6 +1,6 @@
 /**
- * The part of every budget that the workers of a server share. The primary process holds the bank;
- * each worker asks it by messages, through its end.
+ * The bank: the part of every budget that the workers of a server share. The primary process holds
+ * it; each worker asks it by messages, through a `BankEnd`.
  */
 import type { Spending } from '@seaworthy/std/allowance'
 import type { Clock } from '@seaworthy/std/time'
@@ -17,7 +17,7 @@ export interface Try {
 }
 
 export interface Bank {
-  /** Spends every try, or none. */
+  /** Spends from every budget that is named, or from none. */
   take(tries: readonly Try[]): Spending
   giveBack(tries: readonly Try[]): void
 }

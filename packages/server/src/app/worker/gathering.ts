@@ -7,7 +7,7 @@
  * - **usual**: a batch begins `usualMs` after the one before it began.
  * - **few**: it begins `fewMs` after it, while more than one but few come in that time.
  * - **resting**: hardly anybody came in the later two thirds of the last waits, in which at least
- * `vainRowsMax` rows waited. Batches begin at once for a second, and for twice as long after each
+ * `vainRowsMin` rows waited. Batches begin at once for a second, and for twice as long after each
  * further vain trial, at most eight seconds.
  *
  * In every state, rows that arrive while a batch is being written make up the next one. So a caller
@@ -49,7 +49,7 @@ export interface BegunBatch {
 /** Below this rate, the rows of one worker are few. */
 const fewPerMs = 0.25
 /** This many rows that come evenly all come early in a wait only once in 729 times. */
-const vainRowsMax = 6
+const vainRowsMin = 6
 const restMinMs = 1000
 const restMaxMs = 8000
 /**
@@ -77,7 +77,7 @@ export function learnFrom(
   }
   const isVain = lateCount < vainShare * count
   const vainRows = isVain ? before.vainRows + (hasWaited ? count : 0) : 0
-  if (vainRows >= vainRowsMax) {
+  if (vainRows >= vainRowsMin) {
     const nextMs = Math.min(2 * restMs, restMaxMs)
     return { waitMs: 0, vainRows: 0, restUntilMs: nowMs + restMs, restMs: nextMs }
   }

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { DeviceState, StoredRelease, UnfinishedUpdate } from '../state/device-state.ts'
 import { emptyState } from '../state/device-state.ts'
-import type { Facts, InstallStep } from './planner.ts'
-import { planStep } from './planner.ts'
+import type { Facts, InstallStep } from './release-plan.ts'
+import { planStep } from './release-plan.ts'
 import { beginUndo, commitRelease, countStart, finishUndo, forgetMissing } from './transitions.ts'
 
 const release = (n: number, floor = 1): StoredRelease => ({

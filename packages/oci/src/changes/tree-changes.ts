@@ -10,7 +10,7 @@ import { printable } from '@seaworthy/std/printable'
 import type { FileEntry } from '../bundle/file-list.ts'
 import { diffFileLists } from '../bundle/file-list.ts'
 import { describeCommands, describeStart, listNamedPaths } from './commands.ts'
-import type { ComparedTree, ImagePart, PlatformTree } from './trees.ts'
+import type { ComparedTree, ImagePart, PlatformTree } from './platform-trees.ts'
 
 export interface PlatformChange {
   platform: string

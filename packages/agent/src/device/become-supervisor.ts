@@ -1,7 +1,7 @@
 /** `seaworthy-agent run`: becomes the supervisor of the installer. */
 import { spawn } from 'node:child_process'
-import type { AgentOptions } from './commands.ts'
-import { installerCommand } from './commands.ts'
+import type { AgentOptions } from './process-rights.ts'
+import { installerCommand } from './process-rights.ts'
 import { readConfig } from './read-config.ts'
 import { superviseScript } from './supervise.ts'
 
