@@ -43,13 +43,14 @@ import {
   setSecret,
 } from '@seaworthy/api/secrets'
 import { setVariable } from '@seaworthy/api/variables'
+import { createZones } from '@seaworthy/fleet/rollouts'
 import { digestOf } from '@seaworthy/oci/digests'
 import { putBlob } from '@seaworthy/oci/store'
 import { createMemoryStore } from '@seaworthy/oci/store/memory'
 import { base64Decode, base64Encode, utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
 import { systemRandom } from '@seaworthy/std/random'
 import { hasCode, waitUntil } from '@seaworthy/std/testing'
-import { dayMs, ManualClock, systemClock } from '@seaworthy/std/time'
+import { dayMs, ManualClock, systemClock, systemSleep } from '@seaworthy/std/time'
 import type { EnrolmentKey, ProvisioningCertificate } from '@seaworthy/trust/enrolment'
 import { enrol, signProvisioningKey } from '@seaworthy/trust/enrolment'
 import { generateReceivingKey, openReceivingKey } from '@seaworthy/trust/hpke'
@@ -61,6 +62,7 @@ import { addContent, beginUpload, dropUpload, recountStorage } from '../content/
 import { writeSignedReports } from '../../db/check-ins.ts'
 import { deleteReports } from '../../db/retention.ts'
 import { firstCursor, forgetOldRecords } from '../retention.ts'
+import { createSettlements } from '../rollouts/index.ts'
 import type { Db, TestClient, TestDevice, TestServer } from '../../testing/index.ts'
 import {
   addDevice,
@@ -1048,7 +1050,7 @@ test('V8 attack: what the server holds is sealed to enrolled devices alone, as t
       /in the place of another/,
       async () => damage((await rowOf(other)).copy),
     ],
-    ['bytes that are no seal', /too short/, () => damage(new Uint8Array(5))],
+    ['bytes that are no seal', /is cut short/, () => damage(new Uint8Array(5))],
   ]
   let logged = 0
   for (const [what, named, attack] of attacks) {
@@ -1386,4 +1388,25 @@ test('D1 a fleet is removed once no device is left, its keys and settings end, a
   const { items } = await api.call(listFleets, { query: {} })
   assert.ok(!items.some(({ name }) => name === 'shed'))
   await assert.rejects(api.call(createFleet, { body: wanted }), hasCode('fleet_name_ended'))
+
+  // A check-in that waited while its fleet was removed is answered, and takes no batch with it.
+  const db = server.openDatabase()
+  try {
+    const zones = createZones()
+    const ports = { clock: systemClock, sleep: systemSleep }
+    const deps = { db, zones, rollouts: { put() {} }, releases: { of: () => [] } }
+    const answer = await createSettlements(deps, ports).settle('shed', {
+      ...{ deviceId, platform: 'linux/amd64', hardware: null, tags: {}, running: null },
+      ...{
+        committedCounter: 0,
+        floor: 0,
+        activity: { state: 'idle', sha256: null, code: null },
+        countsAttempts: true,
+      },
+      ...{ sequence: 1, heldBack: null, updates: [] },
+    })
+    assert.deepEqual(answer, { release: null, reason: 'no_rollout', rolloutId: null })
+  } finally {
+    await db.close()
+  }
 })
