@@ -104,9 +104,12 @@ test('D7 an image is released as it is, a device of another system gets it, and 
   const other = await ann.json<{ device: DeviceView }>(...device, '--name', 'gate-2')
   const found = async (...filter: string[]) =>
     (await ann.json<DeviceView[]>('device', 'list', ...filter)).map(({ name }) => name)
+  // A device that was never heard of counts from when it was made.
   assert.deepEqual(await found('--name', 'gate-', '--protocol', 'ddi', '--seen-within', '1h'), [
     'gate-1',
+    'gate-2',
   ])
+  assert.deepEqual(await found('--name', 'gate-', '--silent-for', '1h'), [])
   assert.equal((await found('--text', 'GATE', '--platform', 'linux/arm64')).length, 2)
   assert.match(await ann.ok('device', 'list', '--product', 'gate', '--count'), /^2 devices$/m)
   assert.deepEqual(await found('--sort', '-name', '--limit', '1'), ['gate-2'])

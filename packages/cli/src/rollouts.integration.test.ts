@@ -349,7 +349,7 @@ test('D3 D5 a staged rollout: watched as lines and at a terminal, paused, explai
   assert.equal((await ann.run('rollout', 'watch', rollout.id)).exitCode, 0)
   assert.match(
     await ann.ok('fleet', 'versions', 'lab'),
-    /^12 devices, 12 heard from.*\nVERSION.*\n2\.0 +11 +91\.7 % +#+\.+/,
+    /^12 devices, 12 of them not silent .*\nVERSION.*\n2\.0 +11 +91\.7 % +#+\.+/,
   )
   assert.match(
     await ann.ok('completion-words', 'rollout'),

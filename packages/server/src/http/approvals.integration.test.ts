@@ -478,7 +478,7 @@ test('A2 attack: a move is asked for into a fleet that whoever asks does not rea
   await approve(oscar, await requestOf(setRules(olive, { ...rules, releaseDevicesAbove: 0 })))
   await setRules(olive, { ...rules, releaseDevicesAbove: 0 })
   await assert.rejects(scoped.call(setDevice, move('far')), hasCode('out_of_scope'))
-  await assert.rejects(scoped.call(setDevice, move('nowhere')), hasCode('fleet_not_found'))
+  await assert.rejects(scoped.call(setDevice, move('nowhere')), hasCode('out_of_scope'))
   const id = await requestOf(otto.browser.api.call(setDevice, move('far')))
   for (const fleet of ['far', 'spare']) {
     const one = await join('admin', olive, [fleet])
