@@ -56,7 +56,11 @@ export function addFilterOptions(command: Command): Command {
         'online: heard of within 5 polls and 5 minutes; silent: not within 5 polls and a day',
       ).choices(devicePresence.options),
     )
-    .option('--silent-for <duration>', 'not heard of for so long, such as 2d; a device never heard of counts from when it joined', durationOption)
+    .option(
+      '--silent-for <duration>',
+      'not heard of for so long, such as 2d; a device never heard of counts from when it joined',
+      durationOption,
+    )
     .option('--seen-within <duration>', 'heard of within so long, such as 10m', durationOption)
     .option(
       '--clock-off [duration]',

@@ -584,7 +584,10 @@ test('R13 the components of a release are compared with records in files, and no
   await write('X-4', { ...changed, ...about('moon', range({ introduced: '0' })) })
   await write('X-5', about('tide', range({ introduced: '0' })))
   const shown = await ben.ok('vulnerability', 'check', 'web', '1.0', '--records', records)
-  assert.match(shown, /X-1 +CVE-2026-0001 +tide 2\.1\.0 +not rated +affected, fixed in 2\.2\.0 +Water gets in/)
+  assert.match(
+    shown,
+    /X-1 +CVE-2026-0001 +tide 2\.1\.0 +not rated +affected, fixed in 2\.2\.0 +Water gets in/,
+  )
   assert.match(shown, /X-3 +tide 2\.1\.0 +not rated +unknown: git only/)
   assert.doesNotMatch(shown, /X-2|X-4/)
   assert.match(shown, /1 component compared with 5 records/)
