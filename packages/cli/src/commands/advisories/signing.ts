@@ -9,9 +9,9 @@ import {
   showPublisher,
   signAdvisory,
 } from '@seaworthy/api/advisories'
-import type { AdvisoryPublisherView, NextUnsignedView } from '@seaworthy/api/advisories'
+import type { AdvisoryPublisherView } from '@seaworthy/api/advisories'
 import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
-import { parseAnyJsonText } from '@seaworthy/std/json'
+import { quoted } from '@seaworthy/std/printable'
 import type { Signer } from '@seaworthy/trust/keys'
 import {
   makeOpenPgpKey,
@@ -26,23 +26,14 @@ import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { createPassphraseSource, openSigner, readNamedKey } from '../../keys/key-files.ts'
-import { formatCount, harmless } from '../../output/format.ts'
+import { formatCount } from '../../output/format.ts'
 import type { CliPorts } from '../../ports.ts'
 import { readFileOrInput } from '../../state/files.ts'
+import { describeDocument } from './signed-document.ts'
 
 interface KeyOptions {
   key?: string
   passphraseFile?: string
-}
-type NextUnsigned = NonNullable<NextUnsignedView['next']>
-
-/** What a CSAF document says of itself, which nobody has checked yet. */
-interface UncheckedDocument {
-  readonly document?: {
-    readonly title?: unknown
-    readonly tracking?: { readonly id?: unknown; readonly version?: unknown }
-    readonly notes?: readonly { readonly text?: unknown }[]
-  }
 }
 
 export function addSigningCommands(group: Command, ports: CliPorts): void {
@@ -83,12 +74,17 @@ async function setKey(
       ? undefined
       : utf8Decode(await readFileOrInput(context.ports, file, publicKeyLengthMax * 4))
   await withConnection(context, async ({ client }) => {
-    const publicKey =
-      given ?? (await makeKey(context, await client.call(showPublisher, {}), signer!))
+    const made =
+      given === undefined
+        ? await makeKey(context, await client.call(showPublisher, {}), signer!)
+        : { publicKey: given }
+    const { publicKey } = made
     // A private key does not leave this machine.
     const { fingerprint } = await parsePublicKey(publicKey)
+    // Whose key it says it is came from the server, and the key signs that too.
+    const whose = 'userId' in made ? `, which says that it is of ${quoted(made.userId)},` : ''
     await context.confirm(
-      `Sign documents by ${fingerprint} from now on? Signatures of another key are taken away.`,
+      `Sign documents by ${fingerprint}${whose} from now on? Signatures of another key are taken away.`,
     )
     const view = await client.call(setAdvisoryKey, { body: { publicKey } })
     if (view.openPgpFingerprint !== fingerprint) {
@@ -102,13 +98,14 @@ async function setKey(
   })
 }
 
-function makeKey(
+async function makeKey(
   { ports }: Context,
   { name, contact }: AdvisoryPublisherView,
   signer: Signer,
-): Promise<string> {
+): Promise<{ readonly publicKey: string; readonly userId: string }> {
   const address = contact.startsWith('mailto:') ? ` <${contact.slice('mailto:'.length)}>` : ''
-  return makeOpenPgpKey({ signer, userId: `${name}${address}`, at: ports.clock.now() })
+  const userId = `${name}${address}`
+  return { publicKey: await makeOpenPgpKey({ signer, userId, at: ports.clock.now() }), userId }
 }
 
 async function openKey(
@@ -148,10 +145,16 @@ async function sign(
   })
 }
 
-/** One after the other, each as often as it is shown at most. */
-async function signAll(context: Context, connection: Connection, signer: Signer) {
+/**
+ * One after the other, each after a yes to what it says, and each as often as it is shown at most: a
+ * yes to one document is none to what the server names after it.
+ */
+export async function signAll(
+  context: Context,
+  connection: Pick<Connection, 'client'>,
+  signer: Signer,
+) {
   const signed: { name: string; version: number }[] = []
-  let isAsked = false
   for (;;) {
     const { publicKey, count, next } = await connection.client.call(showNextUnsigned, {})
     if (publicKey === null) {
@@ -160,40 +163,23 @@ async function signAll(context: Context, connection: Connection, signer: Signer)
       })
     }
     if (next === null) return signed
-    if (signed.some((one) => one.name === next.name && one.version === next.version)) {
-      throw new CliError('failed', `the server asks again for the signature of ${next.name}`, {
+    const { name, version } = next
+    if (signed.some((one) => one.name === name && one.version === version)) {
+      throw new CliError('failed', `the server asks again for the signature of ${name}`, {
         wayOut: 'Look at what it publishes, and ask who runs it.',
       })
     }
+    const document = utf8Encode(next.document)
     const write = context.options.json ? context.warn : context.say
-    for (const line of describe(next)) write(line)
-    if (!isAsked) await context.confirm(`Sign ${formatCount(count, 'document')} like that?`)
-    isAsked = true
+    for (const line of describeDocument({ name, version, document })) write(line)
+    const after = count > 1 ? ` ${formatCount(count - 1, 'document')} would follow.` : ''
+    await context.confirm(`Sign ${name}, version ${version}, as it is above?${after}`)
     const at = context.ports.clock.now()
-    const signature = await signOpenPgp(
-      { signer, publicKey, at },
-      'bytes',
-      utf8Encode(next.document),
-    )
-    signed.push(await send(connection, { name: next.name, signature }))
+    const signature = await signOpenPgp({ signer, publicKey, at }, 'bytes', document)
+    signed.push(await send(connection, { name, signature }))
   }
 }
 
-/** What is shown is read from the document that is signed, and not from what is said beside it. */
-function describe({ name, version, document }: NextUnsigned): string[] {
-  const read = parseAnyJsonText(document) as UncheckedDocument | null
-  const { tracking, title, notes } = read?.document ?? {}
-  if (tracking?.id !== name || tracking.version !== `${version}`) {
-    throw new CliError('refused', `the document of ${harmless(name)} is one of another advisory`, {
-      wayOut: 'Sign nothing, and ask who runs the server.',
-    })
-  }
-  return [
-    `${name}, version ${version}: ${harmless(String(title))}`,
-    ...(Array.isArray(notes) ? notes : []).map((note) => `  ${harmless(String(note?.text))}`),
-  ]
-}
-
-function send({ client }: Connection, body: { name: string; signature: string }) {
+function send({ client }: Pick<Connection, 'client'>, body: { name: string; signature: string }) {
   return client.call(signAdvisory, { body })
 }
