@@ -36,6 +36,11 @@ export function createEventsHandler(app: App, limiter: AttemptLimiter): RawHandl
           { headers: { 'retry-after': '30' } },
         )
       }
+      // Of whoever left while they signed in there comes no `close` any more.
+      if (res.closed) {
+        leave()
+        return
+      }
       res.once('close', leave)
       res.writeHead(200, {
         'content-type': 'text/event-stream',

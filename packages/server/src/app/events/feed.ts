@@ -139,7 +139,14 @@ export function createEventFeed(
       const whose = spenderOf(actor)
       const own = [...readers].filter((one) => one.whose === whose)
       if (own.length >= readersMax.ofActor || readers.size >= readersMax.ofWorker) return undefined
-      const reader = { whose, actor, tell, end }
+      const reader: Reader = {
+        ...{ whose, actor, end },
+        // Rights are read by turns, and the stream may have ended since these were read: what is
+        // written after its end would end the worker.
+        tell: (event) => {
+          if (readers.has(reader)) tell(event)
+        },
+      }
       readers.add(reader)
       void beat()
       return () => void readers.delete(reader)
