@@ -225,6 +225,11 @@ async function retire(
   const before = current.roles.get(delegator)?.signed
   if (isRetired(role, current)) throw impossible(`${role} was retired already`)
   if (!before || !ringAfter(role, [], current)) throw impossible(`there is no role ${role}`)
+  const below = current.roles.get(role)?.signed.delegations?.roles ?? []
+  for (const name of [role, ...below.map((delegated) => delegated.name)]) {
+    // What ends binds those that stay, and a signer is told of it: nobody may leave it out.
+    if (!current.roles.has(name)) throw impossible(`the counters of ${name} cannot be seen`)
+  }
   const channel = roleKindOf(role)?.kind === 'channel' ? current.roles.get(role)?.signed : undefined
   const { counterHighest } = channel ? channelMarks(channel) : { counterHighest: 0 }
   if (counterHighest > counterStepMax) {

@@ -114,6 +114,28 @@ test('T5 attack: a channel whose stolen keys drove its counter up cannot bind th
   await assert.rejects(propose(retireBeta), /restart the marks of acme\.beta first/)
 })
 
+test('T5 attack: a server that shows a signer no channel of what ends has nothing signed that forgets its counter', async () => {
+  const { propose, current } = await world()
+  const known = await current()
+  const hidden = { ...known, roles: new Map(known.roles) }
+  hidden.roles.delete('acme.beta')
+  const input = { id: 'p2', now: start }
+  const refused = { code: 'intent_impossible', message: /acme\.beta cannot be seen/ }
+  await assert.rejects(buildProposal(retireBeta, hidden, input), refused)
+  await assert.rejects(buildProposal(retireAcme, hidden, input), refused)
+  // What the server would have its holders sign: the end of beta, whose counter is 1 and not 3.
+  const genuine = await propose(retireBeta)
+  const [document] = genuine.documents
+  const signed = document!.signed as TargetsSigned
+  const forgetful = { ...signed, seaworthy: { ...signed.seaworthy!, counterHighest: 0 } }
+  const forged = { ...genuine, documents: [{ ...document!, signed: forgetful }] }
+  const problems = await checkProposal(forged, hidden, start)
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['intent_mismatch'],
+  )
+})
+
 test('T7 attack: a server that lies about a retired channel brings it back to no device, and ends no other', async () => {
   const { repository, sync, refuses, carryOut } = await world()
   await sync()
