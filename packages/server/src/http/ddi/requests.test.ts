@@ -79,3 +79,14 @@ test('progress is a share, wherever the client counts to', () => {
     assert.equal(percent(odd), null)
   }
 })
+
+test('D7 attack: progress in numbers that only JSON can write is none, and is not stored as one', () => {
+  for (const progress of [
+    '{"cnt":1e999,"of":1e999}',
+    '{"cnt":1e999,"of":2}',
+    '{"cnt":1,"of":1e999}',
+  ]) {
+    const text = `{"status":{"execution":"proceeding","result":{"progress":${progress}}}}`
+    assert.equal(parseFeedback(JSON.parse(text) as Record<string, unknown>).percent, null)
+  }
+})

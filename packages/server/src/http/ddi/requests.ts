@@ -112,8 +112,9 @@ export function parseFeedback(body: Readonly<Record<string, unknown>>): Feedback
 function parsePercent(value: unknown): number | null {
   if (typeof value !== 'object' || value === null) return null
   const { cnt, of } = value as { cnt?: unknown; of?: unknown }
-  if (typeof cnt !== 'number' || typeof of !== 'number' || of <= 0) return null
-  return Math.round(Math.min(1, Math.max(0, cnt / of)) * 100)
+  // JSON can write numbers that are read as infinite, and the share of two of them is none.
+  if (!Number.isFinite(cnt) || !Number.isFinite(of) || (of as number) <= 0) return null
+  return Math.round(Math.min(1, Math.max(0, (cnt as number) / (of as number))) * 100)
 }
 
 const textLengthMax = 128
