@@ -7,12 +7,17 @@ import type { Connection } from './connection.ts'
 
 const deviceId = idField('device')
 
+/** Whether the text has the form of an id: a name like that would be taken for the id. */
+export function isDeviceId(text: string): boolean {
+  return deviceId.safeParse(text).success
+}
+
 /**
  * The id that was given, where only an id counts. Throws `CliError` for a name, which the device
  * chose.
  */
 export function requireDeviceId(given: string): string {
-  if (deviceId.safeParse(given).success) return given
+  if (isDeviceId(given)) return given
   throw new CliError('usage', `${quoted(given)} is not the id of a device`, {
     wayOut:
       'A device chooses its name, so this command takes only the id: `seaworthy device list --text NAME` shows it.',
@@ -31,7 +36,7 @@ export async function findDeviceId(
   { client }: Pick<Connection, 'client'>,
   given: string,
 ): Promise<string> {
-  if (deviceId.safeParse(given).success) return given
+  if (isDeviceId(given)) return given
   const query = { name: given, limit: candidatesMax + 1 }
   const { items } = await client.call(listDevices, { query })
   const [found, ...others] = items.filter(({ name }) => name === given)

@@ -14,6 +14,7 @@ import { withContext } from '../context.ts'
 import type { Declaration, DeclaredFleet } from '../declarations/declaration.ts'
 import {
   declarationBytesMax,
+  declareDevices,
   mergeDeclarations,
   parseDeclaration,
 } from '../declarations/declaration.ts'
@@ -166,16 +167,4 @@ function declareFleet(fleet: FleetView): DeclaredFleet {
     ...{ product, channel, pollSeconds, pinnedVersion, updatesEnabled },
     ...{ follow, reboot, sharedIdentity },
   }
-}
-
-function declareDevices(devices: readonly DeviceView[]) {
-  const counts = new Map<string, number>()
-  for (const { name } of devices) {
-    if (name !== null) counts.set(name, (counts.get(name) ?? 0) + 1)
-  }
-  return Object.fromEntries(
-    devices.flatMap(({ name, fleet, tags }) =>
-      name !== null && counts.get(name) === 1 ? [[name, { fleet, tags }] as const] : [],
-    ),
-  )
 }

@@ -3,6 +3,7 @@
  * never by ids. It is of unknown origin, so it is read within bounds, and what it does not know is
  * refused.
  */
+import type { DeviceView } from '@seaworthy/api/devices'
 import { setDevice } from '@seaworthy/api/devices'
 import { nameField } from '@seaworthy/api/fields'
 import { createFleet } from '@seaworthy/api/fleets'
@@ -11,6 +12,7 @@ import { parseJson } from '@seaworthy/std/json'
 import { describeKnown } from '@seaworthy/std/nearest'
 import { quoted } from '@seaworthy/std/printable'
 import { CliError } from '../failure.ts'
+import { isDeviceId } from '../find-device.ts'
 
 /** What is said of a fleet; what is left out stays as it is. */
 export type DeclaredFleet = Omit<BodyInputOf<typeof createFleet>, 'name'>
@@ -55,6 +57,8 @@ export function parseDeclaration(path: string, bytes: Uint8Array): Declaration {
   }
   const devices = new Map<string, DeclaredDevice>()
   for (const [name, value] of entries(path, 'devices', whole['devices'])) {
+    // A device says its name itself: one that is another's id would speak for that other one.
+    if (isDeviceId(name)) throw malformed(path, `${quoted(name)} is an id, and not a name`)
     const where = `devices.${name}`
     refuseUnknown(path, where, members(path, where, value), Object.keys(deviceForm.shape))
     const parsed = deviceForm.safeParse(value)
@@ -62,6 +66,23 @@ export function parseDeclaration(path: string, bytes: Uint8Array): Declaration {
     devices.set(name, parsed.data)
   }
   return { fleets, devices }
+}
+
+/** What a file may say of the devices that have a name which is theirs alone, and no id. */
+export function declareDevices(
+  devices: readonly Pick<DeviceView, 'name' | 'fleet' | 'tags'>[],
+): Record<string, DeclaredDevice> {
+  const counts = new Map<string, number>()
+  for (const { name } of devices) {
+    if (name !== null) counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return Object.fromEntries(
+    devices.flatMap(({ name, fleet, tags }) =>
+      name !== null && counts.get(name) === 1 && !isDeviceId(name)
+        ? [[name, { fleet, tags }] as const]
+        : [],
+    ),
+  )
 }
 
 /** All files as one. Throws `CliError` where two of them declare the same thing. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FleetView } from '@seaworthy/api/fleets'
 import { utf8Encode } from '@seaworthy/std/bytes'
-import { mergeDeclarations, parseDeclaration } from './declaration.ts'
+import { declareDevices, mergeDeclarations, parseDeclaration } from './declaration.ts'
 import type { Present } from './plan.ts'
 import { describeStep, planChanges } from './plan.ts'
 
@@ -88,4 +88,18 @@ test('D1 a file with what this version does not know is refused, with the neares
   assert.throws(() => parseDeclaration('f', utf8Encode('{"fleets":{},"fleets":{}}')), /not JSON/)
   const file = { path: 'f.json', declaration: read({ fleets: { shops: fleet } }) }
   assert.throws(() => mergeDeclarations([file, file]), /the fleet shops is in another file too/)
+})
+
+test('D1 attack: a device that calls itself by the id of another has that one moved by no file', () => {
+  const victim = `device_${'0'.repeat(26)}`
+  const devices = [
+    { name: victim, fleet: 'labs', tags: { wave: 'canary' } },
+    { name: 'till', fleet: 'shops', tags: {} },
+    { name: null, fleet: 'shops', tags: {} },
+  ]
+  assert.deepEqual(declareDevices(devices), { till: { fleet: 'shops', tags: {} } })
+  assert.throws(
+    () => read({ devices: { [victim]: { fleet: 'labs' } } }),
+    /f\.json: "device_0{26}" is an id, and not a name/,
+  )
 })
