@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { DeviceView } from '@seaworthy/api/devices'
-import { listDevices, setDevice, showDevice } from '@seaworthy/api/devices'
+import { listDevices, showDevice } from '@seaworthy/api/devices'
 import type { FleetView } from '@seaworthy/api/fleets'
 import { listFleets, removeFleet, setFleet } from '@seaworthy/api/fleets'
 import { listProducts } from '@seaworthy/api/products'
@@ -25,6 +25,7 @@ import { CliError, ExitCodeError } from '../failure.ts'
 import { findDeviceId } from '../find-device.ts'
 import type { CliPorts } from '../ports.ts'
 import { readBounded } from '../state/files.ts'
+import { changeDevice } from './devices.ts'
 import { makeFleet } from './fleets.ts'
 
 export function addApplyCommands(program: Command, ports: CliPorts): void {
@@ -78,7 +79,8 @@ async function apply(context: Context, path: string, options: ApplyOptions): Pro
   })
 }
 
-async function carryOut(
+/** Does what the words of the step say. */
+export async function carryOut(
   context: Context,
   connection: Connection,
   step: DeclarationStep,
@@ -92,7 +94,7 @@ async function carryOut(
       await client.call(setFleet, { params: { fleet: step.name }, body: step.changes })
       return
     case 'set-device':
-      await client.call(setDevice, { params: { deviceId: step.id }, body: step.changes })
+      await changeDevice(context, connection, step.id, step.changes)
       return
     case 'remove-fleet':
       await client.call(removeFleet, { params: { fleet: step.name } })

@@ -10,7 +10,7 @@ import {
   setDevice,
   showDevice,
 } from '@seaworthy/api/devices'
-import type { ReplyOf } from '@seaworthy/api/route'
+import type { BodyInputOf, ReplyOf } from '@seaworthy/api/route'
 import { explainDevice, listDeviceUpdates } from '@seaworthy/api/updates'
 import { showDeviceExposure } from '@seaworthy/api/vulnerabilities'
 import { showFleet } from '@seaworthy/api/fleets'
@@ -357,11 +357,23 @@ async function set(
   }
   await withConnection(context, async (connection) => {
     const deviceId = await findDeviceId(connection, given)
-    if (fleet !== undefined) await requireMemory(context, connection)
-    const view = await connection.client.call(setDevice, { params: { deviceId }, body })
-    if (fleet !== undefined) await endAsReader(context, connection, deviceId, fleet)
+    const view = await changeDevice(context, connection, deviceId, body)
     context.show(view, () => describe(context, view, context.ports.clock.now()))
   })
+}
+
+/** Changes a device. One that joins another fleet is no reader of the one that it leaves. */
+export async function changeDevice(
+  context: Context,
+  connection: Connection,
+  deviceId: string,
+  body: BodyInputOf<typeof setDevice>,
+): Promise<DeviceView> {
+  const { fleet } = body
+  if (fleet !== undefined) await requireMemory(context, connection)
+  const view = await connection.client.call(setDevice, { params: { deviceId }, body })
+  if (fleet !== undefined) await endAsReader(context, connection, deviceId, fleet)
+  return view
 }
 
 async function remove(context: Context, given: readonly string[]): Promise<void> {
