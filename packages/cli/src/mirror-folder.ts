@@ -10,12 +10,16 @@
  * between gets a whole repository. A file goes only when two runs in a row have not wanted it: a
  * device that began with the metadata of the run before still finds everything.
  */
+import { createReadStream } from 'node:fs'
 import { readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { ContentTarget } from '@seaworthy/oci/content'
+import type { ExpectedContent } from '@seaworthy/oci/digests'
+import { verifyStream } from '@seaworthy/oci/digests'
 import { makeFolders } from '@seaworthy/oci/folders'
 import { parseJson } from '@seaworthy/std/json'
 import type { Random } from '@seaworthy/std/random'
+import { TrustError } from '@seaworthy/std/refusal'
 import type { KeptFile } from './state/kept-files.ts'
 import { readKept } from './state/kept-files.ts'
 import { fileBelow } from './state/file-below.ts'
@@ -33,7 +37,11 @@ export interface MirrorFolder {
   finish(): Promise<number>
 }
 
-export async function openMirrorFolder(folder: string, random: Random): Promise<MirrorFolder> {
+/** With `isRead`, a blob that is there counts only where each of its bytes is right. */
+export async function openMirrorFolder(
+  folder: string,
+  { random, isRead }: { readonly random: Random; readonly isRead: boolean },
+): Promise<MirrorFolder> {
   makeFolders(folder)
   const record: KeptFile = {
     path: join(folder, 'mirror.json'),
@@ -50,11 +58,12 @@ export async function openMirrorFolder(folder: string, random: Random): Promise<
   }
   return {
     content: (product) => ({
-      async hasBlob({ digest, size }) {
-        const path = place('v2', product, 'blobs', digest)
+      async hasBlob(expected) {
+        const path = place('v2', product, 'blobs', expected.digest)
         try {
           const stats = await stat(path)
-          return stats.isFile() && stats.size === size
+          if (!stats.isFile() || stats.size !== expected.size) return false
+          return !isRead || (await isGenuine(path, expected))
         } catch (error) {
           if (isMissing(error)) return false
           throw error
@@ -81,6 +90,17 @@ export async function openMirrorFolder(folder: string, random: Random): Promise<
       await writeDurably(record.path, formatRecord(wanted), { random, mode })
       return removedCount
     },
+  }
+}
+
+/** Whether the file has exactly this content: a disk, or whoever owns the mirror, may change it. */
+async function isGenuine(path: string, expected: ExpectedContent): Promise<boolean> {
+  try {
+    for await (const _ of verifyStream(createReadStream(path), expected));
+    return true
+  } catch (error) {
+    if (error instanceof TrustError) return false
+    throw error
   }
 }
 

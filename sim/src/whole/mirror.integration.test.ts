@@ -149,6 +149,10 @@ test('T7 attack: wrong, cut and missing content of a mirror is named, with the r
   const wrong = await check(...newest, '--content')
   assert.deepEqual([wrong.exitCode, wrong.err], [3, ''])
   assert.match(wrong.out, /acme\/stable\/2\.0\.0: .*\(wrong_hash\)/)
+  await sync(...newest)
+  assert.equal((await check(...newest, '--content')).exitCode, 3, 'its length is right')
+  await sync(...newest, '--content')
+  assert.equal((await check(...newest, '--content')).exitCode, 0)
   await writeFile(path, 'short')
   assert.match((await check(...newest)).out, /acme\/stable\/2\.0\.0: .*\(blob_cut\)/)
   // The next run brings what is not there in its length.

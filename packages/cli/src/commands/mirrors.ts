@@ -52,6 +52,7 @@ interface ChannelName {
 interface MirrorOptions {
   channel: ChannelName[]
   newest?: number
+  content?: boolean
 }
 
 export function addMirrorCommands(program: Command, ports: CliPorts): void {
@@ -67,6 +68,7 @@ export function addMirrorCommands(program: Command, ports: CliPorts): void {
       collectChannels,
     )
     .option('--newest <count>', 'this many releases of each channel (default: all)', countOption)
+    .option('--content', 'read every byte that is there, and replace what is wrong')
     .action(async (dir: string, options: MirrorOptions, command: Command) =>
       syncMirror(createContext(ports, command), dir, options),
     )
@@ -89,12 +91,8 @@ Devices name the mirror in agent.json ("mirrors"). They verify what it serves as
       '--pin <sha256:…>',
       'the public key of the mirror, where no certificate authority vouches for it',
     )
-    .action(
-      async (
-        url: string,
-        options: MirrorOptions & { content?: boolean; pin?: string },
-        command: Command,
-      ) => checkMirror(createContext(ports, command), url, options),
+    .action(async (url: string, options: MirrorOptions & { pin?: string }, command: Command) =>
+      checkMirror(createContext(ports, command), url, options),
     )
 }
 
@@ -147,7 +145,9 @@ async function syncMirror(context: Context, folder: string, options: MirrorOptio
       const view = await requireRepository(context, connection, productsOf(options))
       requireFresh(context, view, [...rolesOf(options)])
       const channels = wantedOf(view.current, options)
-      const mirror = await openMirrorFolder(folder, ports.random)
+      const mirror = await openMirrorFolder(folder, {
+        ...{ random: ports.random, isRead: options.content === true },
+      })
       const progress = context.progress('mirror')
       let doneBytes = 0
       for (const { product, channel, releases } of channels) {
@@ -219,7 +219,7 @@ interface CheckedRole {
 async function checkMirror(
   context: Context,
   url: string,
-  options: MirrorOptions & { content?: boolean; pin?: string },
+  options: MirrorOptions & { pin?: string },
 ): Promise<void> {
   const origin = originOf(url)
   if (options.pin !== undefined && !isPin(options.pin)) {
@@ -255,7 +255,7 @@ async function compare(
   }: {
     mirror: Connection
     view: Awaited<ReturnType<typeof requireRepository>>
-    options: MirrorOptions & { content?: boolean }
+    options: MirrorOptions
   },
 ): Promise<Comparison> {
   const problems: string[] = []
@@ -395,7 +395,7 @@ async function report(context: Context, url: string, found: Comparison): Promise
     ...found.problems.map((problem) => context.paint.red(harmless(problem))),
     isWhole
       ? `${url} is whole: ${formatCount(found.releases, 'release')}. Devices take it until ${found.expires ?? 'now'}.`
-      : `${url} is not what the server has. Run \`seaworthy mirror sync\` for its folder again.`,
+      : `${url} is not what the server has. Run \`seaworthy mirror sync --content\` for its folder.`,
   ])
   if (!isWhole) throw new ExitCodeError(exitCodes.refused)
 }
