@@ -38,6 +38,8 @@ test('what cannot be meant is refused without quoting it', () => {
     'postgres://sea:hunter2@x/y?options=-c',
     'postgres://sea:hunter2@x/y?sslcert=/a',
     'postgres://:hunter2@x/y',
+    'postgres://sea:hunter2%@x/y',
+    'postgres://sea:hunter2@x/%zz',
     'hunter2',
   ]) {
     assert.throws(

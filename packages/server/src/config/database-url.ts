@@ -36,7 +36,7 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
       throw new SyntaxError(`it takes the parameters ${parameters.join(', ')} alone`)
     }
   }
-  const named = url.searchParams.get('host') ?? decodeURIComponent(url.hostname)
+  const named = url.searchParams.get('host') ?? decode(url.hostname)
   const host = named.replace(/^\[(.*)\]$/, '$1') || 'localhost'
   if (host.includes(',')) throw new SyntaxError('it takes one host')
   const isHere = host.startsWith('/') || /^(localhost|::1|127(\.\d{1,3}){3})$/.test(host)
@@ -44,8 +44,8 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   const mode =
     url.searchParams.get('sslmode') ?? (isHere && rootCert === null ? 'disable' : 'verify-full')
   if (!isSslMode(mode)) throw new SyntaxError(`sslmode is one of ${sslModes.join(', ')}`)
-  const database = decodeURIComponent(url.pathname.slice(1))
-  const user = decodeURIComponent(url.username)
+  const database = decode(url.pathname.slice(1))
+  const user = decode(url.username)
   if (user === '') throw new SyntaxError('it names no user')
   if (/\p{Cc}/u.test(database + user + host)) throw new SyntaxError('it has control characters')
   const [sslCert, sslKey] = [url.searchParams.get('sslcert'), url.searchParams.get('sslkey')]
@@ -56,12 +56,20 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
     host,
     port: url.port === '' ? 5432 : Number(url.port),
     user,
-    password: decodeURIComponent(url.password),
+    password: decode(url.password),
     database: database === '' ? user : database,
     sslMode: mode,
     sslRootCert: rootCert === 'system' ? null : rootCert,
     sslCert,
     sslKey,
+  }
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new SyntaxError('a % in it is written as %25')
   }
 }
 
