@@ -9,8 +9,8 @@ import { showNextUnsigned, signAdvisory } from '@seaworthy/api/advisories'
 import type { Connection } from '../../connection.ts'
 import type { Context } from '../../context.ts'
 import { CliError } from '../../failure.ts'
+import { signAll } from './sign-all.ts'
 import { describeDocument } from './signed-document.ts'
-import { signAll } from './signing.ts'
 
 const start = new Date('2030-01-01T00:00:00Z')
 

@@ -3,14 +3,9 @@
  * that stays on this machine.
  */
 import type { Command } from 'commander'
-import {
-  setAdvisoryKey,
-  showNextUnsigned,
-  showPublisher,
-  signAdvisory,
-} from '@seaworthy/api/advisories'
+import { setAdvisoryKey, showPublisher } from '@seaworthy/api/advisories'
 import type { AdvisoryPublisherView } from '@seaworthy/api/advisories'
-import { utf8Decode, utf8Encode } from '@seaworthy/std/bytes'
+import { utf8Decode } from '@seaworthy/std/bytes'
 import { quoted } from '@seaworthy/std/printable'
 import type { Signer } from '@seaworthy/trust/keys'
 import {
@@ -18,18 +13,15 @@ import {
   openPgpSignatureLengthMax,
   parsePublicKey,
   publicKeyLengthMax,
-  signOpenPgp,
 } from '@seaworthy/trust/public-keys'
 import { withConnection } from '../../connection.ts'
-import type { Connection } from '../../connection.ts'
 import type { Context } from '../../context.ts'
 import { createContext } from '../../context.ts'
 import { CliError } from '../../failure.ts'
 import { createPassphraseSource, openSigner, readNamedKey } from '../../keys/key-files.ts'
-import { formatCount } from '../../output/format.ts'
 import type { CliPorts } from '../../ports.ts'
 import { readFileOrInput } from '../../state/files.ts'
-import { describeDocument } from './signed-document.ts'
+import { sendSignature, signAll } from './sign-all.ts'
 
 interface KeyOptions {
   key?: string
@@ -136,50 +128,11 @@ async function sign(
   await withConnection(context, async (connection) => {
     const signed: { name: string; version: number }[] =
       signer === undefined
-        ? [await send(connection, { name: name!, signature: made! })]
+        ? [await sendSignature(connection, { name: name!, signature: made! })]
         : await signAll(context, connection, signer)
     context.show(signed, () => [
       ...signed.map((one) => `Signed ${one.name}, version ${one.version}.`),
       ...(signed.length === 0 ? ['All that was published is signed.'] : []),
     ])
   })
-}
-
-/**
- * One after the other, each after a yes to what it says, and each as often as it is shown at most: a
- * yes to one document is none to what the server names after it.
- */
-export async function signAll(
-  context: Context,
-  connection: Pick<Connection, 'client'>,
-  signer: Signer,
-) {
-  const signed: { name: string; version: number }[] = []
-  for (;;) {
-    const { publicKey, count, next } = await connection.client.call(showNextUnsigned, {})
-    if (publicKey === null) {
-      throw new CliError('refused', 'nobody has said by which OpenPGP key documents are signed', {
-        wayOut: 'Say so: `seaworthy advisory openpgp-key --key FILE`.',
-      })
-    }
-    if (next === null) return signed
-    const { name, version } = next
-    if (signed.some((one) => one.name === name && one.version === version)) {
-      throw new CliError('failed', `the server asks again for the signature of ${name}`, {
-        wayOut: 'Look at what it publishes, and ask who runs it.',
-      })
-    }
-    const document = utf8Encode(next.document)
-    const write = context.options.json ? context.warn : context.say
-    for (const line of describeDocument({ name, version, document })) write(line)
-    const after = count > 1 ? ` ${formatCount(count - 1, 'document')} would follow.` : ''
-    await context.confirm(`Sign ${name}, version ${version}, as it is above?${after}`)
-    const at = context.ports.clock.now()
-    const signature = await signOpenPgp({ signer, publicKey, at }, 'bytes', document)
-    signed.push(await send(connection, { name, signature }))
-  }
-}
-
-function send({ client }: Pick<Connection, 'client'>, body: { name: string; signature: string }) {
-  return client.call(signAdvisory, { body })
 }
