@@ -36,7 +36,7 @@ export function createEventsHandler(app: App, limiter: AttemptLimiter): RawHandl
           { headers: { 'retry-after': '30' } },
         )
       }
-      // Of whoever left while they signed in there comes no `close` any more.
+      // Somebody who left while their rights were read sends no `close` any more.
       if (res.closed) {
         leave()
         return

@@ -1,4 +1,6 @@
-/** Signs what was published and has no signature yet, each document after its signer has seen it. */
+/**
+ * Signs what was published and has no signature yet, each document after its signer has seen it.
+ */
 import { showNextUnsigned, signAdvisory } from '@seaworthy/api/advisories'
 import { utf8Encode } from '@seaworthy/std/bytes'
 import type { Signer } from '@seaworthy/trust/keys'
@@ -10,8 +12,8 @@ import { formatCount } from '../../output/format.ts'
 import { describeDocument } from './signed-document.ts'
 
 /**
- * One after the other, each after a yes to what it says, and each as often as it is shown at most: a
- * yes to one document is none to what the server names after it.
+ * One after the other, each after a yes to what it says, and each as often as it is shown at most:
+ * a yes to one document is none to what the server names after it.
  */
 export async function signAll(
   context: Context,
