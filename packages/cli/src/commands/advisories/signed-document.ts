@@ -35,7 +35,7 @@ export function describeDocument({ name, version, document }: UnsignedDocument):
   ]
 }
 
-/** Of a member that is there twice, each reader takes another one. */
+/** Readers differ in which of two members with one name they take. */
 function readOnce(shown: string, document: Uint8Array): unknown {
   try {
     parseJson(document, openJson)
