@@ -39,7 +39,7 @@ const quietFlags = ['--disable-warning=ExperimentalWarning', '--disable-warning=
  */
 export function codePlaces(): { main: string; readable: string[]; flags: string[] } {
   const here = realpathSync(import.meta.filename)
-  const isBundled = !/\/device\/commands\.[jt]s$/.test(here)
+  const isBundled = !/\/device\/process-rights\.[jt]s$/.test(here)
   if (isBundled) return { main: here, readable: [here], flags: [...memoryFlags, ...packagedFlags] }
   const source = dirname(dirname(here))
   return {
