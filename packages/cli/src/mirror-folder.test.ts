@@ -30,3 +30,21 @@ test('T7 attack: content of a mirror that was changed in its length is replaced 
   await rm(path)
   assert.equal(await read.hasBlob(blob), false)
 })
+
+test('D14 a run that is killed once it has published leaves a folder of which the next run removes nothing', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'seaworthy-mirror-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const open = () => openMirrorFolder(folder, { random: systemRandom, isRead: false })
+  const run = async (name: string, end: 'finish' | 'killed') => {
+    const mirror = await open()
+    await mirror.putMetadata(utf8Encode(name), `${name}.json`)
+    await mirror.note()
+    await mirror.putMetadata(utf8Encode(name), 'timestamp.json')
+    return end === 'finish' ? mirror.finish() : undefined
+  }
+  assert.equal(await run('1.targets', 'finish'), 0)
+  await run('2.targets', 'killed')
+  assert.equal(await run('3.targets', 'finish'), 0, 'a device may be reading what was published')
+  assert.equal(await readFile(join(folder, 'tuf/2.targets.json'), 'utf8'), '2.targets')
+  assert.equal(await run('4.targets', 'finish'), 2)
+})

@@ -33,11 +33,16 @@ export interface MirrorFolder {
   content(product: string): ContentTarget
   /** Writes a file of the repository, replaced in one step. */
   putMetadata(bytes: Uint8Array, ...names: string[]): Promise<void>
+  /**
+   * Notes what this run has written, beside what the one before wanted. It comes before the
+   * timestamp: a run that is killed after it has been noted, and the next removes none of it.
+   */
+  note(): Promise<void>
   /** Ends the run: removes what neither it nor the one before wanted. Gives how many files went. */
   finish(): Promise<number>
 }
 
-/** With `isRead`, a blob that is there counts only where each of its bytes is right. */
+/** A blob that is there counts by its length, or by each of its bytes with `isRead`. */
 export async function openMirrorFolder(
   folder: string,
   { random, isRead }: { readonly random: Random; readonly isRead: boolean },
@@ -77,6 +82,10 @@ export async function openMirrorFolder(
         writeDurably(place('v2', product, 'manifests', digest), bytes, { random, mode }),
     }),
     putMetadata: (bytes, ...names) => writeDurably(place('tuf', ...names), bytes, { random, mode }),
+    note: () =>
+      writeDurably(record.path, formatRecord(new Set([...wanted, ...(before ?? [])])), {
+        ...{ random, mode },
+      }),
     async finish() {
       let removedCount = 0
       for (const top of before === undefined ? [] : ['tuf', 'v2']) {

@@ -47,6 +47,7 @@ export async function runUnreadable(
     await tellServer(ports, settings, code).catch((error: unknown) => {
       if (!(error instanceof FetchError)) ports.log.error('report-failed', { error })
     })
+    // A sleep that is cut short is the agent's end, which the loop sees.
     await ports.sleep(Math.min(hourMs, config.pollSeconds * 1000), signal).catch(() => {})
   }
   await runner.stop(stopMs)

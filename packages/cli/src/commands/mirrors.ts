@@ -166,7 +166,10 @@ async function syncMirror(context: Context, folder: string, options: MirrorOptio
         }
       }
       const files = await metadataFiles(connection, view, options)
-      for (const { name, bytes } of files) await mirror.putMetadata(bytes, name)
+      for (const { name, bytes } of files) {
+        if (name === timestampName) await mirror.note()
+        await mirror.putMetadata(bytes, name)
+      }
       const removed = await mirror.finish()
       progress.finish()
       const releases = channels.reduce((sum, one) => sum + one.releases.length, 0)

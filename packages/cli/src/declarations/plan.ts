@@ -36,7 +36,7 @@ export interface DeclarationPlan {
   readonly impossible: readonly string[]
 }
 
-/** With `prunes`, fleets that are not declared are removed; else they are left alone. */
+/** Fleets that are not declared are left alone, or removed with `prunes`. */
 export function planChanges(
   declared: Declaration,
   present: Present,
